@@ -1,0 +1,91 @@
+/**
+ * What a mount offers to the kernel: one tree of files, all calls synchronous. Numbers follow the convention of Linux
+ * system calls: zero or more is a result, less than zero is a WASI errno negated, and no call throws for a guest's
+ * mistake. Paths are relative to the mount's root, normalised by the kernel's resolver: components joined by "/", no
+ * "", "." or ".."; the root itself is "". A file system never follows a symlink in any component, the last included:
+ * following is the resolver's work, since it alone knows the preopen's boundary.
+ */
+
+/** A negated WASI errno (wasm-shim/wasi/errno.ts), for example -44 for ENOENT. */
+export type Failure = number
+
+export type FileType =
+  | 'unknown'
+  | 'block'
+  | 'character'
+  | 'directory'
+  | 'file'
+  | 'socket-dgram'
+  | 'socket-stream'
+  | 'symlink'
+
+export interface FileStat {
+  readonly dev: bigint
+  readonly ino: bigint
+  readonly type: FileType
+  readonly nlink: bigint
+  /** Bytes. */
+  readonly size: bigint
+  /** Nanoseconds since the epoch. */
+  readonly atim: bigint
+  readonly mtim: bigint
+  readonly ctim: bigint
+}
+
+export interface OpenFlags {
+  readonly read: boolean
+  readonly write: boolean
+  readonly append: boolean
+  readonly create: boolean
+  readonly exclusive: boolean
+  readonly truncate: boolean
+  readonly directory: boolean
+  readonly dsync: boolean
+  readonly rsync: boolean
+  readonly sync: boolean
+  readonly nonblock: boolean
+}
+
+export interface DirectoryEntry {
+  readonly name: string
+  readonly ino: bigint
+  readonly type: FileType
+}
+
+/** An open file or directory. Offsets are the caller's: every access is positioned, so that redoing one is harmless (D9). */
+export interface FileHandle {
+  stat(): FileStat | Failure
+  /** Bytes read into `target` from byte `position`; 0 at the end. */
+  read(target: Uint8Array, position: number): number
+  /** Bytes written at byte `position`, or at the end, atomically, when the handle was opened with `append`. */
+  write(source: Uint8Array, position: number): number
+  truncate(size: number): number
+  /** Makes sure that bytes [offset, offset+length) exist. */
+  allocate(offset: number, length: number): number
+  sync(dataOnly: boolean): number
+  /** Nanoseconds since the epoch; undefined leaves that time alone. */
+  setTimes(atim: bigint | undefined, mtim: bigint | undefined): number
+  /** Changes append mode after opening (fd_fdstat_set_flags). */
+  setAppend(append: boolean): number
+  close(): void
+}
+
+export interface FileSystem {
+  readonly kind: 'host' | 'memory'
+  readonly readOnly: boolean
+  stat(path: string): FileStat | Failure
+  /** Target text of a symlink. */
+  readlink(path: string): string | Failure
+  open(path: string, flags: OpenFlags): FileHandle | Failure
+  /** Entries without "." and "..", in an order that stays the same while the directory does. */
+  readdir(path: string): readonly DirectoryEntry[] | Failure
+  mkdir(path: string): number
+  rmdir(path: string): number
+  unlink(path: string): number
+  rename(from: string, to: string): number
+  link(existing: string, path: string): number
+  symlink(target: string, path: string): number
+  setTimes(path: string, atim: bigint | undefined, mtim: bigint | undefined): number
+  /** The whole content, for file systems that travel inside a checkpoint ('memory'); absent where they do not ('host'). */
+  save?(): Uint8Array
+}
