@@ -1,0 +1,51 @@
+import { ByteWriter } from '../bytes/writer.ts'
+import type { Section, WasmModule } from './model.ts'
+import {
+  customSection,
+  type SectionFormat,
+  type SectionName,
+  type SectionWriter,
+  sectionFormats,
+  sectionRank,
+} from './sections/index.ts'
+
+/** Writers that take the place of a section's own; a section named here is always written. */
+export type SectionOverrides = { readonly [Name in SectionName]?: SectionWriter }
+
+/**
+ * Encodes a module: every section anew from the data, ranges verbatim from `module.bytes`, custom sections where they
+ * stand in `module.sections`. A section that the data needs and `sections` lacks is put in its place. Integers are
+ * written in their shortest form; for a module encoded that way the result equals its bytes.
+ */
+export function writeModule(module: WasmModule, overrides: SectionOverrides = {}): Uint8Array<ArrayBuffer> {
+  const out = new ByteWriter(module.bytes.length + 64)
+  const scratch = new ByteWriter(4096)
+  out.bytes(Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00))
+  let next = 0
+  const writeUpTo = (rank: number, listed: boolean) => {
+    for (; next <= rank; next++) {
+      const format: SectionFormat = sectionFormats[next]!
+      const override = overrides[format.name as SectionName]
+      if (override === undefined && !(listed && next === rank) && !format.needed(module)) continue
+      scratch.clear()
+      const write = override ?? format.write
+      write(scratch, module)
+      out.u8(format.id)
+      out.sized(scratch)
+    }
+  }
+  for (const section of module.sections) {
+    if (section.id === customSection) writeCustom(out, scratch, module, section)
+    else writeUpTo(sectionRank(section.id), true)
+  }
+  writeUpTo(sectionFormats.length - 1, false)
+  return out.finish()
+}
+
+function writeCustom(out: ByteWriter, scratch: ByteWriter, module: WasmModule, section: Section): void {
+  scratch.clear()
+  scratch.name(section.name ?? '')
+  scratch.range(module.bytes, section.body.start, section.body.end)
+  out.u8(customSection)
+  out.sized(scratch)
+}
