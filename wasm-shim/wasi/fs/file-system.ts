@@ -54,6 +54,8 @@ export interface DirectoryEntry {
 
 /** An open file or directory. Offsets are the caller's: every access is positioned, so that redoing one is harmless (D9). */
 export interface FileHandle {
+  /** Number by which `FileSystem.openInode` finds this file again after a restore; only on file systems that save. */
+  readonly inode?: bigint
   stat(): FileStat | Failure
   /** Bytes read into `target` from byte `position`; 0 at the end. */
   read(target: Uint8Array, position: number): number
@@ -86,6 +88,13 @@ export interface FileSystem {
   link(existing: string, path: string): number
   symlink(target: string, path: string): number
   setTimes(path: string, atim: bigint | undefined, mtim: bigint | undefined): number
+  /**
+   * Opens what a handle with this inode number was open on when the file system was saved, whether it still has a name,
+   * another one, or none. ENOENT where there is no such inode.
+   */
+  openInode?(inode: bigint, flags: OpenFlags): FileHandle | Failure
   /** The whole content, for file systems that travel inside a checkpoint ('memory'); absent where they do not ('host'). */
   save?(): Uint8Array
+  /** Gives back what the host holds for this mount; it is not used afterwards. */
+  close?(): void
 }
