@@ -1,0 +1,66 @@
+import { stripVTControlCharacters } from 'node:util'
+
+const units = ['bytes', 'KB', 'MB', 'GB', 'TB']
+
+/** 'a size in decimal units: 999 bytes, 1.5 KB, 26 MB'. */
+export function formatSize(bytes: number): string {
+  let amount = bytes
+  let unit = 0
+  while (amount >= 999.5 && unit < units.length - 1) {
+    amount /= 1000
+    unit += 1
+  }
+  const digits = unit === 0 || amount >= 99.5 ? 0 : 1
+  return `${amount.toFixed(digits).replace(/\.0$/, '')} ${bytes === 1 ? 'byte' : units[unit]}`
+}
+
+/** Local date and time to the second: 2026-11-22 00:37:05. */
+export function formatTime(milliseconds: number): string {
+  const date = new Date(milliseconds)
+  const two = (part: number) => String(part).padStart(2, '0')
+  return (
+    `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ` +
+    `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
+  )
+}
+
+export const plural = (count: number, noun: string, nouns = `${noun}s`): string =>
+  `${count.toLocaleString('en-US')} ${count === 1 ? noun : nouns}`
+
+export interface Column {
+  readonly title: string
+  readonly align?: 'right'
+}
+
+/** Rows under titles, two spaces between columns, nothing behind the last. Cells may contain colour. */
+export function formatTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
+  const titles = columns.map((column) => column.title)
+  const width = (cell: string) => stripVTControlCharacters(cell).length
+  const widths = columns.map((_, index) => Math.max(...[titles, ...rows].map((row) => width(row[index] ?? ''))))
+  return [titles, ...rows]
+    .map((row) =>
+      columns
+        .map((column, index) => {
+          const cell = row[index] ?? ''
+          const pad = ' '.repeat((widths[index] as number) - width(cell))
+          return column.align === 'right' ? pad + cell : cell + pad
+        })
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+/** Breaks a paragraph at spaces so that no line, indented by `indent` from the second on, exceeds `columns`. */
+export function wrap(paragraph: string, columns: number, indent = ''): string {
+  const lines: string[] = []
+  let line = ''
+  for (const word of paragraph.split(' ')) {
+    const room = columns - (lines.length > 0 ? indent.length : 0)
+    if (line !== '' && line.length + 1 + word.length > room) {
+      lines.push(line)
+      line = word
+    } else line = line === '' ? word : `${line} ${word}`
+  }
+  return [...lines, line].join(`\n${indent}`)
+}

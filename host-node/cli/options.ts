@@ -1,0 +1,144 @@
+import { parseArgs } from 'node:util'
+import { didYouMean } from './suggest.ts'
+import { UsageError } from './usage-error.ts'
+
+/** An option as data: parsing, help and suggestions are derived from it. */
+export interface Flag {
+  readonly kind: 'flag'
+  readonly short?: string
+  readonly help: string
+}
+
+/** An option with a value; `list` may be given several times, of `value` the last one counts. */
+export interface Valued<Kind extends 'value' | 'list', T> {
+  readonly kind: Kind
+  readonly short?: string
+  /** What stands for the value in the help, for example 'HOST[::GUEST][:ro]'. */
+  readonly placeholder: string
+  readonly help: string
+  /** Throws a UsageError on a value that makes no sense. */
+  readonly parse: (text: string) => T
+}
+
+export type Option = Flag | Valued<'value', unknown> | Valued<'list', unknown>
+export type Options = Readonly<Record<string, Option>>
+
+export type Values<O extends Options> = {
+  readonly [K in keyof O]: O[K] extends Flag
+    ? boolean
+    : O[K] extends Valued<'value', infer T>
+      ? T | undefined
+      : O[K] extends Valued<'list', infer T>
+        ? readonly T[]
+        : never
+}
+
+export interface Parsed<O extends Options> {
+  readonly values: Values<O>
+  readonly positionals: readonly string[]
+  /** What follows the first positional, untouched, where the command hands its arguments to a guest. */
+  readonly guestArgs: readonly string[]
+  readonly help: boolean
+}
+
+export const flag = (help: string, short?: string): Flag => ({ kind: 'flag', help, ...(short && { short }) })
+
+export function value<T>(placeholder: string, help: string, parse: (text: string) => T): Valued<'value', T> {
+  return { kind: 'value', placeholder, help, parse }
+}
+
+export function list<T>(placeholder: string, help: string, parse: (text: string) => T): Valued<'list', T> {
+  return { kind: 'list', placeholder, help, parse }
+}
+
+/** Every command has it, so it stands in no table. */
+export const helpOption = flag('Show this help.', 'h')
+
+/**
+ * Parses a command's arguments by its table. With `guestArguments`, everything after the first positional belongs to the
+ * guest; one `--` directly after it is dropped.
+ */
+export function parseOptions<O extends Options>(
+  argv: readonly string[],
+  options: O,
+  context: { readonly command: string; readonly guestArguments: boolean },
+): Parsed<O> {
+  const table: Record<string, Option> = { help: helpOption, ...options }
+  const tokens = tokenize(argv, table)
+  const firstPositional = tokens.find((token) => token.kind === 'positional')
+  const end = context.guestArguments && firstPositional ? firstPositional.index : Number.POSITIVE_INFINITY
+
+  const seen = new Map<string, unknown[]>()
+  const positionals: string[] = []
+  for (const token of tokens) {
+    if (token.index > end) break
+    if (token.kind === 'positional') positionals.push(token.value)
+    if (token.kind !== 'option') continue
+    const option = Object.hasOwn(table, token.name) ? table[token.name] : undefined
+    if (option === undefined) throw unknownOption(token.rawName, table, context.command)
+    const before = seen.get(token.name) ?? []
+    seen.set(token.name, [...before, readValue(option, token, context.command)])
+  }
+
+  const guestArgs = end === Number.POSITIVE_INFINITY ? [] : argv.slice(end + 1)
+  return {
+    values: Object.fromEntries(
+      Object.entries(options).map(([name, option]) => [name, collect(option, seen.get(name))]),
+    ) as Values<O>,
+    positionals,
+    guestArgs: guestArgs[0] === '--' ? guestArgs.slice(1) : guestArgs,
+    help: seen.has('help'),
+  }
+}
+
+function tokenize(argv: readonly string[], table: Record<string, Option>) {
+  const config = Object.fromEntries(
+    Object.entries(table).map(([name, option]) => [
+      name,
+      {
+        type: option.kind === 'flag' ? ('boolean' as const) : ('string' as const),
+        multiple: true,
+        ...(option.short && { short: option.short }),
+      },
+    ]),
+  )
+  return parseArgs({ args: [...argv], options: config, strict: false, allowPositionals: true, tokens: true }).tokens
+}
+
+interface OptionToken {
+  readonly rawName: string
+  readonly value?: string | undefined
+  readonly inlineValue?: boolean | undefined
+}
+
+function readValue(option: Option, token: OptionToken, command: string): unknown {
+  if (option.kind === 'flag') {
+    if (token.value !== undefined)
+      throw new UsageError(`${token.rawName} takes no value; leave out "=${token.value}".`, command)
+    return true
+  }
+  if (token.value === undefined) throw new UsageError(`${token.rawName} needs a value: ${option.placeholder}.`, command)
+  if (!token.inlineValue && token.value.length > 1 && token.value.startsWith('-'))
+    throw new UsageError(
+      `${token.rawName} needs a value (${option.placeholder}), and "${token.value}" looks like an option. ` +
+        `If it is the value, write ${token.rawName}=${token.value}.`,
+      command,
+    )
+  try {
+    return option.parse(token.value)
+  } catch (error) {
+    if (error instanceof UsageError) throw new UsageError(`${token.rawName}: ${error.message}`, command)
+    throw error
+  }
+}
+
+function collect(option: Option, values: unknown[] | undefined): unknown {
+  if (option.kind === 'flag') return values !== undefined
+  return option.kind === 'list' ? (values ?? []) : values?.at(-1)
+}
+
+function unknownOption(rawName: string, table: Record<string, Option>, command: string): UsageError {
+  const name = rawName.replace(/^-+/, '')
+  const hint = rawName.startsWith('--') ? didYouMean(name, Object.keys(table), (found) => `--${found}`) : ''
+  return new UsageError(`Unknown option ${rawName}.${hint}`, command)
+}

@@ -1,0 +1,49 @@
+import { parseMount } from './mounts.ts'
+import { flag, list, value } from './options.ts'
+import { oneOf, parseCount, parseDuration, parseSignal, parseTrigger, text } from './values.ts'
+
+export const defaultStore = '.stasis'
+
+export const storeOption = value(
+  'DIR',
+  `Where sessions and their checkpoints are kept; also a URL (file:DIR). Default: $STASIS_STORE, else ${defaultStore}.`,
+  text,
+)
+
+export const jsonOption = flag('Print JSON for machines.')
+
+export const dirOption = list(
+  'HOST[::GUEST][:ro]',
+  'Grant the directory HOST, seen by the guest as GUEST (default: as HOST); ":ro" for reading only.',
+  parseMount,
+)
+
+/** What `run` and `restore` have in common: when checkpoints are taken and what becomes of the session. */
+export const snapshotOptions = {
+  signal: value(
+    'NAME',
+    'The signal that takes a checkpoint and stops the session. Default: TSTP, which is Ctrl-Z.',
+    parseSignal,
+  ),
+  'snapshot-on': list(
+    'WHEN',
+    'Take a checkpoint and go on: at "call:N" (the N-th WASI call), at "first-stdin" (the first read of stdin), when ' +
+      '"idle" (each time the guest begins to wait), or on "signal" (Ctrl-Z no longer stops).',
+    parseTrigger,
+  ),
+  'snapshot-interval': value('TIME', 'Take a checkpoint every TIME (500ms, 10s, 5m) and go on.', parseDuration),
+  'stop-after-snapshot': flag('Stop the session after the first checkpoint, whatever caused it.'),
+  torture: value(
+    'K',
+    'Test: at every K-th call capture, encode, decode into a fresh instance, and go on there.',
+    parseCount,
+  ),
+  keep: flag('Keep the session’s checkpoints when it ends by itself; otherwise it leaves nothing behind.'),
+} as const
+
+export const pollsOption = value(
+  'WHERE',
+  'Where a guest that computes without making calls can be stopped: "none", "default" (loops that contain loops or ' +
+    'calls; costs about 1 %), or "all" loops (costs 10-30 %).',
+  oneOf(['none', 'default', 'all'], 'kind of polls'),
+)

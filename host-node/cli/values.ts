@@ -1,0 +1,100 @@
+import { didYouMean } from './suggest.ts'
+import { UsageError } from './usage-error.ts'
+
+export const text = (given: string): string => given
+
+const millisecondsOf: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+
+/** '10s', '500ms', '1.5m', '2h' in milliseconds. A bare number is refused: nobody agrees on its unit. */
+export function parseDuration(given: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(given)
+  const unit = match?.[2]
+  if (match && unit === undefined) throw new UsageError(`"${given}" has no unit; write ${given}s or ${given}ms.`)
+  const milliseconds = match && unit ? Number(match[1]) * (millisecondsOf[unit] as number) : 0
+  // setInterval turns anything above 2^31-1 ms into 1 ms.
+  if (milliseconds < 1 || milliseconds > 0x7fff_ffff)
+    throw new UsageError(`"${given}" is no duration from 1ms to 24 days; write 500ms, 10s, 5m or 1h.`)
+  return milliseconds
+}
+
+/** A whole number from 1 up. */
+export function parseCount(given: string): number {
+  const count = Number(given)
+  if (!/^\d+$/.test(given) || count < 1 || !Number.isSafeInteger(count))
+    throw new UsageError(`"${given}" is no whole number from 1 up.`)
+  return count
+}
+
+/** One of the given words. */
+export function oneOf<const Word extends string>(words: readonly Word[], what: string): (given: string) => Word {
+  return (given) => {
+    const found = words.find((word) => word === given)
+    if (found !== undefined) return found
+    throw new UsageError(`"${given}" is no ${what}; it is one of ${words.join(', ')}.${didYouMean(given, words)}`)
+  }
+}
+
+export type Trigger =
+  | { readonly kind: 'signal' }
+  | { readonly kind: 'first-stdin' }
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'call'; readonly call: number }
+
+const triggerWords = ['signal', 'first-stdin', 'idle'] as const
+
+/** 'signal', 'first-stdin', 'idle' or 'call:N'. */
+export function parseTrigger(given: string): Trigger {
+  const call = /^call:(\d+)$/.exec(given)?.[1]
+  if (call !== undefined) return { kind: 'call', call: parseCount(call) }
+  const kind = triggerWords.find((word) => word === given)
+  if (kind !== undefined) return { kind }
+  const hint = given.startsWith('call') ? ' Did you mean call:100?' : didYouMean(given, triggerWords)
+  throw new UsageError(`"${given}" is no trigger; it is one of ${triggerWords.join(', ')}, call:N.${hint}`)
+}
+
+/** 'K=V' sets, a bare 'K' inherits from our own environment (and is left out where that has none). */
+export function parseEnv(given: string, own: NodeJS.ProcessEnv = process.env): readonly [string, string] | undefined {
+  const equals = given.indexOf('=')
+  if (equals === 0 || given === '') throw new UsageError(`"${given}" has no name; write --env NAME=VALUE.`)
+  if (equals > 0) return [given.slice(0, equals), given.slice(equals + 1)]
+  const inherited = own[given]
+  return inherited === undefined ? undefined : [given, inherited]
+}
+
+const catchable = ['SIGTSTP', 'SIGUSR2', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGINT', 'SIGALRM', 'SIGWINCH'] as const
+export type SuspendSignal = (typeof catchable)[number]
+
+/** A signal that a process can catch and that Node does not keep for itself (SIGUSR1 starts its debugger). */
+export function parseSignal(given: string): SuspendSignal {
+  const name = given.toUpperCase()
+  return oneOf(catchable, 'signal that can ask for a checkpoint')(name.startsWith('SIG') ? name : `SIG${name}`)
+}
+
+const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
+
+/** A session's name becomes a file name, hence few characters. */
+export function parseSessionName(given: string): string {
+  if (!namePattern.test(given))
+    throw new UsageError(
+      `"${given}" cannot name a session; use up to 100 letters, digits, ".", "_" and "-", starting with a letter or digit.`,
+    )
+  return given
+}
+
+export interface SessionReference {
+  readonly name: string
+  /** Version 1..N, 0 for the newest, -1 for the one before. */
+  readonly version: number
+}
+
+/** 'calc', 'calc@3' or 'calc@-1'. */
+export function parseReference(given: string): SessionReference {
+  const at = given.lastIndexOf('@')
+  if (at < 0) return { name: parseSessionName(given), version: 0 }
+  const version = given.slice(at + 1)
+  if (!/^-?\d{1,9}$/.test(version))
+    throw new UsageError(
+      `"${version}" is no version; versions count from 1, 0 is the newest, -1 the one before: ${given.slice(0, at)}@-1.`,
+    )
+  return { name: parseSessionName(given.slice(0, at)), version: Number(version) }
+}
