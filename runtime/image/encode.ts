@@ -1,0 +1,160 @@
+import { deflateSync } from 'fflate'
+import { invariant } from '../../wasm-shim/errors.ts'
+import { checksum } from './checksum.ts'
+import {
+  align8,
+  entrySize,
+  formatVersion,
+  headChecksumAt,
+  headerSize,
+  magic,
+  SectionEncoding,
+  type SectionEntry,
+  SectionKind,
+} from './layout.ts'
+import { encodeManifest, type Manifest, manifestOf } from './manifest.ts'
+import type { Checkpoint } from './model.ts'
+import { packedSize, packMemory, scanPages } from './pages.ts'
+import { encodeStack } from './stack.ts'
+
+/** The body of an image and what the head must say of it. `bytes.buffer` is the body alone, so it can be transferred. */
+export interface Body {
+  readonly bytes: Uint8Array
+  readonly sections: readonly SectionEntry[]
+}
+
+export type CheckpointState = Pick<Checkpoint, 'instances' | 'stacks' | 'kernel'>
+
+export interface EncodeOptions {
+  /** 'none' (default) is made at the speed of a copy; 'deflate' is for images that travel. */
+  readonly compression?: 'none' | 'deflate'
+}
+
+/** The bytes of an image as docs/format.md specifies them. The same checkpoint gives the same bytes. */
+export function encodeCheckpoint(checkpoint: Checkpoint, options: EncodeOptions = {}): Uint8Array {
+  const packed = packBody(checkpoint)
+  const body = options.compression === 'deflate' ? deflateBody(packed) : packed
+  const head = encodeHead(manifestOf(checkpoint), body)
+  const image = new Uint8Array(head.length + body.bytes.length)
+  image.set(head)
+  image.set(body.bytes, head.length)
+  return image
+}
+
+interface Part {
+  readonly kind: number
+  readonly instance: number
+  readonly index: number
+  readonly size: number
+  readonly write: (target: Uint8Array) => void
+}
+
+/**
+ * The part of encoding that must happen while the guest stands still: copies its state. Checksums, the manifest and
+ * compression come later (`encodeHead`), elsewhere if need be. `allocate` gives at least the asked-for number of bytes,
+ * all zero or about to be overwritten.
+ */
+export function packBody(
+  state: CheckpointState,
+  allocate: (size: number) => Uint8Array = (size) => new Uint8Array(size),
+): Body {
+  const parts = partsOf(state)
+  const total = parts.reduce((sum, { size }) => sum + align8(size), 0)
+  const bytes = allocate(total).subarray(0, total)
+  let at = 0
+  for (const part of parts) {
+    part.write(bytes.subarray(at, at + part.size))
+    bytes.fill(0, at + part.size, at + align8(part.size))
+    at += align8(part.size)
+  }
+  const sections = parts.map(({ kind, instance, index, size }) => ({
+    ...{ kind, instance, index },
+    encoding: SectionEncoding.stored,
+    length: size,
+    rawLength: size,
+  }))
+  return { bytes, sections }
+}
+
+function partsOf({ instances, stacks, kernel }: CheckpointState): Part[] {
+  const parts: Part[] = []
+  const bytesPart = (kind: number, instance: number, index: number, bytes: Uint8Array): void => {
+    parts.push({ kind, instance, index, size: bytes.length, write: (target) => target.set(bytes) })
+  }
+  instances.forEach((state, instance) => {
+    state.memories.forEach(({ bytes }, index) => {
+      const pages = scanPages(bytes)
+      const write = (target: Uint8Array): void => packMemory(bytes, pages, target)
+      parts.push({ kind: SectionKind.memory, instance, index, size: packedSize(pages), write })
+    })
+    bytesPart(SectionKind.globals, instance, 0, bytesOf(state.globals))
+    state.tables.forEach((table, index) => {
+      if (table !== undefined) bytesPart(SectionKind.table, instance, index, bytesOf(table))
+    })
+  })
+  stacks.forEach((stack, index) => {
+    bytesPart(SectionKind.stack, 0, index, encodeStack(stack))
+  })
+  bytesPart(SectionKind.kernel, 0, 0, kernel)
+  return parts
+}
+
+// Words are written in the host's order: every host of WebAssembly that JavaScript engines support is little-endian.
+function bytesOf(words: Uint32Array): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength)
+}
+
+/** The head of the image that consists of it and `body`. */
+export function encodeHead(manifest: Manifest, body: Body): Uint8Array {
+  const cbor = encodeManifest(manifest)
+  const tableAt = headerSize + align8(cbor.length)
+  const head = new Uint8Array(tableAt + body.sections.length * entrySize)
+  const view = new DataView(head.buffer)
+  head.set(magic)
+  view.setUint32(8, formatVersion, true)
+  view.setUint32(12, cbor.length, true)
+  view.setUint32(16, body.sections.length, true)
+  head.set(cbor, headerSize)
+  let from = 0
+  body.sections.forEach((section, number) => {
+    const at = tableAt + number * entrySize
+    view.setUint32(at, section.kind, true)
+    view.setUint32(at + 4, section.instance, true)
+    view.setUint32(at + 8, section.index, true)
+    view.setUint32(at + 12, section.encoding, true)
+    view.setBigUint64(at + 16, BigInt(section.length), true)
+    view.setBigUint64(at + 24, BigInt(section.rawLength), true)
+    head.set(checksum(body.bytes.subarray(from, from + section.length)), at + 32)
+    from += align8(section.length)
+  })
+  invariant(from === body.bytes.length, 'the sections of an image fill its body')
+  head.set(headChecksum(head), headChecksumAt)
+  return head
+}
+
+/** `head` is the whole head; its checksum field does not count. */
+export function headChecksum(head: Uint8Array): Uint8Array {
+  return checksum(head.subarray(0, headChecksumAt), head.subarray(headerSize))
+}
+
+/** Each section by itself, so that a reader can still take only some of them. Sections that would grow stay as they are. */
+export function deflateBody(body: Body): Body {
+  const sections: SectionEntry[] = []
+  const parts: Uint8Array[] = []
+  let from = 0
+  for (const section of body.sections) {
+    const raw = body.bytes.subarray(from, from + section.length)
+    from += align8(section.length)
+    const small = deflateSync(raw, { level: 6 })
+    const shrinks = small.length < raw.length
+    parts.push(shrinks ? small : raw)
+    sections.push(shrinks ? { ...section, encoding: SectionEncoding.deflate, length: small.length } : section)
+  }
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + align8(part.length), 0))
+  let to = 0
+  for (const part of parts) {
+    bytes.set(part, to)
+    to += align8(part.length)
+  }
+  return { bytes, sections }
+}
