@@ -111,6 +111,21 @@ export class ByteWriter {
     this.range(other.#bytes, 0, other.#length)
   }
 
+  /** What `write` adds to this writer, preceded by its length: as `sized`, without a second buffer. */
+  sizedBy(write: () => void): void {
+    const at = this.#length
+    const widest = 5
+    this.#reserve(widest)
+    this.#length += widest
+    write()
+    const end = this.#length
+    const size = end - at - widest
+    this.#length = at
+    this.u32(size)
+    if (this.#length < at + widest) this.#bytes.copyWithin(this.#length, at + widest, end)
+    this.#length += size
+  }
+
   /** Forgets what was written but keeps the buffer for reuse. */
   clear(): void {
     this.#length = 0

@@ -19,33 +19,32 @@ export type SectionOverrides = { readonly [Name in SectionName]?: SectionWriter 
  */
 export function writeModule(module: WasmModule, overrides: SectionOverrides = {}): Uint8Array<ArrayBuffer> {
   const out = new ByteWriter(module.bytes.length + 64)
-  const scratch = new ByteWriter(4096)
   out.bytes(Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00))
   let next = 0
   const writeUpTo = (rank: number, listed: boolean) => {
     for (; next <= rank; next++) {
       const format: SectionFormat = sectionFormats[next]!
       const override = overrides[format.name as SectionName]
-      if (override === undefined && !(listed && next === rank) && !format.needed(module)) continue
-      scratch.clear()
+      // A list that was there and empty stays; a start function or a data count that was taken out goes.
+      const keep = listed && next === rank && !format.single
+      if (override === undefined && !keep && !format.needed(module)) continue
       const write = override ?? format.write
-      write(scratch, module)
       out.u8(format.id)
-      out.sized(scratch)
+      out.sizedBy(() => write(out, module))
     }
   }
   for (const section of module.sections) {
-    if (section.id === customSection) writeCustom(out, scratch, module, section)
+    if (section.id === customSection) writeCustom(out, module, section)
     else writeUpTo(sectionRank(section.id), true)
   }
   writeUpTo(sectionFormats.length - 1, false)
   return out.finish()
 }
 
-function writeCustom(out: ByteWriter, scratch: ByteWriter, module: WasmModule, section: Section): void {
-  scratch.clear()
-  scratch.name(section.name ?? '')
-  scratch.range(module.bytes, section.body.start, section.body.end)
+function writeCustom(out: ByteWriter, module: WasmModule, section: Section): void {
   out.u8(customSection)
-  out.sized(scratch)
+  out.sizedBy(() => {
+    out.name(section.name ?? '')
+    out.range(module.bytes, section.body.start, section.body.end)
+  })
 }

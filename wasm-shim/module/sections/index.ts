@@ -28,6 +28,8 @@ export interface SectionFormat {
   readonly write: SectionWriter
   /** Whether a module with this content needs the section. */
   readonly needed: (module: WasmModule) => boolean
+  /** One value instead of a list. */
+  readonly single?: true
 }
 
 /** All sections but the custom ones, in the order they must have (core spec 5.5.17), which is not that of their ids. */
@@ -52,9 +54,16 @@ export const sectionFormats = [
   { id: 13, name: 'tag', read: readTags, write: writeTags, needed: (m) => m.tags.length > m.imported.tags },
   { id: 6, name: 'global', read: readGlobals, write: writeGlobals, needed: (m) => m.globalInits.length > 0 },
   { id: 7, name: 'export', read: readExports, write: writeExports, needed: (m) => m.exports.length > 0 },
-  { id: 8, name: 'start', read: readStart, write: writeStart, needed: (m) => m.start !== undefined },
+  { id: 8, name: 'start', read: readStart, write: writeStart, needed: (m) => m.start !== undefined, single: true },
   { id: 9, name: 'element', read: readElements, write: writeElements, needed: (m) => m.elements.length > 0 },
-  { id: 12, name: 'data count', read: readDataCount, write: writeDataCount, needed: (m) => m.dataCount !== undefined },
+  {
+    id: 12,
+    name: 'data count',
+    read: readDataCount,
+    write: writeDataCount,
+    needed: (m) => m.dataCount !== undefined,
+    single: true,
+  },
   { id: 10, name: 'code', read: readCode, write: writeCode, needed: (m) => m.code.start.length > 0 },
   { id: 11, name: 'data', read: readData, write: writeData, needed: (m) => m.data.length > 0 },
 ] as const satisfies readonly SectionFormat[]
