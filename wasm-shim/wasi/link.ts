@@ -1,0 +1,210 @@
+import { abis, type Param, type Result, type Row } from './abi.ts'
+import type { Call, Context } from './context.ts'
+import { Errno } from './errno.ts'
+import type { Layout } from './layout.ts'
+
+/** A WASI function as WebAssembly calls it: i32 as number, i64 as bigint; the result is an errno. */
+export type WasiFunction = (...args: never[]) => unknown
+
+// biome-ignore lint/suspicious/noExplicitAny: what the row says is checked by the tests of every row
+type Erased = (...values: any[]) => any
+
+/**
+ * Turns a row and its call into the function that the guest imports: decode the parameters from guest memory, check
+ * every out-pointer before anything happens, perform, apply, encode the results. Calls that guests make in tight loops
+ * have shapes with their own code, without arrays or rest parameters; the result is the same.
+ */
+export function bind(row: Row, call: Call, context: Context): WasiFunction {
+  const perform = call.perform as Erased
+  const apply = (call.apply ?? (() => undefined)) as Erased
+  const shape = shapes[shapeOf(row)]
+  return shape ? shape(context, perform, apply) : general(row, context, perform, apply)
+}
+
+/** For example 'fd,vectors>u32'. */
+export function shapeOf(row: Row): string {
+  const params = row.params.map((param) => (param.kind === 'scalar' ? param.type : param.kind))
+  const values = row.params.some((param) => remapping(param) !== undefined) ? '!' : ''
+  return `${params.join()}${values}>${row.results.map((result) => (result.kind === 'scalar' ? result.type : 'record')).join()}`
+}
+
+type Bind = (context: Context, perform: Erased, apply: Erased) => WasiFunction
+
+const shapes: Readonly<Record<string, Bind>> = {
+  'fd,vectors>u32': (context, perform, apply) => {
+    const { memory, state } = context
+    return (fd: number, vectors: number, count: number, out: number): number => {
+      const errno = memory.readVectors(vectors >>> 0, count >>> 0)
+      if (errno !== 0) return errno
+      if (!memory.fits(out >>> 0, 4)) return Errno.EFAULT
+      const outcome: number | { nwritten: number } = perform(context, fd >>> 0)
+      if (typeof outcome === 'number') {
+        if (outcome < 0) return -outcome
+        apply(state, outcome, fd >>> 0)
+        memory.view.setUint32(out >>> 0, outcome, true)
+        return 0
+      }
+      apply(state, outcome, fd >>> 0)
+      memory.view.setUint32(out >>> 0, outcome.nwritten, true)
+      return 0
+    }
+  },
+  'u32,u64>u64': (context, perform, apply) => {
+    const { memory, state } = context
+    return (id: number, _precision: bigint, out: number): number => {
+      if (!memory.fits(out >>> 0, 8)) return Errno.EFAULT
+      const outcome: bigint | number = perform(context, id >>> 0)
+      if (typeof outcome === 'number') return -outcome
+      apply(state, outcome, id >>> 0)
+      memory.view.setBigUint64(out >>> 0, outcome, true)
+      return 0
+    }
+  },
+  'fd,s64,u8>u64': (context, perform, apply) => {
+    const { memory, state } = context
+    return (fd: number, offset: bigint, whence: number, out: number): number => {
+      if (!memory.fits(out >>> 0, 8)) return Errno.EFAULT
+      const outcome: number = perform(context, fd >>> 0, offset, whence >>> 0)
+      if (outcome < 0) return -outcome
+      apply(state, outcome, fd >>> 0)
+      setNumber64(memory.view, out >>> 0, outcome)
+      return 0
+    }
+  },
+  'fd>': (context, perform, apply) => {
+    const { state } = context
+    return (fd: number): number => {
+      const outcome: number = perform(context, fd >>> 0)
+      if (outcome < 0) return -outcome
+      apply(state, outcome, fd >>> 0)
+      return 0
+    }
+  },
+}
+
+function setNumber64(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value % 0x1_0000_0000, true)
+  view.setUint32(at + 4, value / 0x1_0000_0000, true)
+}
+
+/** wasi_unstable's numbers of an enumeration to preview1's, when they differ. */
+function remapping(param: Param): readonly number[] | undefined {
+  if (param.kind !== 'scalar' || param.values?.kind !== 'enum') return undefined
+  const own = param.values.numbers
+  const standard = standardValues.get(param.values.name)
+  if (standard === undefined || standard === own) return undefined
+  const numbers: number[] = []
+  for (const [name, number] of Object.entries(own)) numbers[number] = standard[name]!
+  return numbers
+}
+
+const standardValues = new Map(
+  [...abis.wasi_snapshot_preview1.values()].flatMap((row) =>
+    row.params.flatMap((param) =>
+      param.kind === 'scalar' && param.values ? [[param.values.name, param.values.numbers] as const] : [],
+    ),
+  ),
+)
+
+interface Decoder {
+  /** Wasm parameters it takes. */
+  readonly width: 1 | 2
+  /** The value; undefined where the call finds it in `context.memory`; a negated errno, the only negative number there is. */
+  decode(context: Context, first: number | bigint, second: number | bigint): unknown
+}
+
+const word = (value: number | bigint | undefined): number => Number(value) >>> 0
+
+const wordDecoder: Decoder = { width: 1, decode: (_, value) => word(value) }
+
+function decoderOf(param: Param): Decoder {
+  switch (param.kind) {
+    case 'fd':
+    case 'pointer':
+      return wordDecoder
+    case 'scalar': {
+      if (param.type === 'u64') return { width: 1, decode: (_, value) => BigInt.asUintN(64, BigInt(value)) }
+      if (param.type === 's64') return { width: 1, decode: (_, value) => value }
+      const numbers = remapping(param)
+      // An unknown number stays unknown: 255 is no value of any enumeration.
+      return numbers ? { width: 1, decode: (_, value) => numbers[word(value)] ?? 255 } : wordDecoder
+    }
+    case 'string':
+      return { width: 2, decode: ({ memory }, pointer, length) => memory.readString(word(pointer), word(length)) }
+    case 'vectors':
+      return {
+        width: 2,
+        decode: ({ memory }, pointer, count) => {
+          const errno = memory.readVectors(word(pointer), word(count))
+          return errno === 0 ? undefined : -errno
+        },
+      }
+    case 'buffer':
+      return {
+        width: 2,
+        decode: ({ memory }, pointer, length) =>
+          memory.fits(word(pointer), word(length)) ? memory.slice(word(pointer), word(length)) : -Errno.EFAULT,
+      }
+  }
+}
+
+const widths = { u8: 1, u16: 2, u32: 4, u64: 8 } as const
+
+const sizeOf = (result: Result): number => (result.kind === 'scalar' ? widths[result.type] : result.layout.size)
+
+const writers: Readonly<Record<keyof typeof widths, (view: DataView, at: number, value: number | bigint) => void>> = {
+  u8: (view, at, value) => view.setUint8(at, Number(value)),
+  u16: (view, at, value) => view.setUint16(at, Number(value), true),
+  u32: (view, at, value) => view.setUint32(at, Number(value), true),
+  u64: (view, at, value) =>
+    typeof value === 'number' ? setNumber64(view, at, value) : view.setBigUint64(at, value, true),
+}
+
+export type RecordValue = Readonly<Record<string, number | bigint>>
+
+/** Writes a record into memory that is known to hold it, padding zeroed. */
+export function writeRecord(context: Context, at: number, layout: Layout, value: RecordValue): void {
+  const { bytes, view } = context.memory
+  bytes.fill(0, at, at + layout.size)
+  for (const field of layout.fields) writers[field.type](view, at + field.offset, value[field.name] ?? 0)
+}
+
+export function readRecord(context: Context, at: number, layout: Layout): Record<string, number | bigint> {
+  const { view } = context.memory
+  const read = {
+    u8: (p: number) => view.getUint8(p),
+    u16: (p: number) => view.getUint16(p, true),
+    u32: (p: number) => view.getUint32(p, true),
+    u64: (p: number) => view.getBigUint64(p, true),
+  }
+  return Object.fromEntries(layout.fields.map((field) => [field.name, read[field.type](at + field.offset)]))
+}
+
+function general(row: Row, context: Context, perform: Erased, apply: Erased): WasiFunction {
+  const decoders = row.params.map(decoderOf)
+  const { memory, state } = context
+  const { results } = row
+  return (...args: (number | bigint)[]): number => {
+    const params: unknown[] = []
+    let at = 0
+    for (const decoder of decoders) {
+      const value = decoder.decode(context, args[at]!, args[at + 1]!)
+      if (typeof value === 'number' && value < 0) return -value
+      if (value !== undefined) params.push(value)
+      at += decoder.width
+    }
+    for (let i = 0; i < results.length; i++) {
+      if (!memory.fits(word(args[at + i]), sizeOf(results[i]!))) return Errno.EFAULT
+    }
+    const outcome: number | bigint | RecordValue = perform(context, ...params)
+    if (typeof outcome === 'number' && outcome < 0) return -outcome
+    apply(state, outcome, ...params)
+    for (let i = 0; i < results.length; i++) {
+      const result = results[i]!
+      const pointer = word(args[at + i])
+      if (result.kind === 'record') writeRecord(context, pointer, result.layout, outcome as RecordValue)
+      else writers[result.type](memory.view, pointer, typeof outcome === 'object' ? outcome[result.name]! : outcome)
+    }
+    return 0
+  }
+}
