@@ -1,0 +1,29 @@
+// AssemblyScript programs with its WASI library; needs npm alone.
+import { join, relative } from 'node:path'
+import { machineNode, root, run } from '../lib/process.mjs'
+
+const program = (name, file, flags = []) => ({
+  name,
+  inputs: [file],
+  build: (out) => {
+    // asc takes every path as relative to the folder it runs in.
+    const shim = 'node_modules/@assemblyscript/wasi-shim/asconfig.json'
+    const files = [relative(root, file), '--outFile', relative(root, out)]
+    run(machineNode(), [
+      join(root, 'node_modules/assemblyscript/bin/asc.js'),
+      ...files,
+      '--config',
+      shim,
+      '-O3',
+      ...flags,
+    ])
+  },
+})
+
+const life = join(root, 'examples/assemblyscript/life.as.ts')
+
+export const recipes = [
+  program('as-life', life),
+  // Reference-counting variations change which globals and memory operations the module has.
+  program('as-life-minimal', life, ['--runtime', 'minimal', '--debug']),
+]
