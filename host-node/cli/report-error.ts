@@ -30,7 +30,7 @@ export function reportError(error: unknown, terminal: Terminal, json: boolean): 
   }
   const head = terminal.style('red', 'stasis:', 'err')
   terminal.err(`${head} ${message} ${terminal.style('dim', `[${code}]`, 'err')}`)
-  for (const cause of causes(error)) terminal.err(`        because: ${cause}`)
+  for (const cause of causes(error)) terminal.err(cause)
   if (error instanceof UsageError)
     terminal.err(`        "stasis help${error.command ? ` ${error.command}` : ''}" explains the usage.`)
   if (process.env.STASIS_DEBUG && error instanceof Error) terminal.err(error.stack ?? '')
@@ -47,11 +47,12 @@ function describe(error: unknown): { code: string; message: string; fields: Read
   }
 }
 
-function causes(error: unknown): readonly string[] {
+/** The chain of causes, one indented line each. */
+export function causes(error: unknown): readonly string[] {
   const found: string[] = []
   let cause = error instanceof Error ? error.cause : undefined
   while (cause instanceof Error && found.length < 5) {
-    if (!(error as Error).message.includes(cause.message)) found.push(cause.message)
+    if (!(error as Error).message.includes(cause.message)) found.push(`        because: ${cause.message}`)
     cause = cause.cause
   }
   return found
