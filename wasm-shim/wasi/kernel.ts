@@ -1,7 +1,6 @@
-import { findRow } from './abi.ts'
+import { type AbiName, findRow } from './abi.ts'
 import { calls } from './calls/index.ts'
 import type { Context } from './context.ts'
-import { Errno } from './errno.ts'
 import type { FileSystem } from './fs/file-system.ts'
 import { GuestMemory } from './guest-memory.ts'
 import { ExitSignal, type Host } from './host.ts'
@@ -61,8 +60,8 @@ export class Kernel {
   link(module: string, name: string): WasiImport | undefined {
     const row = findRow(module, name)
     if (row === undefined) return undefined
-    const call = calls.get(name)
-    if (call === undefined) return () => Errno.ENOSYS
+    const call = calls[module as AbiName][name]
+    if (call === undefined) return undefined
     const bound = bind(row, call, this.#context) as WasiImport
     if (row.returns === 'errno') return bound
     return (...args) => {

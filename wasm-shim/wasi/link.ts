@@ -1,7 +1,8 @@
-import { abis, type Param, type Result, type Row } from './abi.ts'
+import { abis, type Param, type Row } from './abi.ts'
 import type { Call, Context } from './context.ts'
 import { Errno } from './errno.ts'
-import type { Layout } from './layout.ts'
+import { WaitInterrupted } from './host.ts'
+import { type RecordValue, setNumber64, sizeOf, writeRecord, writers } from './record.ts'
 
 /** A WASI function as WebAssembly calls it: i32 as number, i64 as bigint; the result is an errno. */
 export type WasiFunction = (...args: never[]) => unknown
@@ -82,11 +83,6 @@ const shapes: Readonly<Record<string, Bind>> = {
   },
 }
 
-function setNumber64(view: DataView, at: number, value: number): void {
-  view.setUint32(at, value % 0x1_0000_0000, true)
-  view.setUint32(at + 4, value / 0x1_0000_0000, true)
-}
-
 /** wasi_unstable's numbers of an enumeration to preview1's, when they differ. */
 function remapping(param: Param): readonly number[] | undefined {
   if (param.kind !== 'scalar' || param.values?.kind !== 'enum') return undefined
@@ -148,38 +144,6 @@ function decoderOf(param: Param): Decoder {
   }
 }
 
-const widths = { u8: 1, u16: 2, u32: 4, u64: 8 } as const
-
-const sizeOf = (result: Result): number => (result.kind === 'scalar' ? widths[result.type] : result.layout.size)
-
-const writers: Readonly<Record<keyof typeof widths, (view: DataView, at: number, value: number | bigint) => void>> = {
-  u8: (view, at, value) => view.setUint8(at, Number(value)),
-  u16: (view, at, value) => view.setUint16(at, Number(value), true),
-  u32: (view, at, value) => view.setUint32(at, Number(value), true),
-  u64: (view, at, value) =>
-    typeof value === 'number' ? setNumber64(view, at, value) : view.setBigUint64(at, value, true),
-}
-
-export type RecordValue = Readonly<Record<string, number | bigint>>
-
-/** Writes a record into memory that is known to hold it, padding zeroed. */
-export function writeRecord(context: Context, at: number, layout: Layout, value: RecordValue): void {
-  const { bytes, view } = context.memory
-  bytes.fill(0, at, at + layout.size)
-  for (const field of layout.fields) writers[field.type](view, at + field.offset, value[field.name] ?? 0)
-}
-
-export function readRecord(context: Context, at: number, layout: Layout): Record<string, number | bigint> {
-  const { view } = context.memory
-  const read = {
-    u8: (p: number) => view.getUint8(p),
-    u16: (p: number) => view.getUint16(p, true),
-    u32: (p: number) => view.getUint32(p, true),
-    u64: (p: number) => view.getBigUint64(p, true),
-  }
-  return Object.fromEntries(layout.fields.map((field) => [field.name, read[field.type](at + field.offset)]))
-}
-
 function general(row: Row, context: Context, perform: Erased, apply: Erased): WasiFunction {
   const decoders = row.params.map(decoderOf)
   const { memory, state } = context
@@ -199,10 +163,11 @@ function general(row: Row, context: Context, perform: Erased, apply: Erased): Wa
     const outcome: number | bigint | RecordValue = perform(context, ...params)
     if (typeof outcome === 'number' && outcome < 0) return -outcome
     apply(state, outcome, ...params)
+    if (typeof outcome === 'object' && 'interrupted' in outcome) throw new WaitInterrupted()
     for (let i = 0; i < results.length; i++) {
       const result = results[i]!
       const pointer = word(args[at + i])
-      if (result.kind === 'record') writeRecord(context, pointer, result.layout, outcome as RecordValue)
+      if (result.kind === 'record') writeRecord(memory, pointer, result.layout, outcome as RecordValue)
       else writers[result.type](memory.view, pointer, typeof outcome === 'object' ? outcome[result.name]! : outcome)
     }
     return 0
