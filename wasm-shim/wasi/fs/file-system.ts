@@ -3,7 +3,9 @@
  * system calls: zero or more is a result, less than zero is a WASI errno negated, and no call throws for a guest's
  * mistake. Paths are relative to the mount's root, normalised by the kernel's resolver: components joined by "/", no
  * "", "." or ".."; the root itself is "". A file system never follows a symlink in any component, the last included:
- * following is the resolver's work, since it alone knows the preopen's boundary.
+ * following is the resolver's work, since it alone knows the preopen's boundary. A symlink among the earlier components
+ * is ENOTCAPABLE, one that is to be opened itself is ELOOP, and in neither case has anything happened: a resolver may try
+ * the whole path first and walk it only then.
  */
 
 /** A negated WASI errno (wasm-shim/wasi/errno.ts), for example -44 for ENOENT. */

@@ -35,6 +35,7 @@ export class MemoryHandle implements FileHandle {
   read(target: Uint8Array, position: number): number {
     if (!this.#open || !this.#readable) return -Errno.EBADF
     if (!isPosition(position)) return -Errno.EINVAL
+    if (target.length === 0) return 0
     if (this.#inode.kind !== 'file') return -Errno.EISDIR
     return this.#inode.content.read(target, position)
   }

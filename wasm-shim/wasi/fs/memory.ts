@@ -133,10 +133,10 @@ export class MemoryFileSystem implements FileSystem {
   }
 
   symlink(target: string, path: string): number {
-    const place = this.#vacant(path)
-    if (typeof place === 'number') return place
     const wrong = checkTarget(target)
     if (wrong !== 0) return wrong
+    const place = this.#vacant(path)
+    if (typeof place === 'number') return place
     const inode: SymlinkInode = { ...this.#base(1), kind: 'symlink', target }
     return this.#adopt(place, inode, utf8Length(target))
   }
