@@ -122,7 +122,7 @@ function contentsOf(section: PlacedSection, stored: Uint8Array): Uint8Array {
 
 function wordsOf(section: Uint8Array, offset: number): Uint32Array {
   if (section.length % 4 !== 0) throw damaged('a section of words does not end with a whole one', offset)
-  return new Uint32Array(section.slice().buffer)
+  return new Uint32Array(new Uint8Array(section).buffer)
 }
 
 function times<T>(count: number, make: (index: number) => T): T[] {

@@ -39,8 +39,8 @@ export function encodeStack(stack: StackState): Uint8Array {
 /** `offset` is the section's place in the image, for errors; `instances` bounds the frames' instance numbers. */
 export function decodeStack(section: Uint8Array, offset: number, instances: number): StackState {
   if (section.length % 4 !== 0) throw damaged('a stack section is not made of whole words', offset)
-  // Copied: words outlive the image, and a caller may hand in bytes at any alignment.
-  const words = new Uint32Array(section.slice().buffer)
+  // Copied: words outlive the image, and a caller may hand in bytes at any alignment. (Not by slice: Node's Buffer.)
+  const words = new Uint32Array(new Uint8Array(section).buffer)
   let at = 0
   const fail = (message: string): never => {
     throw damaged(message, offset + at * 4)

@@ -56,7 +56,7 @@ function expectSame(actual: Checkpoint, wanted: Checkpoint): void {
   memories(actual).forEach(({ bytes }, index) => {
     expect(Buffer.compare(bytes, memories(wanted)[index]!.bytes)).toBe(0)
   })
-  expect(actual.kernel).toEqual(wanted.kernel)
+  expect([...actual.kernel]).toEqual([...wanted.kernel])
 }
 
 test('a checkpoint comes back from its image as it was', () => {
@@ -82,6 +82,14 @@ test('pages of zeros take no room', () => {
   expect(image.length).toBeLessThan(4096)
   const { bytes } = decodeCheckpoint(image).instances[1]!.memories[0]!
   expect(Buffer.compare(bytes, state.memories[0]!.bytes)).toBe(0)
+})
+
+test('an image at an odd address, or in a Buffer, is read like any other', () => {
+  const image = encodeCheckpoint(sampleCheckpoint())
+  const odd = new Uint8Array(image.length + 3)
+  odd.set(image, 3)
+  expectSame(decodeCheckpoint(odd.subarray(3)), sampleCheckpoint())
+  expectSame(decodeCheckpoint(Buffer.from(odd.buffer, 3)), sampleCheckpoint())
 })
 
 test('deflate makes an image smaller', () => {

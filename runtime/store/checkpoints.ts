@@ -1,0 +1,182 @@
+import { isStasisError, StasisError } from '../../wasm-shim/errors.ts'
+import { readHead } from '../image/head.ts'
+import { damaged } from '../image/layout.ts'
+import type { Manifest } from '../image/manifest.ts'
+import { type Address, formatAddress, resolveVersion } from './address.ts'
+import type { BlobInfo, LockOwner, Store } from './store.ts'
+
+/** One version of a session as it lies in a store. A damaged one is listed with what is wrong with it. */
+export interface VersionInfo {
+  readonly version: number
+  /** Bytes of the image. */
+  readonly size: number
+  readonly location: string
+  readonly content: { readonly kind: 'intact'; readonly manifest: Manifest } | DamagedContent
+}
+
+export interface DamagedContent {
+  readonly kind: 'damaged'
+  readonly error: StasisError
+}
+
+export interface SessionInfo {
+  readonly name: string
+  /** Ascending. */
+  readonly versions: readonly VersionInfo[]
+  /** The live process that runs it, if any. */
+  readonly owner?: LockOwner
+}
+
+/** An image and where it came from. */
+export interface StoredImage {
+  readonly address: Address
+  readonly location: string
+  readonly bytes: Uint8Array
+  readonly isNewest: boolean
+}
+
+const sessionsPrefix = 'sessions/'
+const checkpointPattern = /^sessions\/([^/]+)\/([1-9]\d{0,8})\.ckpt$/
+/** A head is about 800 bytes; only programs with very many tables have more. */
+const usualHeadSize = 16_384
+
+function checkpointName({ name, version }: Address): string {
+  return `${sessionsPrefix}${name}/${version}.ckpt`
+}
+
+function moduleName(sha256: string): string {
+  return `modules/${sha256}.wasm`
+}
+
+interface Entry extends BlobInfo {
+  readonly address: Address
+}
+
+async function listEntries(store: Store, prefix: string): Promise<Entry[]> {
+  const entries = (await store.list(prefix)).flatMap((blob): Entry[] => {
+    const match = checkpointPattern.exec(blob.name)
+    return match === null ? [] : [{ ...blob, address: { name: match[1]!, version: Number(match[2]) } }]
+  })
+  return entries.sort((a, b) => a.address.version - b.address.version)
+}
+
+/** The versions of one session, ascending; empty where there is no such session. */
+export async function listVersions(store: Store, name: string): Promise<readonly VersionInfo[]> {
+  const entries = await listEntries(store, `${sessionsPrefix}${name}/`)
+  return Promise.all(entries.map((entry) => readVersion(store, entry)))
+}
+
+/** All sessions that have checkpoints or run now, by name. */
+export async function listSessions(store: Store): Promise<readonly SessionInfo[]> {
+  const [entries, owners] = await Promise.all([listEntries(store, sessionsPrefix), store.owners()])
+  const names = new Set([...entries.map(({ address }) => address.name), ...owners.keys()])
+  return Promise.all(
+    [...names].sort().map(async (name): Promise<SessionInfo> => {
+      const own = entries.filter(({ address }) => address.name === name)
+      const versions = await Promise.all(own.map((entry) => readVersion(store, entry)))
+      const owner = owners.get(name)
+      return owner === undefined ? { name, versions } : { name, versions, owner }
+    }),
+  )
+}
+
+async function readVersion(store: Store, { name, size, address }: Entry): Promise<VersionInfo> {
+  const location = store.locate(name)
+  const info = { version: address.version, size, location }
+  try {
+    return { ...info, content: { kind: 'intact', manifest: await readStoredManifest(store, name, size) } }
+  } catch (error) {
+    if (!isStasisError(error)) throw error
+    return { ...info, content: { kind: 'damaged', error: named(error, address, location) } }
+  }
+}
+
+async function readStoredManifest(store: Store, name: string, size: number): Promise<Manifest> {
+  const read = async (end?: number) => readHead((await store.get(name, end)) ?? new Uint8Array(0))
+  const head = await read(usualHeadSize).catch((error) => {
+    if (size <= usualHeadSize) throw error
+    return read()
+  })
+  if (head.imageLength !== size) throw damaged(`it should be ${head.imageLength} bytes long and has ${size}`, size)
+  return head.manifest
+}
+
+/** The same error, saying which file it is about. */
+function named(error: StasisError, address: Address, location: string): StasisError {
+  const fields = { ...error.fields, name: address.name, version: address.version, location }
+  return new StasisError(error.code, `${formatAddress(address)} (${location}): ${error.message}`, fields, {
+    cause: error,
+  })
+}
+
+/**
+ * Writes an image, given in parts, as the next version of the session and returns its number. The caller holds the
+ * session's lock.
+ */
+export async function saveCheckpoint(store: Store, name: string, parts: readonly Uint8Array[]): Promise<number> {
+  const entries = await listEntries(store, `${sessionsPrefix}${name}/`)
+  const version = (entries.at(-1)?.address.version ?? 0) + 1
+  await store.put(checkpointName({ name, version }), parts)
+  return version
+}
+
+/** Reads the image that an address means. Throws STASIS_VERSION_UNKNOWN; what is in it is not looked at. */
+export async function loadCheckpoint(store: Store, address: Address): Promise<StoredImage> {
+  const entries = await listEntries(store, `${sessionsPrefix}${address.name}/`)
+  const versions = entries.map((entry) => entry.address.version)
+  const resolved = { name: address.name, version: resolveVersion(versions, address) }
+  const blob = checkpointName(resolved)
+  const bytes = await store.get(blob)
+  // Deleted since it was listed.
+  if (bytes === undefined) throw new StasisError('STASIS_VERSION_UNKNOWN', `${formatAddress(resolved)} is gone.`)
+  return { address: resolved, location: store.locate(blob), bytes, isNewest: resolved.version === versions.at(-1) }
+}
+
+/** Runs `read` on an image from a store; its errors say which file they are about. */
+export function readStored<T>(image: StoredImage, read: (bytes: Uint8Array) => T): T {
+  try {
+    return read(image.bytes)
+  } catch (error) {
+    throw isStasisError(error) ? named(error, image.address, image.location) : error
+  }
+}
+
+/**
+ * Removes versions of a session, all unless `which` says otherwise, and then modules that no checkpoint needs any more.
+ * Damaged versions are given to `which` like others. Returns the removed versions.
+ */
+export async function removeVersions(
+  store: Store,
+  name: string,
+  which: (info: VersionInfo) => boolean = () => true,
+): Promise<readonly number[]> {
+  const removed = (await listVersions(store, name)).filter(which).map(({ version }) => version)
+  for (const version of removed) await store.delete(checkpointName({ name, version }))
+  await removeUnusedModules(store)
+  return removed
+}
+
+async function removeUnusedModules(store: Store): Promise<void> {
+  const modules = await store.list('modules/')
+  if (modules.length === 0) return
+  const used = new Set<string>()
+  for (const { versions } of await listSessions(store)) {
+    for (const { content } of versions) {
+      // A damaged checkpoint may need any of them.
+      if (content.kind === 'damaged') return
+      used.add(moduleName(content.manifest.module.sha256))
+    }
+  }
+  for (const { name } of modules) if (!used.has(name)) await store.delete(name)
+}
+
+/** Keeps the unmodified module for restores; does nothing where it is there already. */
+export async function saveModule(store: Store, sha256: string, bytes: Uint8Array): Promise<void> {
+  const name = moduleName(sha256)
+  const [found] = await store.list(name)
+  if (found?.size !== bytes.length) await store.put(name, [bytes])
+}
+
+export async function loadModule(store: Store, sha256: string): Promise<Uint8Array | undefined> {
+  return store.get(moduleName(sha256))
+}

@@ -1,0 +1,53 @@
+import { checkBlobName, sessionBusy } from './blob-name.ts'
+import type { BlobInfo, LockOwner, SessionLock, Store } from './store.ts'
+
+/** Checkpoints that live as long as the process: for tests, and for hosts that have nowhere else to put them. */
+export class MemoryStore implements Store {
+  readonly url = 'memory:'
+  readonly #blobs = new Map<string, Uint8Array>()
+  readonly #locks = new Map<string, LockOwner>()
+
+  async list(prefix: string): Promise<readonly BlobInfo[]> {
+    const names = [...this.#blobs.keys()].filter((name) => name.startsWith(prefix)).sort()
+    return names.map((name) => ({ name, size: this.#blobs.get(name)!.length }))
+  }
+
+  async get(name: string, end?: number): Promise<Uint8Array | undefined> {
+    return this.#blobs.get(checkBlobName(name))?.slice(0, end)
+  }
+
+  async put(name: string, parts: readonly Uint8Array[]): Promise<void> {
+    const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+    let at = 0
+    for (const part of parts) {
+      bytes.set(part, at)
+      at += part.length
+    }
+    this.#blobs.set(checkBlobName(name), bytes)
+  }
+
+  async delete(name: string): Promise<boolean> {
+    return this.#blobs.delete(checkBlobName(name))
+  }
+
+  async lock(session: string): Promise<SessionLock> {
+    const held = this.#locks.get(session)
+    if (held !== undefined) throw sessionBusy(session, held)
+    // One process, one host: there is nobody else to tell them apart from.
+    const owner: LockOwner = { pid: 0, host: '', since: 0 }
+    this.#locks.set(session, owner)
+    return {
+      release: async () => {
+        if (this.#locks.get(session) === owner) this.#locks.delete(session)
+      },
+    }
+  }
+
+  async owners(): Promise<ReadonlyMap<string, LockOwner>> {
+    return new Map(this.#locks)
+  }
+
+  locate(name: string): string {
+    return `${this.url}${name}`
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * The contract of a checkpoint store. A store knows named blobs and who holds which session; what is in a blob, and what
+ * versions mean, is decided above it (checkpoints.ts). All stores pass test/store/store-suite.ts.
+ *
+ * Blob names are relative paths like `sessions/calc/3.ckpt`: components of letters, digits, `_`, `-`, `.`, joined by
+ * `/`, none beginning with a dot.
+ */
+export interface Store {
+  /** What `openStore` was given, for messages. */
+  readonly url: string
+  /** Blobs whose names begin with `prefix`, sorted by name. */
+  list(prefix: string): Promise<readonly BlobInfo[]>
+  /** The blob's bytes, or those of [0, end) as far as they exist; undefined where there is no such blob. */
+  get(name: string, end?: number): Promise<Uint8Array | undefined>
+  /** Writes the concatenated parts. When it resolves they are durable; whatever happens before, the old blob or nothing. */
+  put(name: string, parts: readonly Uint8Array[]): Promise<void>
+  /** Whether there was such a blob. */
+  delete(name: string): Promise<boolean>
+  /** Makes this process the only one to run the session. Throws STASIS_SESSION_BUSY while another one lives. */
+  lock(session: string): Promise<SessionLock>
+  /** The sessions that live processes hold. */
+  owners(): Promise<ReadonlyMap<string, LockOwner>>
+  /** For people: where the blob is, e.g. a file's path. */
+  locate(name: string): string
+}
+
+export interface BlobInfo {
+  readonly name: string
+  /** Bytes. */
+  readonly size: number
+}
+
+export interface LockOwner {
+  readonly pid: number
+  /** The machine's name. */
+  readonly host: string
+  /** Milliseconds since the epoch. */
+  readonly since: number
+}
+
+export interface SessionLock {
+  /** Idempotent. */
+  release(): Promise<void>
+}

@@ -1,0 +1,140 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { FileStore } from '../../host-node/file-store.ts'
+import { openStore } from '../../host-node/open-store.ts'
+import { processStart } from '../../host-node/process-identity.ts'
+import { decodeCheckpoint } from '../../runtime/image/decode.ts'
+import { loadCheckpoint, removeVersions, saveCheckpoint, saveModule } from '../../runtime/store/checkpoints.ts'
+import type { Store } from '../../runtime/store/store.ts'
+import { bundle } from '../support/bundle.ts'
+import { image, sha, storeSuite } from './store-suite.ts'
+
+let directory: string
+let store: Store
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'stasis-store-'))
+  store = new FileStore(join(directory, '.stasis'))
+})
+afterEach(() => rmSync(directory, { recursive: true, force: true }))
+
+describe('directory store', () => {
+  storeSuite(
+    async () => store,
+    async () => undefined,
+  )
+})
+
+const sessionFile = (name: string) => join(directory, '.stasis', 'sessions', 'calc', name)
+
+test('the directory is made by the first checkpoint and gone after the last', async () => {
+  const lock = await store.lock('calc')
+  await saveModule(store, sha('a'), new Uint8Array(3))
+  await saveCheckpoint(store, 'calc', [image('one')])
+  expect(readdirSync(join(directory, '.stasis')).sort()).toEqual(['modules', 'sessions'])
+  await removeVersions(store, 'calc')
+  await lock.release()
+  expect(readdirSync(directory)).toEqual([])
+})
+
+test('files that are not ours are left alone', async () => {
+  await saveCheckpoint(store, 'calc', [image('one')])
+  writeFileSync(sessionFile('notes.txt'), 'mine')
+  await removeVersions(store, 'calc')
+  expect(readdirSync(join(directory, '.stasis', 'sessions', 'calc'))).toEqual(['notes.txt'])
+})
+
+test('what a process left behind that died while writing is not listed, and removed by the next owner', async () => {
+  const dead = spawnSync(process.execPath, ['-e', '']).pid
+  await saveCheckpoint(store, 'calc', [image('one')])
+  writeFileSync(sessionFile(`.tmp-${dead}-0000`), 'half')
+  writeFileSync(sessionFile(`.tmp-${process.pid}-0000`), 'being written')
+  expect((await store.list('')).map(({ name }) => name)).toEqual(['sessions/calc/1.ckpt'])
+  await (await store.lock('calc')).release()
+  expect(existsSync(sessionFile(`.tmp-${dead}-0000`))).toBe(false)
+  expect(existsSync(sessionFile(`.tmp-${process.pid}-0000`))).toBe(true)
+})
+
+test.each([
+  ['a dead process', { pid: 2 ** 31 - 1, host: hostname(), since: 0 }],
+  ['a process whose number was given away', { pid: process.pid, host: hostname(), since: 0, started: 1 }],
+  ['nobody who can be read', 'garbage'],
+])('the lock of %s is taken over', async (_, owner) => {
+  await (await store.lock('calc')).release()
+  await saveCheckpoint(store, 'calc', [image('one')])
+  writeFileSync(sessionFile('.lock.7'), JSON.stringify(owner))
+  expect((await store.owners()).size).toBe(0)
+  const lock = await store.lock('calc')
+  expect(readdirSync(join(directory, '.stasis', 'sessions', 'calc'))).toEqual(['.lock.8', '1.ckpt'])
+  await lock.release()
+})
+
+test('the lock of another machine is respected', async () => {
+  await saveCheckpoint(store, 'calc', [image('one')])
+  writeFileSync(sessionFile('.lock.1'), JSON.stringify({ pid: 1, host: 'elsewhere', since: 0 }))
+  await expect(store.lock('calc')).rejects.toThrow('running in process 1 on elsewhere')
+})
+
+test('of many that want a session at once, at most one gets it', async () => {
+  for (let round = 0; round < 10; round++) {
+    await (await store.lock('calc')).release()
+    await saveCheckpoint(store, 'calc', [image('one')])
+    writeFileSync(sessionFile('.lock.1'), JSON.stringify({ pid: 2 ** 31 - 1, host: hostname(), since: 0 }))
+    const results = await Promise.allSettled(Array.from({ length: 8 }, () => store.lock('calc')))
+    const locks = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+    expect(locks.length).toBeLessThanOrEqual(1)
+    for (const lock of locks) await lock.release()
+    await (await store.lock('calc')).release()
+  }
+})
+
+test('after a kill at any instant the newest listed version is whole', async () => {
+  const script = join(directory, 'writer.mjs')
+  const source = `
+    import { FileStore } from './host-node/file-store.ts'
+    import { saveCheckpoint } from './runtime/store/checkpoints.ts'
+    import { encodeCheckpoint } from './runtime/image/encode.ts'
+    import { tinyCheckpoint } from './test/image/sample.ts'
+    const store = new FileStore(process.argv[2])
+    await store.lock('calc')
+    process.send('ready')
+    const memory = new Uint8Array(300_000).fill(7)
+    const sample = tinyCheckpoint()
+    const state = { ...sample.instances[0], memories: [{ bytes: memory }] }
+    for (;;) await saveCheckpoint(store, 'calc', [encodeCheckpoint({ ...sample, instances: [state] })])`
+  await bundle(source, script)
+  let saved = 0
+  for (let round = 0; round < 6; round++) {
+    const child = spawn(process.execPath, [script, join(directory, '.stasis')], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    })
+    await new Promise((ready) => child.once('message', ready))
+    await delay(round * 17)
+    child.kill('SIGKILL')
+    await new Promise((done) => child.once('exit', done))
+    const blobs = await store.list('sessions/calc/')
+    for (const { name } of blobs) decodeCheckpoint((await store.get(name))!)
+    saved = blobs.length
+  }
+  expect(saved).toBeGreaterThan(0)
+  expect((await loadCheckpoint(store, { name: 'calc', version: 0 })).address.version).toBe(saved)
+})
+
+test('the start of a process is known where the system tells it', () => {
+  const start = processStart(process.pid)
+  if (process.platform === 'linux') expect(start).toBeGreaterThan(0)
+  else expect(start).toBeUndefined()
+})
+
+test('a store is opened by its URL', async () => {
+  expect((await openStore('file:.stasis')).locate('modules/x')).toBe(join(process.cwd(), '.stasis/modules/x'))
+  expect((await openStore(pathToFileURL(directory).href)).locate('x')).toBe(join(directory, 'x'))
+  expect((await openStore('memory:')).url).toBe('memory:')
+  for (const url of ['.stasis', 's3:bucket', 'file:', 'memory:x']) {
+    await expect(openStore(url)).rejects.toMatchObject({ code: 'STASIS_STORE_URL' })
+  }
+})

@@ -1,0 +1,145 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { encodeCheckpoint } from '../../runtime/image/encode.ts'
+import { parseAddress } from '../../runtime/store/address.ts'
+import {
+  listSessions,
+  listVersions,
+  loadCheckpoint,
+  loadModule,
+  removeVersions,
+  saveCheckpoint,
+  saveModule,
+} from '../../runtime/store/checkpoints.ts'
+import type { Store } from '../../runtime/store/store.ts'
+import { tinyCheckpoint } from '../image/sample.ts'
+
+export const sha = (digit: string): string => digit.repeat(64)
+
+export function image(label: string, sha256 = sha('a')): Uint8Array {
+  const sample = tinyCheckpoint()
+  return encodeCheckpoint({ ...sample, label, module: { ...sample.module, sha256 } })
+}
+
+/** What every store must do. `open` gives an empty store; `close` what it leaves behind. */
+export function storeSuite(open: () => Promise<Store>, close: (store: Store) => Promise<void>): void {
+  let store: Store
+  beforeEach(async () => {
+    store = await open()
+  })
+  afterEach(() => close(store))
+  const bytes = (...values: number[]) => Uint8Array.from(values)
+  const names = async (prefix: string) => (await store.list(prefix)).map(({ name }) => name)
+
+  test('a blob is the concatenation of its parts, and is replaced whole', async () => {
+    await store.put('sessions/a/1.ckpt', [bytes(1, 2), bytes(), bytes(3)])
+    expect([...(await store.get('sessions/a/1.ckpt'))!]).toEqual([1, 2, 3])
+    await store.put('sessions/a/1.ckpt', [bytes(9)])
+    expect([...(await store.get('sessions/a/1.ckpt'))!]).toEqual([9])
+  })
+
+  test('the beginning of a blob can be read alone', async () => {
+    await store.put('modules/x', [bytes(1, 2, 3)])
+    expect([...(await store.get('modules/x', 2))!]).toEqual([1, 2])
+    expect([...(await store.get('modules/x', 9))!]).toEqual([1, 2, 3])
+  })
+
+  test('what is not there is undefined, and deleting it says so', async () => {
+    expect(await store.get('modules/none')).toBeUndefined()
+    expect(await store.get('modules/none', 4)).toBeUndefined()
+    expect(await store.delete('modules/none')).toBe(false)
+    expect(await store.list('')).toEqual([])
+  })
+
+  test('blobs are listed by prefix, sorted, with their sizes', async () => {
+    for (const name of ['sessions/b/1.ckpt', 'sessions/a/1.ckpt', 'modules/x']) await store.put(name, [bytes(0, 0)])
+    expect(await names('')).toEqual(['modules/x', 'sessions/a/1.ckpt', 'sessions/b/1.ckpt'])
+    expect(await names('sessions/a')).toEqual(['sessions/a/1.ckpt'])
+    expect(await store.list('modules/')).toEqual([{ name: 'modules/x', size: 2 }])
+    expect(await store.delete('modules/x')).toBe(true)
+    expect(await names('modules/')).toEqual([])
+  })
+
+  test('names that could leave the store are refused', async () => {
+    for (const name of ['', '../x', 'a/../b', '/etc/passwd', 'a//b', '.hidden', 'a/.x', 'a\\b', 'a\0']) {
+      await expect(store.put(name, [])).rejects.toThrow(/blob's name/)
+      await expect(store.get(name)).rejects.toThrow(/blob's name/)
+    }
+  })
+
+  test('versions count from 1 and are addressed absolutely or from the newest', async () => {
+    for (const label of ['one', 'two', 'three']) await saveCheckpoint(store, 'calc', [image(label)])
+    const label = async (address: string) => {
+      const { version } = (await loadCheckpoint(store, parseAddress(address))).address
+      const found = (await listVersions(store, 'calc')).find((info) => info.version === version)!
+      return found.content.kind === 'intact' ? found.content.manifest.label : 'damaged'
+    }
+    expect(await Promise.all(['calc', 'calc@0', 'calc@-1', 'calc@-2', 'calc@1'].map(label))).toEqual([
+      'three',
+      'three',
+      'two',
+      'one',
+      'one',
+    ])
+    await expect(loadCheckpoint(store, parseAddress('calc@4'))).rejects.toThrow('It has 1, 2, 3.')
+    await expect(loadCheckpoint(store, parseAddress('calc@-3'))).rejects.toThrow('no version -3')
+    await expect(loadCheckpoint(store, parseAddress('other'))).rejects.toThrow('no session named other')
+  })
+
+  test('a version number is not given twice while later ones exist', async () => {
+    for (const label of ['one', 'two', 'three']) await saveCheckpoint(store, 'calc', [image(label)])
+    expect(await removeVersions(store, 'calc', ({ version }) => version === 2)).toEqual([2])
+    expect(await saveCheckpoint(store, 'calc', [image('four')])).toBe(4)
+    expect((await loadCheckpoint(store, parseAddress('calc@-1'))).address.version).toBe(3)
+  })
+
+  test('ten versions and more are in the order of their numbers', async () => {
+    for (let count = 1; count <= 11; count++) await saveCheckpoint(store, 'calc', [image(`${count}`)])
+    expect((await loadCheckpoint(store, parseAddress('calc'))).address.version).toBe(11)
+    expect((await listVersions(store, 'calc')).map(({ version }) => version).slice(-3)).toEqual([9, 10, 11])
+  })
+
+  test('a damaged version is named and hides no other', async () => {
+    await saveCheckpoint(store, 'calc', [image('good')])
+    await saveCheckpoint(store, 'calc', [image('cut').subarray(0, -8)])
+    await saveCheckpoint(store, 'calc', [new TextEncoder().encode('something else')])
+    const [session] = await listSessions(store)
+    expect(session!.versions.map(({ content }) => content.kind)).toEqual(['intact', 'damaged', 'damaged'])
+    const messages = session!.versions.map(({ content }) => (content.kind === 'damaged' ? content.error.message : ''))
+    expect(messages[1]).toContain(`calc@2 (${store.locate('sessions/calc/2.ckpt')}): The checkpoint image is damaged`)
+    expect(messages[2]).toContain('calc@3')
+  })
+
+  test('a module stays while a checkpoint needs it, or may need it', async () => {
+    await saveModule(store, sha('a'), bytes(1))
+    await saveModule(store, sha('b'), bytes(2))
+    await saveCheckpoint(store, 'one', [image('', sha('a'))])
+    await saveCheckpoint(store, 'two', [image('', sha('b'))])
+    await removeVersions(store, 'two')
+    expect(await loadModule(store, sha('a'))).toEqual(bytes(1))
+    expect(await loadModule(store, sha('b'))).toBeUndefined()
+    await saveCheckpoint(store, 'three', [bytes(0)])
+    await removeVersions(store, 'one')
+    expect(await loadModule(store, sha('a'))).toEqual(bytes(1))
+    await removeVersions(store, 'three')
+    expect(await store.list('')).toEqual([])
+  })
+
+  test('a session that runs cannot be run again, until it ends', async () => {
+    const lock = await store.lock('calc')
+    await expect(store.lock('calc')).rejects.toMatchObject({ code: 'STASIS_SESSION_BUSY' })
+    const other = await store.lock('other')
+    expect([...(await store.owners()).keys()].sort()).toEqual(['calc', 'other'])
+    expect((await listSessions(store)).map(({ name, owner }) => [name, owner !== undefined])).toEqual([
+      ['calc', true],
+      ['other', true],
+    ])
+    await lock.release()
+    await lock.release()
+    const again = await store.lock('calc')
+    await lock.release()
+    await expect(store.lock('calc')).rejects.toThrow(/calc is running/)
+    await again.release()
+    await other.release()
+    expect(await listSessions(store)).toEqual([])
+  })
+}
