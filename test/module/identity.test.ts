@@ -87,7 +87,7 @@ test('the model of a module with every section is what the text says', () => {
   ])
   expect(module.start).toBe(2)
   expect(module.dataCount).toBe(3)
-  expect(module.exports.at(-1)).toEqual({ name: 'rün-\ufeff', kind: 'func', index: 3 })
+  expect(module.exports.at(-1)).toEqual({ name: '\ufeffrün', kind: 'func', index: 3 })
   expect(module.elements.map(({ mode, flags, table }) => [mode, flags, table])).toEqual([
     ['active', 0, 0],
     ['active', 0, 0],

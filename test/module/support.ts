@@ -98,7 +98,7 @@ export const everySection = `(module
   (export "answer" (global $answer))
   (export "oops" (tag $oops))
   (export "run" (func $run))
-  (export "r\\c3\\bcn-\\ef\\bb\\bf" (func $run))
+  (export "\\ef\\bb\\bfr\\c3\\bcn" (func $run))
   (start $init)
   (elem (i32.const 1) $run $init)
   (elem (global.get $base) $log)

@@ -28,7 +28,7 @@ export interface FuncType {
   readonly results: readonly ValType[]
 }
 
-/** Limits in entries or pages; bigint only where a 64-bit table or memory exceeds 2^53, never in practice. */
+/** Limits in entries or pages. A 64-bit limit above 2^53 - 1 is refused on reading. */
 export interface Limits {
   readonly min: number
   readonly max?: number

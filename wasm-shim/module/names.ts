@@ -37,7 +37,7 @@ export function readNames(module: WasmModule): ModuleNames {
 /** Where each function's name (length and bytes) starts; 0 for none. Every name found lies inside the module. */
 function readOffsets(module: WasmModule): Uint32Array {
   const offsets = new Uint32Array(module.functions.length)
-  const section = module.sections.findLast((candidate) => candidate.name === 'name')
+  const section = module.sections.find((candidate) => candidate.name === 'name')
   if (section === undefined) return offsets
   try {
     const reader = new ByteReader(module.bytes, section.body.start, section.body.end)
@@ -57,7 +57,8 @@ function readFunctionNames(reader: ByteReader, offsets: Uint32Array): void {
     const index = reader.u32()
     const at = reader.pos
     reader.skip(reader.u32())
-    if (index < offsets.length) offsets[index] = at
+    // An index beyond the functions falls off the end of the typed array.
+    offsets[index] = at
   }
 }
 

@@ -64,8 +64,9 @@ export function readHeapType(reader: ByteReader): ValType {
   const at = reader.pos
   const value = reader.s33()
   if (value >= 0) return refuseFeature('typed function references', at)
+  if (value < -0x40) reader.fail(`${value} is not a heap type`, at)
   const byte = value & 0x7f
-  const type = value >= -0x40 ? byByte[byte] : undefined
+  const type = byByte[byte]
   if (type !== undefined && isReference(type)) return type
   return unknownType(reader, byte, at)
 }
