@@ -13,8 +13,8 @@ export interface Context {
   readonly host: Host
   readonly streams: readonly [HostStream, HostStream, HostStream]
   readonly memory: GuestMemory
-  /** By mount number. */
-  readonly fileSystems: readonly FileSystem[]
+  /** By mount number; undefined for one that a restored session does not use any more. */
+  readonly fileSystems: readonly (FileSystem | undefined)[]
   /** Open files by descriptor number; directories have none. */
   readonly handles: (FileHandle | undefined)[]
   /** What to add to the host's clocks to get the guest's. */

@@ -1,10 +1,14 @@
 import { type AbiName, findRow } from './abi.ts'
 import { calls } from './calls/index.ts'
 import type { Context } from './context.ts'
+import { type DescriptorSummary, describeDescriptor } from './describe.ts'
 import type { FileSystem } from './fs/file-system.ts'
 import { GuestMemory } from './guest-memory.ts'
 import { ExitSignal, type Host } from './host.ts'
 import { bind } from './link.ts'
+import { type Grants, reopenFiles, restoreMounts } from './restore.ts'
+import { saveState } from './save.ts'
+import { decodeState } from './saved-state.ts'
 import { initialState, type KernelState } from './state.ts'
 
 export interface Mount {
@@ -23,6 +27,9 @@ export interface KernelConfig {
   readonly mounts: readonly Mount[]
 }
 
+export { type DescriptorSummary, describeState } from './describe.ts'
+export type { Grants } from './restore.ts'
+
 /** A host function of a WASI import. */
 // biome-ignore lint/suspicious/noExplicitAny: WebAssembly passes values whose types only the table knows
 export type WasiImport = (...args: any[]) => unknown
@@ -34,13 +41,13 @@ export type WasiImport = (...args: any[]) => unknown
 export class Kernel {
   readonly #context: Context
 
-  private constructor(state: KernelState, mounts: readonly Mount[], host: Host) {
+  private constructor(state: KernelState, fileSystems: readonly (FileSystem | undefined)[], host: Host) {
     this.#context = {
       state,
       host,
       streams: [host.stdin, host.stdout, host.stderr],
       memory: new GuestMemory(),
-      fileSystems: mounts.map((mount) => mount.fs),
+      fileSystems,
       handles: [],
       clockOffsets: { monotonic: 0n, cpu: 0n },
     }
@@ -53,7 +60,53 @@ export class Kernel {
       source: source ?? null,
       readOnly,
     }))
-    return new Kernel(initialState(config.args, config.env, mounts), config.mounts, host)
+    const fileSystems = config.mounts.map((mount) => mount.fs)
+    return new Kernel(initialState(config.args, config.env, mounts), fileSystems, host)
+  }
+
+  /**
+   * Goes on from the bytes of `save`, with its files opened again. Throws StasisError before the guest runs, listing all
+   * that is in the way: STASIS_FILE_MISSING, STASIS_FILE_CHANGED, STASIS_MOUNT_NOT_GRANTED; STASIS_MOUNT_UNKNOWN for a grant
+   * that the session has no use for; STASIS_KERNEL_STATE_DAMAGED for bytes that are no state.
+   */
+  static restore(state: Uint8Array, grants: Grants, host: Host): Kernel {
+    const saved = decodeState(state)
+    const { mounts, fileSystems, problems } = restoreMounts(saved, grants)
+    const { clocks } = saved
+    const restored: KernelState = {
+      args: saved.args,
+      env: saved.env,
+      mounts,
+      fds: saved.fds.map((one) => one?.descriptor ?? null),
+      monotonic: clocks.monotonic,
+      cpu: clocks.cpu,
+      poll: saved.poll,
+      exitCode: saved.exit,
+    }
+    const kernel = new Kernel(restored, fileSystems, host)
+    const context = kernel.#context
+    context.clockOffsets.monotonic = clocks.monotonic - host.clocks.monotonic()
+    context.clockOffsets.cpu = clocks.cpu - host.clocks.cpuTime()
+    reopenFiles(context, saved, grants.allowChangedFiles ?? false, problems)
+    return kernel
+  }
+
+  /**
+   * The state as deterministic bytes, which carry no capability. Throws StasisError STASIS_FILE_DELETED when the program holds
+   * a deleted file that is too large to travel.
+   */
+  save(): Uint8Array {
+    return saveState(this.#context)
+  }
+
+  /** Every open descriptor, and whether it moves with a checkpoint. */
+  describe(): readonly DescriptorSummary[] {
+    const { state, handles } = this.#context
+    return state.fds.flatMap((descriptor, fd) => {
+      if (descriptor === null) return []
+      const stat = handles[fd]?.stat() ?? 0
+      return [describeDescriptor(fd, descriptor, state.mounts, typeof stat === 'number' ? 0n : stat.size)]
+    })
   }
 
   /** The host function of one import, or undefined when module and name are not WASI. */

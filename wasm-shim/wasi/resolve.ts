@@ -31,10 +31,15 @@ export const join = (directory: string, name: string): string => (directory === 
 
 /**
  * The path that a file system may be given at once, without looking at its components, or undefined. The file system
- * follows no symlink, so an answer other than ELOOP or ENOTDIR is the answer; with those two, `resolve` decides.
+ * follows no symlink, so its answer is the answer, unless `mayBeSymlink`: then `resolve` decides.
  */
 export function direct(base: string, path: string): string | undefined {
   return isPlain(path) ? join(base, path) : undefined
+}
+
+/** Whether a file system's failure may come from a symlink that it did not follow. */
+export function mayBeSymlink(failure: number): boolean {
+  return failure === -Errno.ELOOP || failure === -Errno.ENOTDIR || failure === -Errno.ENOTCAPABLE
 }
 
 /** ".." above the base, and absolute paths and symlink targets, are EPERM, as in wasmtime. */

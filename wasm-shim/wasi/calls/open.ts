@@ -2,7 +2,7 @@ import { type Call, type Context, directoryAt } from '../context.ts'
 import { Errno } from '../errno.ts'
 import { FdFlags, LookupFlags, OFlags, Rights } from '../flags.ts'
 import type { FileHandle, FileType, OpenFlags } from '../fs/file-system.ts'
-import { direct, resolve } from '../resolve.ts'
+import { direct, mayBeSymlink, resolve } from '../resolve.ts'
 import { type DirectoryDescriptor, type KernelState, lowestFree, setDescriptor } from '../state.ts'
 
 /** Bounds the descriptor table; a host runs out of its own descriptors earlier. */
@@ -58,7 +58,7 @@ function openPath(
   if (plain !== undefined) {
     const handle = fs.open(plain, flags)
     if (typeof handle !== 'number') return typed(plain, handle)
-    if (handle !== -Errno.ELOOP && handle !== -Errno.ENOTDIR) return handle
+    if (!mayBeSymlink(handle)) return handle
   }
   const resolved = resolve(fs, base.path, path, follow)
   if (typeof resolved === 'number') return resolved

@@ -1,0 +1,185 @@
+import { StasisError } from '../errors.ts'
+import { openFlags } from './calls/open.ts'
+import type { Context } from './context.ts'
+import { Errno } from './errno.ts'
+import { FdFlags } from './flags.ts'
+import type { FileHandle, FileSystem } from './fs/file-system.ts'
+import { MemoryFileSystem } from './fs/memory.ts'
+import { guestPath } from './guest-path.ts'
+import type { Mount } from './kernel.ts'
+import type { FileIdentity, SavedDescriptor, SavedState } from './saved-state.ts'
+import type { DirectoryDescriptor, FileDescriptor, MountState } from './state.ts'
+
+export interface Grants {
+  /** Mounts given again by whoever restores. */
+  readonly mounts: readonly Mount[]
+  /** Go on with files that changed since the checkpoint. */
+  readonly allowChangedFiles?: boolean
+  /** Makes the file system of a memory mount from its saved content. */
+  readonly memoryFileSystem: (saved: Uint8Array) => FileSystem
+}
+
+/** One reason why the session cannot go on here. */
+interface Problem {
+  readonly code: 'STASIS_MOUNT_NOT_GRANTED' | 'STASIS_FILE_MISSING' | 'STASIS_FILE_CHANGED'
+  readonly subject: string
+  readonly message: string
+}
+
+export interface RestoredMounts {
+  readonly mounts: readonly MountState[]
+  /** undefined for a mount that nothing of the session uses and nobody granted. */
+  readonly fileSystems: readonly (FileSystem | undefined)[]
+  readonly problems: readonly Problem[]
+}
+
+/** Puts the granted mounts, and memory mounts out of the checkpoint, in the places of the saved ones. */
+export function restoreMounts(saved: SavedState, grants: Grants): RestoredMounts {
+  const problems: Problem[] = []
+  const granted = new Map(grants.mounts.map((mount) => [mount.guest, mount]))
+  const unknown = grants.mounts.filter(({ guest }) => !saved.mounts.some((mount) => mount.guest === guest))
+  if (unknown.length > 0) {
+    const names = unknown.map(({ guest }) => guest).join(', ')
+    throw new StasisError(
+      'STASIS_MOUNT_UNKNOWN',
+      `The session has no directory ${names}, and a running program cannot be given new ones. Its directories: ${saved.mounts.map(({ guest }) => guest).join(', ') || 'none'}.`,
+      { mounts: names },
+    )
+  }
+  const inUse = new Set(saved.fds.map((one) => (one && one.descriptor.kind !== 'stream' ? one.descriptor.mount : -1)))
+  const mounts: MountState[] = []
+  const fileSystems = saved.mounts.map((mount, index): FileSystem | undefined => {
+    const { content, ...state } = mount
+    const grant = granted.get(mount.guest)
+    if (grant) {
+      const { guest, kind, source, readOnly } = grant
+      mounts.push({ guest, kind, source: source ?? null, readOnly })
+      return grant.fs
+    }
+    mounts.push(state)
+    if (content !== null) return grants.memoryFileSystem(content)
+    if (inUse.has(index)) {
+      problems.push({
+        code: 'STASIS_MOUNT_NOT_GRANTED',
+        subject: mount.guest,
+        message: `${mount.guest} was the host's directory ${mount.source ?? '(unnamed)'}: grant it again with --dir HOST::${mount.guest}`,
+      })
+    }
+    return undefined
+  })
+  return { mounts, fileSystems, problems }
+}
+
+/** Opens every file of the session again, or throws with all that is in the way. Nothing stays open when it throws. */
+export function reopenFiles(
+  context: Context,
+  saved: SavedState,
+  allowChanged: boolean,
+  earlier: readonly Problem[],
+): void {
+  const problems = [...earlier]
+  const orphans = new Map<number, MemoryFileSystem>()
+  saved.fds.forEach((one, fd) => {
+    if (one === null || one.descriptor.kind === 'stream') return
+    const fs = context.fileSystems[one.descriptor.mount]
+    if (one.orphan !== null && one.descriptor.kind === 'file') {
+      const content = saved.orphans[one.orphan]!
+      context.handles[fd] = openOrphan(context, orphans, one.orphan, content, one.descriptor)
+    } else if (fs !== undefined) {
+      const found = reopen(fs, context.state.mounts[one.descriptor.mount]!, one, allowChanged)
+      if (found !== undefined && 'code' in found) problems.push(found)
+      else if (found !== undefined) context.handles[fd] = found
+    }
+  })
+  if (problems.length === 0) return
+  for (const handle of context.handles) handle?.close()
+  throw asError(problems)
+}
+
+function reopen(
+  fs: FileSystem,
+  mount: MountState,
+  { descriptor, identity }: SavedDescriptor,
+  allowChanged: boolean,
+): FileHandle | Problem | undefined {
+  if (descriptor.kind === 'stream') return undefined
+  const name = guestPath(mount, descriptor.path)
+  const missing = (errno: number): Problem => ({
+    code: 'STASIS_FILE_MISSING',
+    subject: name,
+    message:
+      errno === -Errno.ENOENT
+        ? `${name} is missing${mount.source === null ? '' : ` in ${mount.source}`}`
+        : `${name} cannot be opened again (${errnoName(errno)})`,
+  })
+  if (descriptor.kind === 'directory') return descriptor.deleted ? undefined : reopenDirectory(fs, descriptor, missing)
+  const { read, write, flags } = descriptor
+  if (write && mount.readOnly) return missing(-Errno.EROFS)
+  const handle =
+    (mount.kind === 'memory' && fs.openInode?.(identity!.ino, openFlags(read, write, flags))) ||
+    fs.open(descriptor.path, openFlags(read, write, flags))
+  if (typeof handle === 'number') return missing(handle)
+  const change = mount.kind === 'memory' || allowChanged ? undefined : changeOf(handle, identity!)
+  if (change === undefined) return handle
+  handle.close()
+  return { code: 'STASIS_FILE_CHANGED', subject: name, message: `${name} changed: ${change}` }
+}
+
+function reopenDirectory(
+  fs: FileSystem,
+  { path }: DirectoryDescriptor,
+  missing: (errno: number) => Problem,
+): Problem | undefined {
+  const stat = fs.stat(path)
+  if (typeof stat === 'number') return missing(stat)
+  return stat.type === 'directory' ? undefined : missing(-Errno.ENOTDIR)
+}
+
+function changeOf(handle: FileHandle, before: FileIdentity): string | undefined {
+  const now = handle.stat()
+  if (typeof now === 'number') return `it cannot be looked at (${errnoName(now)})`
+  if (now.size !== before.size) return `it had ${before.size} bytes and has ${now.size}`
+  if (now.mtim !== before.mtim) return 'it was written since the checkpoint'
+  return undefined
+}
+
+/** A deleted file lives on in a memory file system of its own, under no name. */
+function openOrphan(
+  context: Context,
+  orphans: Map<number, MemoryFileSystem>,
+  index: number,
+  content: Uint8Array,
+  { flags }: FileDescriptor,
+): FileHandle {
+  const known = orphans.get(index)
+  const fs = known ?? MemoryFileSystem.create(() => context.host.clocks.realtime())
+  if (known === undefined) {
+    fs.put('orphan', content)
+    orphans.set(index, fs)
+  }
+  // Reading is for the next checkpoint; the descriptor still says what the program may do.
+  const handle = fs.open('orphan', openFlags(true, true, flags & FdFlags.append))
+  if (typeof handle === 'number') throw new StasisError('STASIS_INVARIANT', 'A deleted file could not be made again.')
+  return handle
+}
+
+function errnoName(failure: number): string {
+  return Object.entries(Errno).find(([, number]) => number === -failure)?.[0] ?? `errno ${-failure}`
+}
+
+const remedies = {
+  STASIS_MOUNT_NOT_GRANTED: 'Directories are never part of a checkpoint',
+  STASIS_FILE_MISSING: 'Put the files back where they were, or restore with another directory',
+  STASIS_FILE_CHANGED: 'Restore the files, or go on with them as they are: --allow-changed-files',
+} as const
+
+function asError(problems: readonly Problem[]): StasisError {
+  const order = Object.keys(remedies) as Problem['code'][]
+  const code = order.find((candidate) => problems.some((problem) => problem.code === candidate))!
+  const lines = problems.map(({ message }) => `  ${message}`).join('\n')
+  return new StasisError(
+    code,
+    `The session cannot go on here, since something that it had open is not as it was:\n${lines}\n${remedies[code]}.`,
+    { problems: problems.length, subjects: problems.map(({ subject }) => subject).join('\n') },
+  )
+}

@@ -1,0 +1,68 @@
+import { StasisError } from '../errors.ts'
+import { type Context, guestCpu, guestMonotonic } from './context.ts'
+import type { FileHandle, FileStat } from './fs/file-system.ts'
+import { encodeState, type SavedDescriptor, type SavedState } from './saved-state.ts'
+import type { Descriptor, FileDescriptor } from './state.ts'
+
+/** A deleted file that is still open travels inside the checkpoint, up to this size. */
+export const maxOrphan = 64 * 1024 * 1024
+
+/**
+ * The state as bytes, with what the host knows at this instant: identities of open files, contents of memory mounts and
+ * of deleted files. Throws StasisError STASIS_FILE_DELETED for a deleted file that is too large to travel: better no
+ * checkpoint than one that does not restore (D5).
+ */
+export function saveState(context: Context): Uint8Array {
+  const { state } = context
+  const orphans = new Orphans()
+  return encodeState({
+    args: state.args,
+    env: state.env,
+    mounts: state.mounts.map((mount, index) => ({
+      ...mount,
+      content: mount.kind === 'memory' ? (context.fileSystems[index]?.save?.() ?? null) : null,
+    })),
+    fds: state.fds.map((descriptor, fd) => descriptor && saveDescriptor(context, descriptor, fd, orphans)),
+    clocks: { monotonic: guestMonotonic(context), cpu: guestCpu(context) },
+    poll: state.poll,
+    exit: state.exitCode,
+    orphans: orphans.contents,
+  } satisfies SavedState)
+}
+
+function saveDescriptor(context: Context, descriptor: Descriptor, fd: number, orphans: Orphans): SavedDescriptor {
+  if (descriptor.kind !== 'file') return { descriptor, identity: null, orphan: null }
+  const handle = context.handles[fd]!
+  const stat = handle.stat()
+  if (typeof stat === 'number') return { descriptor, identity: { ino: 0n, size: 0n, mtim: 0n }, orphan: null }
+  const identity = { ino: stat.ino, size: stat.size, mtim: stat.mtim }
+  // A memory mount knows its deleted files itself; a host has forgotten the name of this one.
+  const travels = descriptor.deleted && context.fileSystems[descriptor.mount]?.openInode === undefined
+  return { descriptor, identity, orphan: travels ? orphans.add(descriptor, fd, handle, stat) : null }
+}
+
+class Orphans {
+  readonly contents: Uint8Array[] = []
+  /** Two descriptors of one deleted file share its content. */
+  readonly #known = new Map<string, number>()
+
+  add(descriptor: FileDescriptor, fd: number, handle: FileHandle, stat: FileStat): number {
+    const key = `${stat.dev}:${stat.ino}`
+    const known = this.#known.get(key)
+    if (known !== undefined && !descriptor.read) return known
+    if (stat.size > maxOrphan) {
+      throw new StasisError(
+        'STASIS_FILE_DELETED',
+        `The program holds the deleted file "${descriptor.path}" open (descriptor ${fd}, ${stat.size} bytes), too large to travel in a checkpoint (limit ${maxOrphan}). Let the program close it first.`,
+        { fd, path: descriptor.path, size: Number(stat.size) },
+      )
+    }
+    const content = new Uint8Array(Number(stat.size))
+    // Through a descriptor that only writes nothing can be read, by the program neither: its bytes do not matter.
+    if (descriptor.read) handle.read(content, 0)
+    const index = known ?? this.contents.length
+    this.contents[index] = content
+    this.#known.set(key, index)
+    return index
+  }
+}
