@@ -64,3 +64,8 @@ export function wrap(paragraph: string, columns: number, indent = ''): string {
   }
   return [...lines, line].join(`\n${indent}`)
 }
+
+/** Text from a module or an image, without what would move the cursor or recolour the terminal. */
+export const printable = (text: string): string =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd')

@@ -20,10 +20,13 @@ export function systemCause(error: unknown): string {
   return systemCauses[code ?? ''] ?? message ?? String(error)
 }
 
+/** Mistakes in what was typed that are found by others than the command line's own parser. */
+const usageCodes: ReadonlySet<string> = new Set(['STASIS_SESSION_NAME', 'STASIS_VERSION_SYNTAX', 'STASIS_STORE_URL'])
+
 /** Prints an error and returns the exit code: 2 where the command line is wrong, else 1. */
 export function reportError(error: unknown, terminal: Terminal, json: boolean): number {
-  const exitCode = error instanceof UsageError ? 2 : 1
   const { code, message, fields } = describe(error)
+  const exitCode = error instanceof UsageError || usageCodes.has(code) ? 2 : 1
   if (json) {
     terminal.err(JSON.stringify({ error: { code, message, fields } }))
     return exitCode

@@ -69,32 +69,3 @@ export function parseSignal(given: string): SuspendSignal {
   const name = given.toUpperCase()
   return oneOf(catchable, 'signal that can ask for a checkpoint')(name.startsWith('SIG') ? name : `SIG${name}`)
 }
-
-const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
-
-/** A session's name becomes a file name, hence few characters. */
-export function parseSessionName(given: string): string {
-  if (!namePattern.test(given))
-    throw new UsageError(
-      `"${given}" cannot name a session; use up to 100 letters, digits, ".", "_" and "-", starting with a letter or digit.`,
-    )
-  return given
-}
-
-export interface SessionReference {
-  readonly name: string
-  /** Version 1..N, 0 for the newest, -1 for the one before. */
-  readonly version: number
-}
-
-/** 'calc', 'calc@3' or 'calc@-1'. */
-export function parseReference(given: string): SessionReference {
-  const at = given.lastIndexOf('@')
-  if (at < 0) return { name: parseSessionName(given), version: 0 }
-  const version = given.slice(at + 1)
-  if (!/^-?\d{1,9}$/.test(version))
-    throw new UsageError(
-      `"${version}" is no version; versions count from 1, 0 is the newest, -1 the one before: ${given.slice(0, at)}@-1.`,
-    )
-  return { name: parseSessionName(given.slice(0, at)), version: Number(version) }
-}

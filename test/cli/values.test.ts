@@ -2,16 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { formatMount, parseMount, shellQuote } from '../../host-node/cli/mounts.ts'
 import { UsageError } from '../../host-node/cli/usage-error.ts'
-import {
-  oneOf,
-  parseCount,
-  parseDuration,
-  parseEnv,
-  parseReference,
-  parseSessionName,
-  parseSignal,
-  parseTrigger,
-} from '../../host-node/cli/values.ts'
+import { oneOf, parseCount, parseDuration, parseEnv, parseSignal, parseTrigger } from '../../host-node/cli/values.ts'
 
 test('durations have a unit', () => {
   expect(['500ms', '10s', '1.5m', '2h'].map(parseDuration)).toEqual([500, 10_000, 90_000, 7_200_000])
@@ -50,20 +41,6 @@ test('an environment variable is set, or inherited by its bare name', () => {
   expect(parseEnv('HOME', own)).toEqual(['HOME', '/root'])
   expect(parseEnv('NOT_THERE', own)).toBeUndefined()
   expect(() => parseEnv('=x', own)).toThrow(UsageError)
-})
-
-test('a session is named by few characters, for its name becomes a file’s', () => {
-  expect(parseSessionName('calc-1.b_c')).toBe('calc-1.b_c')
-  for (const bad of ['', '.', '..', 'a/b', '-a', 'a b', 'a@1', 'é', 'a'.repeat(101)])
-    expect(() => parseSessionName(bad), bad).toThrow(UsageError)
-})
-
-test('a version stands behind @; without one it is the newest', () => {
-  expect(parseReference('calc')).toEqual({ name: 'calc', version: 0 })
-  expect(parseReference('calc@3')).toEqual({ name: 'calc', version: 3 })
-  expect(parseReference('calc@-1')).toEqual({ name: 'calc', version: -1 })
-  for (const bad of ['calc@', 'calc@x', 'calc@1.5', '@1', 'a@b@1'])
-    expect(() => parseReference(bad), bad).toThrow(UsageError)
 })
 
 test('a choice outside the table suggests the nearest', () => {

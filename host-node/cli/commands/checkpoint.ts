@@ -1,3 +1,4 @@
+import { checkSessionName } from '../../../runtime/store/address.ts'
 import { StasisError } from '../../../wasm-shim/errors.ts'
 import { control } from '../../control/client.ts'
 import { defineCommand } from '../command.ts'
@@ -7,7 +8,7 @@ import { flag, value } from '../options.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
 import { locateStore } from '../store-place.ts'
 import type { Terminal } from '../terminal.ts'
-import { parseDuration, parseSessionName, text } from '../values.ts'
+import { parseDuration, text } from '../values.ts'
 
 /** A guest that makes calls answers in milliseconds; only then is there something to explain. */
 const patience = 2000
@@ -33,7 +34,7 @@ export const checkpointCommand = defineCommand({
     { line: 'stasis checkpoint calc --stop --label "before the upgrade"', does: 'save it, then end the process' },
   ],
   run: async ({ values, operands, terminal }) => {
-    const name = parseSessionName(operands[0] as string)
+    const name = checkSessionName(operands[0] as string)
     const slow = setTimeout(() => explainDelay(name, values.json, terminal), patience)
     const signal = values.timeout === undefined ? undefined : AbortSignal.timeout(values.timeout)
     try {

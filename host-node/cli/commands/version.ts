@@ -18,11 +18,13 @@ export const versionCommand = defineCommand({
   },
 })
 
-/** From the nearest package.json above this file, which is one level up when bundled and three when not. */
+/** From our own package.json: one level up when bundled (two from a chunk), three when not. */
 function ownVersion(): string {
-  for (const up of ['../package.json', '../../../package.json']) {
+  for (const up of ['../package.json', '../../package.json', '../../../package.json']) {
     const url = new URL(up, import.meta.url)
-    if (existsSync(url)) return (JSON.parse(readFileSync(url, 'utf8')) as { version: string }).version
+    if (!existsSync(url)) continue
+    const { name, version } = JSON.parse(readFileSync(url, 'utf8')) as { name: string; version: string }
+    if (name === 'stasis') return version
   }
   return 'unknown'
 }

@@ -1,4 +1,4 @@
-import { formatSize, plural, wrap } from '../format.ts'
+import { formatSize, plural, printable, wrap } from '../format.ts'
 import type { Terminal } from '../terminal.ts'
 import type { ImportReport, ModuleReport } from './module-report.ts'
 
@@ -25,7 +25,7 @@ export function printModule(report: ModuleReport, terminal: Terminal): string {
     fact('globals', `${report.globals.mutable} mutable, ${report.globals.constant} constant`),
     fact('features', report.features.join(', ') || 'WebAssembly 1.0 only'),
     fact('imports', describeImports(report.imports)),
-    fact('exports', report.exports.map((item) => item.name).join(', ') || 'none'),
+    fact('exports', printable(report.exports.map((item) => item.name).join(', ')) || 'none'),
     '',
     ...describeVerdict(report, terminal),
   ].join('\n')
@@ -52,7 +52,7 @@ function describeImports(imports: readonly ImportReport[]): string {
     const names = imports.filter((item) => item.module === module).map((item) => item.name)
     return `${module}: ${[...new Set(names)].join(', ')}`
   })
-  return groups.join('; ') || 'none'
+  return printable(groups.join('; ')) || 'none'
 }
 
 function describeVerdict(report: ModuleReport, terminal: Terminal): string[] {
@@ -61,7 +61,7 @@ function describeVerdict(report: ModuleReport, terminal: Terminal): string[] {
   return [
     terminal.style('red', 'Cannot be run and frozen as it is:'),
     ...report.problems.map(
-      (problem) => `  ${wrap(`${problem.message} [${problem.code}]`, terminal.columns - 2, '  ')}`,
+      (problem) => `  ${wrap(`${printable(problem.message)} [${problem.code}]`, terminal.columns - 2, '  ')}`,
     ),
   ]
 }

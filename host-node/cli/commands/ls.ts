@@ -1,0 +1,129 @@
+import { listSessions, type SessionInfo, type VersionInfo } from '../../../runtime/store/checkpoints.ts'
+import { StasisError } from '../../../wasm-shim/errors.ts'
+import { openStore } from '../../open-store.ts'
+import { defineCommand } from '../command.ts'
+import { formatSize, formatTable, formatTime, plural, printable } from '../format.ts'
+import { jsonOption, storeOption } from '../session-options.ts'
+import { locateStore } from '../store-place.ts'
+import { didYouMean } from '../suggest.ts'
+import type { Terminal } from '../terminal.ts'
+
+export const lsCommand = defineCommand({
+  name: 'ls',
+  summary: 'List sessions, or the versions of one.',
+  operands: '[NAME]',
+  count: [0, 1],
+  description: [
+    'One line a session: how many checkpoints it has, when and why the newest was taken, what all of them occupy, and ' +
+      'whether a process runs it now. With NAME: one line a checkpoint.',
+  ],
+  options: { store: storeOption, json: jsonOption },
+  examples: [
+    { line: 'stasis ls', does: 'all sessions of this directory’s store' },
+    { line: 'stasis ls calc', does: 'the versions of calc, to pick one for "stasis restore calc@2"' },
+    { line: 'stasis ls --json', does: 'for scripts: an array of sessions with their versions' },
+  ],
+  run: async ({ values, operands: [name], terminal }) => {
+    const place = locateStore(values.store)
+    const sessions = await listSessions(await openStore(place.url))
+    const chosen = name === undefined ? sessions : [findSession(sessions, name)]
+    if (values.json) terminal.out(JSON.stringify(chosen.map(sessionJson)))
+    else if (chosen.length === 0) terminal.err(`No sessions in ${place.url.replace(/^file:/, '')}.`)
+    else
+      terminal.out(
+        name === undefined ? sessionTable(chosen, terminal) : versionTable(chosen[0] as SessionInfo, terminal),
+      )
+    return 0
+  },
+})
+
+function findSession(sessions: readonly SessionInfo[], name: string): SessionInfo {
+  const found = sessions.find((session) => session.name === name)
+  if (found !== undefined) return found
+  const names = sessions.map((session) => session.name)
+  const known = names.length > 0 ? ` There are: ${names.join(', ')}.` : ' The store is empty.'
+  throw new StasisError('STASIS_SESSION_UNKNOWN', `There is no session "${name}".${didYouMean(name, names) || known}`, {
+    name,
+  })
+}
+
+function sessionTable(sessions: readonly SessionInfo[], terminal: Terminal): string {
+  const rows = sessions.map((session) => {
+    const newest = session.versions.at(-1)
+    return [
+      session.name,
+      String(session.versions.length),
+      ...(newest === undefined ? ['-', '-'] : [timeOf(newest), causeOf(newest)]),
+      formatSize(session.versions.reduce((sum, version) => sum + version.size, 0)),
+      stateOf(session, terminal),
+    ]
+  })
+  return formatTable(
+    [
+      { title: 'NAME' },
+      { title: 'VERSIONS', align: 'right' },
+      { title: 'NEWEST' },
+      { title: 'CAUSE' },
+      { title: 'SIZE', align: 'right' },
+      { title: 'STATE' },
+    ],
+    rows,
+  )
+}
+
+function versionTable(session: SessionInfo, terminal: Terminal): string {
+  const rows = session.versions.map((version) => [
+    `${session.name}@${version.version}`,
+    timeOf(version),
+    causeOf(version),
+    formatSize(version.size),
+    version.content.kind === 'intact'
+      ? printable(version.content.manifest.label ?? '')
+      : terminal.style('red', version.content.error.message),
+  ])
+  const table = formatTable(
+    [
+      { title: 'VERSION' },
+      { title: 'TIME' },
+      { title: 'CAUSE' },
+      { title: 'SIZE', align: 'right' },
+      { title: 'LABEL' },
+    ],
+    rows,
+  )
+  return `${session.name}: ${plural(rows.length, 'version')}, ${stateOf(session, terminal)}\n\n${table}`
+}
+
+function timeOf({ content }: VersionInfo): string {
+  return content.kind === 'intact' ? formatTime(content.manifest.time) : '-'
+}
+
+function causeOf({ content }: VersionInfo): string {
+  return content.kind === 'intact' ? printable(content.manifest.cause) : 'damaged'
+}
+
+function stateOf({ owner }: SessionInfo, terminal: Terminal): string {
+  return owner === undefined ? 'suspended' : terminal.style('green', `running, process ${owner.pid}`)
+}
+
+function sessionJson({ name, owner, versions }: SessionInfo) {
+  return {
+    name,
+    state: owner === undefined ? ('suspended' as const) : ('running' as const),
+    ...(owner !== undefined && { pid: owner.pid, host: owner.host, since: owner.since }),
+    versions: versions.map(({ version, size, location, content }) => ({
+      version,
+      size,
+      location,
+      ...(content.kind === 'intact'
+        ? {
+            time: content.manifest.time,
+            cause: content.manifest.cause,
+            ...(content.manifest.label !== undefined && { label: content.manifest.label }),
+            calls: content.manifest.calls,
+            module: content.manifest.module,
+          }
+        : { error: { code: content.error.code, message: content.error.message } }),
+    })),
+  }
+}

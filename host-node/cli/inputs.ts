@@ -1,0 +1,51 @@
+import { readFileSync, statSync } from 'node:fs'
+import { basename } from 'node:path'
+import { StasisError } from '../../wasm-shim/errors.ts'
+import { formatMount, type MountGrant } from './mounts.ts'
+import { systemCause } from './report-error.ts'
+import { UsageError } from './usage-error.ts'
+
+/** Reads a file that a person named. `what` says what it should be: 'the module'. */
+export function readInput(path: string, what: string): Uint8Array {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    throw new StasisError(
+      'STASIS_FILE',
+      `Cannot read ${what} ${path}: ${systemCause(error)}.`,
+      { path },
+      { cause: error },
+    )
+  }
+}
+
+/** Refuses grants that cannot be kept, before anything runs. */
+export function checkMounts(mounts: readonly MountGrant[]): void {
+  const guests = new Set<string>()
+  for (const mount of mounts) {
+    const refuse = (why: string): never => {
+      throw new StasisError('STASIS_MOUNT', `Cannot grant --dir ${formatMount(mount)}: ${why}.`, { host: mount.host })
+    }
+    try {
+      if (!statSync(mount.host).isDirectory()) refuse(`${mount.host} is not a directory`)
+    } catch (error) {
+      if (error instanceof StasisError) throw error
+      refuse(`${mount.host}: ${systemCause(error)}`)
+    }
+    if (guests.has(mount.guest)) throw new UsageError(`--dir: two directories are granted as "${mount.guest}".`)
+    guests.add(mount.guest)
+  }
+}
+
+/** 'calc-1', 'calc-2', ...: the module's name and the first number that makes a name not taken. */
+export function generateName(modulePath: string, taken: ReadonlySet<string>): string {
+  const stem = basename(modulePath)
+    .replace(/\.(wasm|wat)$/i, '')
+    .replaceAll(/[^A-Za-z0-9._-]+/g, '-')
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .slice(0, 48)
+  for (let number = 1; ; number++) {
+    const name = `${stem || 'session'}-${number}`
+    if (!taken.has(name)) return name
+  }
+}

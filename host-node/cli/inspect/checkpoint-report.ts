@@ -1,0 +1,98 @@
+import type { Checkpoint } from '../../../runtime/image/model.ts'
+import { scanPages } from '../../../runtime/image/pages.ts'
+import type { KernelState } from '../../../wasm-shim/wasi/state.ts'
+import { type DescriptorReport, reportDescriptors } from './descriptors.ts'
+import type { StackNames } from './stack-names.ts'
+
+/** What `stasis inspect NAME` says of a checkpoint; this is the JSON. */
+export interface CheckpointReport {
+  readonly kind: 'checkpoint'
+  readonly session: string
+  /** Absent for an image outside of a store. */
+  readonly version?: number
+  readonly location: string
+  /** Bytes of the image. */
+  readonly size: number
+  readonly cause: string
+  readonly label?: string
+  /** Milliseconds since the epoch. */
+  readonly time: number
+  readonly module: Checkpoint['module'] & { readonly present: boolean }
+  readonly prelink: Checkpoint['prelink']
+  /** Intercepted calls made so far. */
+  readonly calls: number
+  readonly instances: readonly InstanceReport[]
+  readonly stacks: readonly StackReport[]
+  readonly args: readonly string[]
+  /** Names only: values may be secrets. */
+  readonly env: readonly string[]
+  readonly descriptors: readonly DescriptorReport[]
+}
+
+interface InstanceReport {
+  readonly memories: readonly { readonly bytes: number; readonly nonZeroBytes: number }[]
+  /** Words of mutable globals and dropped-segment flags. */
+  readonly globals: number
+  /** Elements of each table that can change; null where it cannot. */
+  readonly tables: readonly (number | null)[]
+}
+
+interface StackReport {
+  readonly entry: string
+  /** The call that will be made again. */
+  readonly call: string
+  /** Innermost first. */
+  readonly frames: readonly FrameReport[]
+}
+
+export interface FrameReport {
+  readonly function: number | null
+  readonly name: string | null
+  readonly site: number
+  /** Words of saved locals and operands. */
+  readonly words: number
+}
+
+export interface CheckpointSource {
+  readonly checkpoint: Checkpoint
+  readonly kernel: KernelState
+  readonly version?: number
+  readonly location: string
+  readonly size: number
+  /** Absent where the module is not in the store: then functions have numbers only. */
+  readonly names?: StackNames
+}
+
+export function reportCheckpoint(source: CheckpointSource): CheckpointReport {
+  const { checkpoint, kernel, version, location, size, names } = source
+  const { session, cause, label, time, module, prelink, calls, instances, stacks } = checkpoint
+  return {
+    kind: 'checkpoint',
+    session: session.name,
+    ...(version !== undefined && { version }),
+    location,
+    size,
+    cause,
+    ...(label !== undefined && { label }),
+    time,
+    module: { ...module, present: names !== undefined },
+    prelink,
+    calls,
+    instances: instances.map(({ memories, globals, tables }) => ({
+      memories: memories.map(({ bytes }) => ({ bytes: bytes.length, nonZeroBytes: scanPages(bytes).dataLength })),
+      globals: globals.length,
+      tables: tables.map((table) => table?.length ?? null),
+    })),
+    stacks: stacks.map(({ entry, call, frames }) => ({
+      entry: entry.kind === 'start' ? 'the start function' : entry.name,
+      call: names?.importName(call.import) ?? (call.import < 0 ? 'a poll in a loop' : `import ${call.import}`),
+      frames: frames.map(({ site, words }) => {
+        const found = names?.functionOfSite(site)
+        return { function: found?.index ?? null, name: found?.name ?? null, site, words: words.length }
+      }),
+    })),
+    args: kernel.args,
+    env: kernel.env.map(([name]) => name),
+    descriptors: reportDescriptors(kernel),
+  }
+}
