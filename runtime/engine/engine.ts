@@ -1,3 +1,4 @@
+import type { StasisError } from '../../wasm-shim/errors.ts'
 import type { ImportFunction, ImportSite } from '../intercept/interceptor.ts'
 
 /** How a run of the guest ended. */
@@ -6,8 +7,11 @@ export type RunOutcome =
   | { readonly kind: 'returned'; readonly value: unknown }
   /** The guest called proc_exit. */
   | { readonly kind: 'exited'; readonly code: number }
-  /** The stack was captured as asked for; the instance's state is intact and can be saved. */
-  | { readonly kind: 'captured'; readonly stack: StackState }
+  /**
+   * The stack was captured as asked for; the instance's state is intact and can be saved. With `refused` it holds what
+   * cannot be saved (D5): it can only be resumed, at once, by the same engine.
+   */
+  | { readonly kind: 'captured'; readonly stack: StackState; readonly refused?: StasisError }
   | { readonly kind: 'trapped'; readonly error: unknown }
 
 /** A captured stack. Frames from the innermost (last called) to the outermost. */

@@ -41,7 +41,7 @@ function readElement(reader: ByteReader, draft: Draft): ElementSegment {
   return { mode, flags, table, ...(offset && { offset }), type, items }
 }
 
-function writeElement(out: ByteWriter, bytes: Uint8Array, element: ElementSegment): void {
+export function writeElement(out: ByteWriter, bytes: Uint8Array, element: ElementSegment): void {
   const { flags, offset, items } = element
   out.u32(flags)
   if (element.mode === 'active' && flags & explicit) out.u32(element.table)

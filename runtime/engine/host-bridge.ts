@@ -1,0 +1,37 @@
+import type { WasmModule } from '../../wasm-shim/module/model.ts'
+import { writeModule } from '../../wasm-shim/module/write.ts'
+import { type HostFunction, hostFunctionNames, hostFunctions } from '../../wasm-shim/prelink/index.ts'
+import type { ImportFunction } from '../intercept/interceptor.ts'
+
+let compiled: WebAssembly.Module | undefined
+
+/**
+ * Only functions of a wasm module can stand in a table. This one imports the engine's functions and exports them again,
+ * which gives each its wasm type.
+ */
+export function bridgeHostFunctions(host: Readonly<Record<HostFunction, ImportFunction>>): WebAssembly.Exports {
+  compiled ??= new WebAssembly.Module(bridgeModule())
+  return new WebAssembly.Instance(compiled, { host }).exports
+}
+
+function bridgeModule(): Uint8Array {
+  const none = { functions: 0, tables: 0, memories: 0, globals: 0, tags: 0 }
+  const module: WasmModule = {
+    bytes: new Uint8Array(0),
+    sections: [],
+    types: hostFunctionNames.map((name) => hostFunctions[name]),
+    imports: hostFunctionNames.map((name, type) => ({ module: 'host', name, desc: { kind: 'func', type } })),
+    functions: Uint32Array.from(hostFunctionNames.keys()),
+    tables: [],
+    memories: [],
+    globals: [],
+    tags: [],
+    imported: { ...none, functions: hostFunctionNames.length },
+    globalInits: [],
+    exports: hostFunctionNames.map((name, index) => ({ name, kind: 'func', index })),
+    elements: [],
+    code: { start: new Uint32Array(0), end: new Uint32Array(0) },
+    data: [],
+  }
+  return writeModule(module)
+}

@@ -1,0 +1,456 @@
+/**
+ * Writes function code with what the plan asks for: handlers around call sites, polls, spills. One emitter serves both
+ * the main module, where all else is copied as it stands, and continuations, where labels, functions and segments have
+ * other numbers.
+ *
+ * A call site, before and after (legacy encoding; T is the callee's type, u our tag):
+ *
+ *     call $f        try T  call $f  catch u  (site number) (live values)  call $save  throw u  end
+ *
+ * and with exnref:
+ *
+ *     block T  block (params T)  try_table T (catch u 0)  call $f  end  br 1  end  (save)  throw u  end
+ */
+import type { ByteWriter } from '../bytes/writer.ts'
+import { type CodeCursor, emptyBlock, opensBlock } from '../module/code.ts'
+import { type FuncType, ValType, type WasmModule } from '../module/model.ts'
+import { Op } from '../module/opcodes.ts'
+import { type Helpers, valuesPerCall } from './helpers.ts'
+import type { AddedParts } from './parts.ts'
+import { Construct, type FunctionPlan, readClause, SiteKind } from './plan.ts'
+import { typeOrder, typeRank } from './values.ts'
+
+/** Iterations between polls (D11). */
+const pollInterval = 1000
+
+export interface EmitTarget {
+  readonly module: WasmModule
+  readonly encoding: 'legacy' | 'exnref'
+  /** Index of our tag. */
+  readonly unwindTag: number
+  readonly parts: AddedParts
+  readonly helpers: Helpers
+  /** Function to call at a poll. */
+  readonly poll: () => number
+  /** Global that remembers that a segment was dropped. */
+  readonly dropFlag: (op: number, segment: number) => number
+  /** Absent in the main module, whose numbers stay. */
+  readonly renumber?: {
+    readonly func: (index: number) => number
+    readonly refFunc: (out: ByteWriter, index: number) => void
+    /** Helper in the main module for an instruction on its segments. */
+    readonly segment: (op: number, a: number, b: number) => number
+  }
+}
+
+export class BodyEmitter {
+  readonly #target: EmitTarget
+  readonly #cursor: CodeCursor
+  readonly out: ByteWriter
+  /** Labels open in the new code; a label's position is this number just after it was opened, the function's is 0. */
+  depth = 0
+  /** Position of the label through which our exception passes a guest's `catch_all` of a `try_table`. */
+  #escape = -1
+  #plan: FunctionPlan | undefined
+  #firstSite = 0
+
+  constructor(target: EmitTarget, cursor: CodeCursor, out: ByteWriter) {
+    this.#target = target
+    this.#cursor = cursor
+    this.out = out
+  }
+
+  /** `firstSite` is the number of the function's first call site. */
+  begin(plan: FunctionPlan, firstSite: number): void {
+    this.#plan = plan
+    this.#firstSite = firstSite
+    this.depth = 0
+    this.#escape = -1
+  }
+
+  get plan(): FunctionPlan {
+    return this.#plan as FunctionPlan
+  }
+
+  open(op: number, blockType: number): number {
+    this.out.u8(op)
+    this.out.s33(blockType)
+    return ++this.depth
+  }
+
+  close(): void {
+    this.out.u8(Op.end)
+    this.depth--
+  }
+
+  /**
+   * Emits the function's frame around `write`, which is given the position of the function's label. Where a `try_table`
+   * catches everything, our exception leaves the code through a block around it and is thrown again.
+   */
+  body(results: readonly ValType[], write: (functionLabel: number) => void): void {
+    if (!this.plan.catchesAll || this.#target.encoding === 'legacy') {
+      write(0)
+      return
+    }
+    this.#escape = this.open(Op.block, emptyBlock)
+    write(this.open(Op.block, this.#target.parts.blockType([], results)))
+    this.close()
+    this.out.u8(Op.return)
+    this.close()
+    this.#escape = -1
+    this.out.u8(Op.throw)
+    this.out.u32(this.#target.unwindTag)
+  }
+
+  /**
+   * Emits the instructions in [start, end), which lie within one construct, from site number `nextSite` of the plan on.
+   * `enclosing` are the positions of the labels around, outermost first. `spillsAtStart`: the values on the stack come
+   * from an instruction that ends at `start`.
+   */
+  range(start: number, end: number, nextSite: number, enclosing: readonly number[], spillsAtStart: boolean): void {
+    const { out } = this
+    const cursor = this.#cursor
+    const plan = this.plan
+    const { bytes } = cursor
+    const { renumber, unwindTag, encoding } = this.#target
+    let site = nextSite
+    let siteAt = site < plan.siteCount ? plan.siteAt.at(site) : -1
+    let spill = firstSpill(plan, spillsAtStart ? start : start + 1)
+    let spillPos = plan.spills[spill]?.pos ?? -1
+    let copied = start
+    let nest = 0
+    const flush = (upTo: number) => {
+      if (upTo > copied) out.range(bytes, copied, upTo)
+      copied = upTo
+    }
+    const replace = () => {
+      flush(cursor.at)
+      copied = cursor.pos
+    }
+    const label = (a: number) => (a < nest ? a : this.depth - (enclosing[enclosing.length - 1 - (a - nest)] as number))
+    const emitSpills = () => {
+      while (spillPos === cursor.pos) {
+        flush(cursor.pos)
+        this.spill((plan.spills[spill] as { locals: readonly number[] }).locals)
+        spillPos = plan.spills[++spill]?.pos ?? -1
+      }
+    }
+    cursor.moveTo(start, end)
+    emitSpills()
+    while (cursor.next()) {
+      const { op, a } = cursor
+      if (cursor.at === siteAt) {
+        replace()
+        const { pos, end: limit, at } = cursor
+        const current = site
+        this.site(current, label, true, () => {
+          if (op === Op.call && renumber) {
+            out.u8(Op.call)
+            out.u32(renumber.func(a))
+          } else out.range(bytes, at, pos)
+        })
+        cursor.moveTo(pos, limit)
+        siteAt = ++site < plan.siteCount ? plan.siteAt.at(site) : -1
+        emitSpills()
+        continue
+      }
+      if (opensBlock(op)) {
+        if (op === Op.tryTable) {
+          replace()
+          this.#tryTable(label)
+        }
+        nest++
+        this.depth++
+        emitSpills()
+        if (op === Op.loop && cursor.pos === siteAt && plan.siteKind.at(site) === SiteKind.poll) {
+          flush(cursor.pos)
+          const { pos, end: limit } = cursor
+          this.#poll(site, label)
+          cursor.moveTo(pos, limit)
+          siteAt = ++site < plan.siteCount ? plan.siteAt.at(site) : -1
+        }
+        continue
+      }
+      switch (op) {
+        case Op.end:
+          nest--
+          this.depth--
+          break
+        case Op.delegate:
+          nest--
+          this.depth--
+          if (label(a) !== a) {
+            replace()
+            out.u8(op)
+            out.u32(label(a))
+          }
+          break
+        case Op.br:
+        case Op.brIf:
+        case Op.rethrow:
+          if (label(a) !== a) {
+            replace()
+            out.u8(op)
+            out.u32(label(a))
+          }
+          break
+        case Op.brTable:
+          if (enclosing.length > 1 || this.#escape >= 0) {
+            replace()
+            out.u8(op)
+            out.u32(cursor.count)
+            const resume = cursor.pos
+            cursor.pos = a
+            for (let i = cursor.count; i >= 0; i--) out.u32(label(cursor.u32()))
+            cursor.pos = resume
+          }
+          break
+        case Op.catchAll:
+          if (encoding === 'legacy') {
+            flush(cursor.at)
+            out.u8(Op.catch)
+            out.u32(unwindTag)
+            out.u8(Op.rethrow)
+            out.u32(0)
+          }
+          break
+        case Op.call:
+        case Op.returnCall:
+          if (renumber) {
+            replace()
+            out.u8(op)
+            out.u32(renumber.func(a))
+          }
+          break
+        case Op.refFunc:
+          if (renumber) {
+            replace()
+            renumber.refFunc(out, a)
+          }
+          break
+        case Op.memoryInit:
+        case Op.tableInit:
+        case Op.dataDrop:
+        case Op.elemDrop:
+          if (renumber) {
+            replace()
+            out.u8(Op.call)
+            out.u32(renumber.segment(op, a, cursor.b))
+          } else if (op === Op.dataDrop || op === Op.elemDrop) {
+            flush(cursor.pos)
+            setFlag(out, this.#target.dropFlag(op, a))
+          }
+          break
+      }
+      emitSpills()
+    }
+    flush(end)
+  }
+
+  /** Emits: copy the values on top of the stack into these locals, and leave them there. */
+  spill(locals: readonly number[]): void {
+    const { out } = this
+    for (let i = locals.length - 1; i > 0; i--) {
+      out.u8(Op.localSet)
+      out.u32(locals[i] as number)
+    }
+    out.u8(Op.localTee)
+    out.u32(locals[0] as number)
+    for (let i = 1; i < locals.length; i++) {
+      out.u8(Op.localGet)
+      out.u32(locals[i] as number)
+    }
+  }
+
+  /** Emits one site: `call` and its handler. Without `withArguments` the call takes nothing from the stack. */
+  site(site: number, label: (a: number) => number, withArguments: boolean, call: () => void): void {
+    const { out, plan } = this
+    const { parts, encoding, unwindTag, module } = this.#target
+    const typeIndex = plan.siteType.at(site)
+    const type: FuncType = typeIndex < 0 ? noValues : (module.types[typeIndex] as FuncType)
+    const params: ValType[] = withArguments ? type.params.slice() : []
+    if (withArguments && plan.siteKind.at(site) === SiteKind.indirect)
+      params.push(module.tables[plan.siteTable.at(site)]?.limits.is64 ? ValType.i64 : ValType.i32)
+    const block = parts.blockType(params, type.results)
+    if (encoding === 'legacy') {
+      out.u8(Op.try)
+      out.s33(block)
+      call()
+      out.u8(Op.catch)
+      out.u32(unwindTag)
+      this.#save(site, label, 1)
+    } else {
+      out.u8(Op.block)
+      out.s33(block)
+      out.u8(Op.block)
+      out.s33(parts.blockType(params, []))
+      out.u8(Op.tryTable)
+      out.s33(block)
+      out.u32(1)
+      out.u8(0)
+      out.u32(unwindTag)
+      out.u32(0)
+      call()
+      out.u8(Op.end)
+      out.u8(Op.br)
+      out.u32(1)
+      out.u8(Op.end)
+      this.#save(site, label, 1)
+    }
+    out.u8(Op.throw)
+    out.u32(unwindTag)
+    out.u8(Op.end)
+  }
+
+  /** Emits the saving of a site's values and of the exceptions that its enclosing catch bodies will rethrow. */
+  #save(site: number, label: (a: number) => number, extraLabels: number): void {
+    const { out, plan } = this
+    const { helpers, module, unwindTag } = this.#target
+    const values = siteValues(plan, site)
+    for (let at = 0; at === 0 || at < values.length; at += valuesPerCall) {
+      const chunk = values.slice(at, at + valuesPerCall)
+      if (at === 0) {
+        out.u8(Op.i32Const)
+        out.s32(this.#firstSite + site)
+      }
+      for (const local of chunk) {
+        out.u8(Op.localGet)
+        out.u32(local)
+      }
+      out.u8(Op.call)
+      out.u32(
+        helpers.save(
+          chunk.map((local) => plan.locals[local] as ValType),
+          at === 0,
+        ),
+      )
+    }
+    for (const { up } of rethrownAround(plan, site)) {
+      out.u8(Op.try)
+      out.s33(emptyBlock)
+      out.u8(Op.rethrow)
+      out.u32(label(up) + extraLabels + 1)
+      module.tags.forEach((_, tag) => {
+        if (tag === unwindTag) return
+        out.u8(Op.catch)
+        out.u32(tag)
+        out.u8(Op.call)
+        out.u32(helpers.saveTag(tag))
+      })
+      out.u8(Op.catchAll)
+      helpers.code.host(out, 'putForeignException')
+      out.u8(Op.end)
+    }
+  }
+
+  #poll(site: number, label: (a: number) => number): void {
+    const { out, plan } = this
+    for (const byte of [Op.localGet, plan.counter]) out.u32(byte)
+    out.u8(Op.i32Const)
+    out.s32(1)
+    out.u8(Op.i32Add)
+    for (const byte of [Op.localTee, plan.counter]) out.u32(byte)
+    out.u8(Op.i32Const)
+    out.s32(pollInterval)
+    out.u8(Op.i32GeU)
+    out.u8(Op.if)
+    out.s33(emptyBlock)
+    out.u8(Op.i32Const)
+    out.s32(0)
+    for (const byte of [Op.localSet, plan.counter]) out.u32(byte)
+    this.site(
+      site,
+      (a) => label(a) + 1,
+      false,
+      () => {
+        out.u8(Op.call)
+        out.u32(this.#target.poll())
+      },
+    )
+    out.u8(Op.end)
+  }
+
+  /** A guest's `try_table`, its labels renumbered, ours put first where a clause catches everything. */
+  #tryTable(label: (a: number) => number): void {
+    const { out } = this
+    const cursor = this.#cursor
+    out.u8(Op.tryTable)
+    out.s33(cursor.a)
+    this.catchList(cursor.b, cursor.count, label)
+  }
+
+  /** Emits the clauses that stand at `at`. `label` maps labels outside of the construct. */
+  catchList(at: number, count: number, label: (a: number) => number): void {
+    const { out } = this
+    const cursor = this.#cursor
+    const clauses: ReturnType<typeof readClause>[] = []
+    for (let i = 0, next = at; i < count; i++) {
+      const clause = readClause(cursor, next)
+      clauses.push(clause)
+      next = clause.next
+    }
+    const catchesAll = this.#escape >= 0 && clauses.some((clause) => clause.tag < 0)
+    out.u32(count + (catchesAll ? 1 : 0))
+    if (catchesAll) {
+      out.u8(0)
+      out.u32(this.#target.unwindTag)
+      out.u32(this.depth - this.#escape)
+    }
+    for (const clause of clauses) {
+      out.u8(clause.kind)
+      if (clause.tag >= 0) out.u32(clause.tag)
+      out.u32(label(clause.label))
+    }
+  }
+}
+
+const noValues: FuncType = { params: [], results: [] }
+
+function setFlag(out: ByteWriter, global: number): void {
+  out.u8(Op.i32Const)
+  out.s32(1)
+  out.u8(Op.globalSet)
+  out.u32(global)
+}
+
+function firstSpill(plan: FunctionPlan, from: number): number {
+  let low = 0
+  let high = plan.spills.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((plan.spills[middle] as { pos: number }).pos < from) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** Locals saved at a site, in the order in which they are saved: live locals and spilled operands, grouped by type. */
+export function siteValues(plan: FunctionPlan, site: number): number[] {
+  const groups: number[][] = typeOrder.map(() => [])
+  const add = (local: number) => groups[typeRank[plan.locals[local] as number] as number]?.push(local)
+  for (let i = plan.liveStart.at(site); i < plan.liveStart.at(site + 1); i++) add(plan.live.at(i))
+  for (let i = plan.siteOperands.at(site); i < plan.siteOperands.at(site + 1); i++) add(plan.operands.at(i))
+  return groups.flat()
+}
+
+/**
+ * The catch bodies around a site whose exception is thrown again later, outermost first: construct, and how many labels
+ * up from the site it is.
+ */
+export function rethrownAround(plan: FunctionPlan, site: number): { construct: number; up: number }[] {
+  if (plan.clauses.size === 0) return []
+  const found: { construct: number; up: number }[] = []
+  const at = plan.siteAt.at(site)
+  let up = 0
+  for (let construct = plan.siteConstruct.at(site); construct > 0; construct = plan.constructParent.at(construct)) {
+    if (plan.constructKind.at(construct) === Construct.try && clauseAround(plan, construct, at)?.rethrown)
+      found.unshift({ construct, up })
+    up++
+  }
+  return found
+}
+
+/** The clause of a legacy `try` that contains the offset; undefined in its protected body. */
+export function clauseAround(plan: FunctionPlan, construct: number, at: number) {
+  return plan.clauses.get(construct)?.findLast((clause) => clause.body <= at)
+}

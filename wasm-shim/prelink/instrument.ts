@@ -1,0 +1,377 @@
+/**
+ * Rewrites a whole module (D1, D2). Nothing that exists changes its index; what is added comes behind it:
+ *
+ *   (type ...)                    block types, helper signatures
+ *   (func $save... $poll ...)     helpers; `save_globals`, `load_globals`; one per segment instruction
+ *   (table $functions)            every function, so that continuations can call it and references can be named
+ *   (table $host)                 the engine's functions, set after instantiation
+ *   (tag $unwind)                 the exception that captures
+ *   (global ...)                  one flag per segment that the code drops
+ *   (export "stasis.*")           the above, and every memory, table, global and tag of the guest
+ *
+ * The start section becomes an export: it must not run again in a restored instance. Function bodies that cannot unwind
+ * are copied as they are.
+ */
+import { ByteWriter } from '../bytes/writer.ts'
+import { StasisError } from '../errors.ts'
+import { CodeCursor } from '../module/code.ts'
+import { type Export, type Import, ValType, type WasmModule } from '../module/model.ts'
+import { Op } from '../module/opcodes.ts'
+import { writeElement } from '../module/sections/element.ts'
+import { writeGlobalType } from '../module/sections/global.ts'
+import { writeModule } from '../module/write.ts'
+import { analyseCalls, type CallGraph, type SegmentUse } from './call-graph.ts'
+import { BodyEmitter, type EmitTarget } from './emit.ts'
+import { Helpers } from './helpers.ts'
+import { hostFunctionNames } from './host-functions.ts'
+import type { PollMode } from './index.ts'
+import { encodeMetadata, metadataSection, type PrelinkMetadata, prelinkVersion } from './metadata.ts'
+import { AddedParts, callThroughTable } from './parts.ts'
+import { type FunctionPlan, FunctionPlanner } from './plan.ts'
+import { scanFunction } from './scan.ts'
+import { loadValue, saveLocal } from './values.ts'
+
+export interface InstrumentResult {
+  readonly bytes: Uint8Array
+  readonly metadata: PrelinkMetadata
+}
+
+/** Which encoding the guest itself uses; undefined where it uses none. */
+export function guestEncoding(module: WasmModule): 'legacy' | 'exnref' | undefined {
+  if (module.tags.length === 0) return undefined
+  const cursor = new CodeCursor(module.bytes)
+  for (let i = 0; i < module.code.start.length; i++) {
+    cursor.moveTo(module.code.start[i] as number, module.code.end[i] as number)
+    for (let groups = cursor.u32(); groups > 0; groups--) {
+      cursor.u32()
+      cursor.pos++
+    }
+    while (cursor.next()) {
+      if (cursor.op === Op.try) return 'legacy'
+      if (cursor.op === Op.tryTable || cursor.op === Op.throwRef) return 'exnref'
+    }
+  }
+  return undefined
+}
+
+/** Prefix of the added exports that no export of the guest starts with. */
+function exportPrefix(module: WasmModule): string {
+  let prefix = 'stasis.'
+  while (module.exports.some((item) => item.name.startsWith(prefix))) prefix = `_${prefix}`
+  return prefix
+}
+
+/** A name imported twice with different types is given a second name, since JavaScript links by name. */
+function linkNames(module: WasmModule): string[] {
+  const types = new Map<string, string>()
+  return module.imports.map(({ module: from, name, desc }, index) => {
+    const key = JSON.stringify([from, name])
+    const type = JSON.stringify(desc.kind === 'func' ? module.types[desc.type] : desc)
+    const known = types.get(key)
+    if (known === undefined) types.set(key, type)
+    return known === undefined || known === type ? name : `${name}#${index}`
+  })
+}
+
+/** Parameters of each tag. */
+export const tagParams = (module: WasmModule) => module.tags.map((type) => module.types[type]?.params ?? [])
+
+export function instrument(
+  module: WasmModule,
+  polls: PollMode,
+  exceptions: 'auto' | 'legacy' | 'exnref',
+): InstrumentResult {
+  const guest = guestEncoding(module)
+  if (guest !== undefined && exceptions !== 'auto' && exceptions !== guest)
+    throw new StasisError(
+      'STASIS_PRELINK_ENCODING',
+      `The module's own exceptions use the ${guest} encoding, which cannot be mixed with ${exceptions} in one module. Leave the option at 'auto'.`,
+    )
+  const encoding = exceptions === 'auto' ? (guest ?? 'legacy') : exceptions
+  const graph = analyseCalls(module, polls)
+  const functions = module.functions.length
+  const parts = new AddedParts(module.types, functions)
+  const functionsTable = module.tables.length
+  const hostTable = functionsTable + 1
+  const host = callThroughTable(parts, hostTable)
+  const helpers = new Helpers(parts, host, tagParams(module))
+  const drops = dropFlags(module, graph)
+  const unwindTag = module.tags.length
+  const unwindType = parts.type([], [])
+  const target: EmitTarget = {
+    module,
+    encoding,
+    unwindTag,
+    parts,
+    helpers,
+    poll: () => helpers.trampoline('poll'),
+    dropFlag: drops.flag,
+  }
+  const segmentHelpers = graph.segmentUses.map((use) => ({
+    ...use,
+    func: addSegmentHelper(module, parts, drops.flag, use),
+  }))
+  const saveGlobals = addSaveGlobals(module, parts, helpers, drops.count)
+  const loadGlobals = addLoadGlobals(module, parts, helpers, drops)
+  const { code, firstSite } = emitFunctions(module, graph, polls, target)
+
+  const prefix = exportPrefix(module)
+  const links = linkNames(module)
+  const added = parts.functions.length
+  const exports: Export[] = [
+    ...module.exports,
+    ...module.memories.map((_, index) => ({ name: `${prefix}memory.${index}`, kind: 'memory' as const, index })),
+    ...module.tables.map((_, index) => ({ name: `${prefix}table.${index}`, kind: 'table' as const, index })),
+    ...module.globals.map((_, index) => ({ name: `${prefix}global.${index}`, kind: 'global' as const, index })),
+    ...module.tags.map((_, index) => ({ name: `${prefix}tag.${index}`, kind: 'tag' as const, index })),
+    { name: `${prefix}functions`, kind: 'table', index: functionsTable },
+    { name: `${prefix}host`, kind: 'table', index: hostTable },
+    { name: `${prefix}unwind`, kind: 'tag', index: unwindTag },
+    { name: `${prefix}save_globals`, kind: 'func', index: saveGlobals },
+    { name: `${prefix}load_globals`, kind: 'func', index: loadGlobals },
+    ...(module.start === undefined ? [] : [{ name: `${prefix}start`, kind: 'func' as const, index: module.start }]),
+  ]
+  const table = (size: number) => ({
+    element: ValType.funcref,
+    limits: { min: size, max: size, shared: false, is64: false },
+  })
+  const { start: _, ...withoutStart } = module
+  const output: WasmModule = {
+    ...withoutStart,
+    sections: module.sections.filter((section) => !section.name?.startsWith('metadata.code.')),
+    types: [...module.types, ...parts.types],
+    imports: module.imports.map((item, i): Import => ({ ...item, name: links[i] as string })),
+    functions: Uint32Array.from([...module.functions, ...parts.functions.map((func) => func.type)]),
+    tables: [...module.tables, table(functions + added), table(hostFunctionNames.length)],
+    tags: [...module.tags, unwindType],
+    exports,
+  }
+  const body = writeModule(output, {
+    code: (out) => {
+      out.u32(module.code.start.length + added)
+      out.bytes(code)
+      for (const func of parts.functions) {
+        out.u32(func.body.length)
+        out.bytes(func.body)
+      }
+    },
+    element: (out) => {
+      out.u32(module.elements.length + 1)
+      for (const segment of module.elements) writeElement(out, module.bytes, segment)
+      writeFunctionsSegment(out, functionsTable, functions + added)
+    },
+    ...(drops.count > 0 && {
+      global: (out: ByteWriter) => {
+        out.u32(module.globalInits.length + drops.count)
+        module.globalInits.forEach((init, i) => {
+          writeGlobalType(out, module.globals[module.imported.globals + i]!)
+          out.range(module.bytes, init.start, init.end)
+        })
+        for (let i = 0; i < drops.count; i++) {
+          writeGlobalType(out, { type: ValType.i32, mutable: true })
+          out.bytes(zero)
+        }
+      },
+    }),
+  })
+  let imported = 0
+  const metadata: PrelinkMetadata = {
+    version: prelinkVersion,
+    polls,
+    exceptions: encoding,
+    prefix,
+    imports: module.imports.flatMap((item, i) => {
+      if (item.desc.kind !== 'func') return []
+      const { params, results } = module.types[module.functions[imported++] as number]!
+      return [{ module: item.module, name: item.name, link: links[i] as string, params, results }]
+    }),
+    functions,
+    memories: module.memories.length,
+    tables: graph.tableChanges,
+    globals: module.globals.length,
+    tags: module.tags.length,
+    hasStart: module.start !== undefined,
+    mayUnwind: graph.mayUnwind,
+    indirectMayUnwind: graph.indirectMayUnwind,
+    firstSite,
+    segmentHelpers,
+  }
+  return { bytes: appendCustomSection(body, metadataSection, encodeMetadata(metadata)), metadata }
+}
+
+const zero = Uint8Array.of(Op.i32Const, 0, Op.end)
+
+/** Plans a function: what the main module and the continuation builder must do alike. */
+export function planFunction(
+  module: WasmModule,
+  planner: FunctionPlanner,
+  cursor: CodeCursor,
+  func: number,
+  polls: PollMode,
+): FunctionPlan {
+  return planner.plan(func, scanFunction(module, cursor, func, polls, ignore))
+}
+
+const ignore = { call() {}, callIndirect() {}, refFunc() {}, changesTable() {}, segment() {} }
+
+function emitFunctions(module: WasmModule, graph: CallGraph, polls: PollMode, target: EmitTarget) {
+  const { bytes, code } = module
+  const out = new ByteWriter(Math.ceil(bytes.length * 0.5))
+  const body = new ByteWriter(1 << 16)
+  const cursor = new CodeCursor(bytes)
+  const planner = new FunctionPlanner(module, graph, cursor)
+  const emitter = new BodyEmitter(target, cursor, body)
+  const firstSite = new Uint32Array(module.functions.length + 1)
+  let sites = 0
+  const first = module.imported.functions
+  for (let func = first; func < module.functions.length; func++) {
+    const start = code.start[func - first] as number
+    const end = code.end[func - first] as number
+    firstSite[func] = sites
+    if (graph.mayUnwind[func] !== 1 && !graph.dropping.has(func)) {
+      out.u32(end - start)
+      out.range(bytes, start, end)
+      continue
+    }
+    const plan = planFunction(module, planner, cursor, func, polls)
+    body.clear()
+    emitter.begin(plan, sites)
+    writeLocals(body, bytes, plan)
+    emitter.body(plan.type.results, (label) => {
+      emitter.range(plan.code, end - 1, 0, [label], false)
+    })
+    body.u8(Op.end)
+    out.sized(body)
+    sites += plan.siteCount
+  }
+  firstSite[module.functions.length] = sites
+  return { code: out.finish(), firstSite }
+}
+
+/** The original declarations, then one group for each added local. */
+function writeLocals(out: ByteWriter, bytes: Uint8Array, plan: FunctionPlan): void {
+  const cursor = new CodeCursor(bytes, plan.start, plan.code)
+  const groups = cursor.u32()
+  const added = plan.locals.slice(plan.ownLocals)
+  out.u32(groups + added.length)
+  out.range(bytes, cursor.pos, plan.code)
+  for (const type of added) {
+    out.u32(1)
+    out.u8(type)
+  }
+}
+
+interface DropFlags {
+  readonly count: number
+  readonly flag: (op: number, segment: number) => number
+  readonly list: readonly { readonly op: number; readonly segment: number }[]
+}
+
+function dropFlags(module: WasmModule, graph: CallGraph): DropFlags {
+  const list = graph.segmentUses
+    .filter((use) => use.op === Op.dataDrop || use.op === Op.elemDrop)
+    .map((use) => ({ op: use.op, segment: use.a }))
+  return {
+    count: list.length,
+    list,
+    flag: (op, segment) => module.globals.length + list.findIndex((drop) => drop.op === op && drop.segment === segment),
+  }
+}
+
+/** What an instruction on a segment takes from the stack. */
+export function segmentHelperParams(module: WasmModule, use: SegmentUse): readonly ValType[] {
+  if (use.op === Op.dataDrop || use.op === Op.elemDrop) return []
+  const is64 = use.op === Op.memoryInit ? module.memories[use.b]?.is64 : module.tables[use.b]?.limits.is64
+  return [is64 ? ValType.i64 : ValType.i32, ValType.i32, ValType.i32]
+}
+
+/** A function that performs one segment instruction, for continuations, which have no segments. */
+function addSegmentHelper(module: WasmModule, parts: AddedParts, flag: DropFlags['flag'], use: SegmentUse): number {
+  const drop = use.op === Op.dataDrop || use.op === Op.elemDrop
+  const params = segmentHelperParams(module, use)
+  return parts.func(params, [], (out) => {
+    out.u32(0)
+    params.forEach((_, local) => {
+      out.u8(Op.localGet)
+      out.u32(local)
+    })
+    out.u8(0xfc)
+    out.u32(use.op & 0xff)
+    out.u32(use.a)
+    if (!drop) out.u32(use.b)
+    if (drop) {
+      out.u8(Op.i32Const)
+      out.s32(1)
+      out.u8(Op.globalSet)
+      out.u32(flag(use.op, use.a))
+    }
+  })
+}
+
+/** Types of the mutable globals, by index, flags included. */
+function mutableGlobals(module: WasmModule, flags: number): { index: number; type: ValType }[] {
+  const own = module.globals.flatMap(({ mutable, type }, index) => (mutable ? [{ index, type }] : []))
+  const added = Array.from({ length: flags }, (_, i) => ({ index: module.globals.length + i, type: ValType.i32 }))
+  return [...own, ...added]
+}
+
+function addSaveGlobals(module: WasmModule, parts: AddedParts, helpers: Helpers, flags: number): number {
+  const globals = mutableGlobals(module, flags)
+  return parts.func([], [], (out) => {
+    const types = [...new Set(globals.map((global) => global.type))]
+    out.u32(types.length)
+    for (const type of types) {
+      out.u32(1)
+      out.u8(type)
+    }
+    for (const { index, type } of globals) {
+      const local = types.indexOf(type)
+      out.u8(Op.globalGet)
+      out.u32(index)
+      out.u8(Op.localSet)
+      out.u32(local)
+      saveLocal(out, helpers.code, type, local)
+    }
+  })
+}
+
+function addLoadGlobals(module: WasmModule, parts: AddedParts, helpers: Helpers, drops: DropFlags): number {
+  return parts.func([], [], (out) => {
+    out.u32(0)
+    for (const { index, type } of mutableGlobals(module, drops.count)) {
+      loadValue(out, helpers.code, type)
+      out.u8(Op.globalSet)
+      out.u32(index)
+    }
+    drops.list.forEach(({ op, segment }) => {
+      out.u8(Op.globalGet)
+      out.u32(drops.flag(op, segment))
+      out.u8(Op.if)
+      out.s33(-64)
+      out.u8(0xfc)
+      out.u32(op & 0xff)
+      out.u32(segment)
+      out.u8(Op.end)
+    })
+  })
+}
+
+function writeFunctionsSegment(out: ByteWriter, table: number, count: number): void {
+  out.u32(2)
+  out.u32(table)
+  out.bytes(zero)
+  out.u8(0)
+  out.u32(count)
+  for (let func = 0; func < count; func++) out.u32(func)
+}
+
+function appendCustomSection(bytes: Uint8Array, name: string, content: Uint8Array): Uint8Array {
+  const section = new ByteWriter(content.length + 64)
+  section.name(name)
+  section.bytes(content)
+  const out = new ByteWriter(bytes.length + section.length + 8)
+  out.bytes(bytes)
+  out.u8(0)
+  out.sized(section)
+  return out.finish()
+}

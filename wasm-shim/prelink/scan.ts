@@ -1,0 +1,93 @@
+/**
+ * One pass over a function's instructions, before anything is decided: what it calls, what it does to tables and
+ * segments, and which of its loops qualify for a poll (D11: those that contain loops or calls; all loops under 'all').
+ */
+import { type CodeCursor, opensBlock, readLocals } from '../module/code.ts'
+import type { WasmModule } from '../module/model.ts'
+import { Op } from '../module/opcodes.ts'
+import type { PollMode } from './index.ts'
+
+export interface Scanner {
+  call(callee: number): void
+  callIndirect(type: number, table: number): void
+  refFunc(func: number): void
+  /** table.set, grow, fill, copy (destination) and init. */
+  changesTable(table: number): void
+  /** memory.init, data.drop, table.init, elem.drop. */
+  segment(op: number, a: number, b: number): void
+}
+
+/** Returns one byte a loop in order of appearance: 1 where a poll belongs. */
+export function scanFunction(
+  module: WasmModule,
+  cursor: CodeCursor,
+  index: number,
+  polls: PollMode,
+  scanner: Scanner,
+): Uint8Array {
+  const body = index - module.imported.functions
+  cursor.moveTo(module.code.start[body] as number, module.code.end[body] as number)
+  readLocals(cursor, [])
+  const loops: number[] = []
+  const open: number[] = []
+  const inLoop = () => {
+    for (let i = open.length - 1; i >= 0; i--) {
+      const loop = open[i] as number
+      if (loop >= 0) {
+        loops[loop] = 1
+        return
+      }
+    }
+  }
+  let calls = false
+  while (cursor.next()) {
+    const { op } = cursor
+    if (opensBlock(op)) {
+      if (op === Op.loop) {
+        inLoop()
+        open.push(loops.length)
+        loops.push(polls === 'all' ? 1 : 0)
+      } else open.push(-1)
+      continue
+    }
+    switch (op) {
+      case Op.end:
+      case Op.delegate:
+        open.pop()
+        break
+      case Op.call:
+      case Op.returnCall:
+        calls = true
+        scanner.call(cursor.a)
+        inLoop()
+        break
+      case Op.callIndirect:
+      case Op.returnCallIndirect:
+        calls = true
+        scanner.callIndirect(cursor.a, cursor.b)
+        inLoop()
+        break
+      case Op.refFunc:
+        scanner.refFunc(cursor.a)
+        break
+      case Op.tableSet:
+      case Op.tableGrow:
+      case Op.tableFill:
+      case Op.tableCopy:
+        scanner.changesTable(cursor.a)
+        break
+      case Op.tableInit:
+        scanner.changesTable(cursor.b)
+        scanner.segment(op, cursor.a, cursor.b)
+        break
+      case Op.memoryInit:
+      case Op.dataDrop:
+      case Op.elemDrop:
+        scanner.segment(op, cursor.a, cursor.b)
+        break
+    }
+  }
+  return polls === 'none' || (loops.length === 0 && !calls) ? noLoops : Uint8Array.from(loops)
+}
+
+const noLoops = new Uint8Array(0)
