@@ -7,7 +7,8 @@ import { printModule } from '../../host-node/cli/inspect/print-module.ts'
 import type { Terminal } from '../../host-node/cli/terminal.ts'
 import type { Checkpoint } from '../../runtime/image/model.ts'
 import { StasisError } from '../../wasm-shim/errors.ts'
-import { initialState, setDescriptor } from '../../wasm-shim/wasi/state.ts'
+import { encodeState } from '../../wasm-shim/wasi/saved-state.ts'
+import type { Descriptor } from '../../wasm-shim/wasi/state.ts'
 
 const { parseWat } = await wabt()
 
@@ -74,15 +75,34 @@ test('a module without an entry cannot be run', () => {
 })
 
 function source(frames: number): CheckpointSource {
-  const mounts = [
-    { guest: '/data', kind: 'host', source: './my data', readOnly: true },
-    { guest: '/tmp', kind: 'memory', source: null, readOnly: false },
-  ] as const
-  const kernel = initialState(['calc', 'a b'], [['SECRET', 'xyzzy']], mounts)
+  const identity = { ino: 1n, size: 9n, mtim: 0n }
   const file = { kind: 'file', type: 'file', read: true, write: false, flags: 0, offset: 7, deleted: false } as const
-  setDescriptor(kernel, 5, { ...file, mount: 0, path: 'in/x.csv' })
-  setDescriptor(kernel, 6, { ...file, mount: 1, path: 'y', write: true, flags: 1 })
-  setDescriptor(kernel, 8, { ...file, mount: 0, path: 'gone', deleted: true })
+  const preopen = { kind: 'directory', path: '', flags: 0, deleted: false, listing: null } as const
+  const stream = (stream: 0 | 1 | 2): Descriptor => ({ kind: 'stream', stream, flags: 0 })
+  const kernel = encodeState({
+    args: ['calc', 'a b'],
+    env: [['SECRET', 'xyzzy']],
+    mounts: [
+      { guest: '/data', kind: 'host', source: './my data', readOnly: true, content: null },
+      { guest: '/tmp', kind: 'memory', source: null, readOnly: false, content: new Uint8Array(0) },
+    ],
+    fds: [
+      ...[stream(0), stream(1), stream(2)].map((descriptor) => ({ descriptor, identity: null, orphan: null })),
+      { descriptor: { ...preopen, mount: 0, preopen: '/data' }, identity: null, orphan: null },
+      { descriptor: { ...file, mount: 0, path: 'in/x.csv' }, identity, orphan: null },
+      null,
+      { descriptor: { ...file, mount: 1, path: 'y', write: true, flags: 1 }, identity, orphan: null },
+      {
+        descriptor: { ...file, mount: 0, path: 'gone', deleted: true },
+        identity: { ...identity, size: 1n << 30n },
+        orphan: null,
+      },
+    ],
+    clocks: { monotonic: 0n, cpu: 0n },
+    poll: null,
+    exit: null,
+    orphans: [],
+  })
   const checkpoint: Checkpoint = {
     session: { name: 'calc', id: 'id' },
     cause: 'signal',
@@ -99,13 +119,13 @@ function source(frames: number): CheckpointSource {
         frames: Array.from({ length: frames }, (_, site) => ({ instance: 0, site, words: new Uint32Array(2) })),
       },
     ],
-    kernel: new Uint8Array(0),
+    kernel,
   }
   const names = {
     functionOfSite: (site: number) => (site === 1 ? { index: 12 } : { index: site, name: `f${site}` }),
     importName: () => 'fd_read',
   }
-  return { checkpoint, kernel, version: 3, location: '.stasis/calc/3.ckpt', size: 4321, names }
+  return { checkpoint, version: 3, location: '.stasis/calc/3.ckpt', size: 4321, names }
 }
 
 test('a checkpoint’s stack has function names, and each descriptor says whether it moves', () => {
@@ -121,16 +141,16 @@ test('a checkpoint’s stack has function names, and each descriptor says whethe
       ],
     },
   ])
-  expect(report.descriptors.map(({ fd, kind, path, moves }) => [fd, kind, path, moves.verdict])).toEqual([
-    [0, 'stdin', undefined, 'moves'],
-    [1, 'stdout', undefined, 'moves'],
-    [2, 'stderr', undefined, 'moves'],
-    [3, 'directory', '/data', 'if granted'],
-    [4, 'directory', '/tmp', 'moves'],
-    [5, 'file', '/data/in/x.csv', 'if granted'],
+  expect(report.descriptors.map(({ fd, type, path, moves }) => [fd, type, path, moves])).toEqual([
+    [0, 'stdin', undefined, 'moves if granted'],
+    [1, 'stdout', undefined, 'moves if granted'],
+    [2, 'stderr', undefined, 'moves if granted'],
+    [3, 'directory', '/data', 'moves if granted'],
+    [4, 'file', '/data/in/x.csv', 'moves if granted'],
     [6, 'file', '/tmp/y', 'moves'],
-    [8, 'file', '/data/gone', 'does not move'],
+    [7, 'file', '/data/gone', 'does not move'],
   ])
+  expect(report.grants).toEqual(['./my data::/data:ro'])
 })
 
 test('a printed checkpoint shows what a person asks for, no secrets, and moves no cursor', () => {
@@ -143,9 +163,9 @@ test('a printed checkpoint shows what a person asks for, no secrets, and moves n
     'Stack: 3 frames from _start, about to call fd_read',
     '0  f0',
     '1  function 12',
-    "moves if granted: --dir './my data::/data:ro'",
-    'does not move, because the file was deleted',
-    'read and write, appending, at 7',
+    "To be granted on restore: --dir './my data::/data:ro'",
+    'Descriptor 7 does not move, because it was deleted',
+    'read, write, append, at 7',
   ])
     expect(text).toContain(part)
   expect(text).not.toContain('xyzzy')

@@ -1,7 +1,8 @@
 import type { Checkpoint } from '../../../runtime/image/model.ts'
 import { scanPages } from '../../../runtime/image/pages.ts'
-import type { KernelState } from '../../../wasm-shim/wasi/state.ts'
-import { type DescriptorReport, reportDescriptors } from './descriptors.ts'
+import { type DescriptorSummary, describeState } from '../../../wasm-shim/wasi/kernel.ts'
+import { decodeState } from '../../../wasm-shim/wasi/saved-state.ts'
+import { formatMount } from '../mounts.ts'
 import type { StackNames } from './stack-names.ts'
 
 /** What `stasis inspect NAME` says of a checkpoint; this is the JSON. */
@@ -26,7 +27,9 @@ export interface CheckpointReport {
   readonly args: readonly string[]
   /** Names only: values may be secrets. */
   readonly env: readonly string[]
-  readonly descriptors: readonly DescriptorReport[]
+  readonly descriptors: readonly DescriptorSummary[]
+  /** The host directories to be granted again, as arguments of --dir. */
+  readonly grants: readonly string[]
 }
 
 interface InstanceReport {
@@ -55,7 +58,6 @@ export interface FrameReport {
 
 export interface CheckpointSource {
   readonly checkpoint: Checkpoint
-  readonly kernel: KernelState
   readonly version?: number
   readonly location: string
   readonly size: number
@@ -63,8 +65,10 @@ export interface CheckpointSource {
   readonly names?: StackNames
 }
 
+/** Throws STASIS_KERNEL_STATE_DAMAGED. */
 export function reportCheckpoint(source: CheckpointSource): CheckpointReport {
-  const { checkpoint, kernel, version, location, size, names } = source
+  const { checkpoint, version, location, size, names } = source
+  const kernel = decodeState(checkpoint.kernel)
   const { session, cause, label, time, module, prelink, calls, instances, stacks } = checkpoint
   return {
     kind: 'checkpoint',
@@ -93,6 +97,9 @@ export function reportCheckpoint(source: CheckpointSource): CheckpointReport {
     })),
     args: kernel.args,
     env: kernel.env.map(([name]) => name),
-    descriptors: reportDescriptors(kernel),
+    descriptors: describeState(checkpoint.kernel),
+    grants: kernel.mounts.flatMap(({ kind, source: host, guest, readOnly }) =>
+      kind === 'host' ? [formatMount({ host: host ?? 'HOST', guest, readOnly })] : [],
+    ),
   }
 }

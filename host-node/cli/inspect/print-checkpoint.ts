@@ -1,8 +1,8 @@
+import type { DescriptorSummary } from '../../../wasm-shim/wasi/kernel.ts'
 import { formatSize, formatTable, formatTime, plural, printable } from '../format.ts'
-import { shellJoin, shellQuote } from '../mounts.ts'
+import { shellJoin } from '../mounts.ts'
 import type { Terminal } from '../terminal.ts'
 import type { CheckpointReport, FrameReport } from './checkpoint-report.ts'
-import type { DescriptorReport, Moves } from './descriptors.ts'
 import { factPrinter } from './print-module.ts'
 
 /** Deep recursions repeat themselves: this many frames from each end tell what is going on. */
@@ -38,6 +38,7 @@ export function printCheckpoint(report: CheckpointReport, terminal: Terminal): s
     '',
     title('Descriptors'),
     printDescriptors(report.descriptors, terminal),
+    ...printConditions(report),
   ].join('\n')
 }
 
@@ -56,33 +57,30 @@ function nameOf({ name, function: index, site }: FrameReport): string {
   return name ?? (index === null ? `call site ${site}` : `function ${index}`)
 }
 
-function printDescriptors(descriptors: readonly DescriptorReport[], terminal: Terminal): string {
-  const rows = descriptors.map((descriptor) => [
-    `  ${descriptor.fd}`,
-    descriptor.kind,
-    printable(descriptor.path ?? ''),
-    [
-      descriptor.access ?? '',
-      descriptor.append ? 'appending' : '',
-      descriptor.offset === undefined ? '' : `at ${descriptor.offset}`,
-    ]
-      .filter((part) => part !== '')
-      .join(', '),
-    printMoves(descriptor.moves, terminal),
+function printDescriptors(descriptors: readonly DescriptorSummary[], terminal: Terminal): string {
+  const rows = descriptors.map(({ fd, type, path, flags, offset, moves }) => [
+    `  ${fd}`,
+    type,
+    printable(path ?? ''),
+    [...flags, ...(offset === undefined ? [] : [`at ${offset}`])].join(', '),
+    terminal.style(moveColours[moves], moves),
   ])
+  const titles = ['  FD', 'TYPE', 'PATH', 'STATE', 'ON RESTORE']
   return formatTable(
-    [{ title: '  FD' }, { title: 'KIND' }, { title: 'PATH' }, { title: 'STATE' }, { title: 'ON RESTORE' }],
+    titles.map((title) => ({ title })),
     rows,
   )
 }
 
-function printMoves(moves: Moves, terminal: Terminal): string {
-  switch (moves.verdict) {
-    case 'moves':
-      return terminal.style('green', 'moves')
-    case 'if granted':
-      return terminal.style('yellow', `moves if granted: --dir ${printable(shellQuote(moves.grant))}`)
-    case 'does not move':
-      return terminal.style('red', `does not move, because ${printable(moves.because)}`)
-  }
+const moveColours = { moves: 'green', 'moves if granted': 'yellow', 'does not move': 'red' } as const
+
+/** Why something does not move, and what has to be granted again. */
+function printConditions({ descriptors, grants }: CheckpointReport): string[] {
+  const stuck = descriptors.filter(({ moves }) => moves === 'does not move')
+  return [
+    ...stuck.map(({ fd, because }) => `  Descriptor ${fd} does not move, because ${printable(because)}.`),
+    ...(grants.length > 0 ? [`  To be granted on restore: ${printable(grantWords(grants))}`] : []),
+  ]
 }
+
+const grantWords = (grants: readonly string[]): string => shellJoin(grants.flatMap((grant) => ['--dir', grant]))

@@ -1,0 +1,90 @@
+import { statSync } from 'node:fs'
+import { decodeCheckpoint } from '../../../runtime/image/decode.ts'
+import { magic as imageMagic } from '../../../runtime/image/layout.ts'
+import { parseAddress } from '../../../runtime/store/address.ts'
+import { loadCheckpoint, loadModule, readStored } from '../../../runtime/store/checkpoints.ts'
+import { StasisError } from '../../../wasm-shim/errors.ts'
+import { prelink } from '../../../wasm-shim/prelink/index.ts'
+import { openStore } from '../../open-store.ts'
+import { defineCommand } from '../command.ts'
+import { readInput } from '../inputs.ts'
+import { type CheckpointReport, reportCheckpoint } from '../inspect/checkpoint-report.ts'
+import { type ModuleReport, reportModule } from '../inspect/module-report.ts'
+import { printCheckpoint } from '../inspect/print-checkpoint.ts'
+import { printModule } from '../inspect/print-module.ts'
+import { readStackNames } from '../inspect/stack-names.ts'
+import { jsonOption, storeOption } from '../session-options.ts'
+import { locateStore } from '../store-place.ts'
+
+const moduleMagic = Uint8Array.of(0x00, 0x61, 0x73, 0x6d)
+
+export const inspectCommand = defineCommand({
+  name: 'inspect',
+  summary: 'Look into a checkpoint, or say beforehand whether a module can be frozen.',
+  operands: 'NAME[@VERSION] | MODULE.wasm | IMAGE',
+  count: [1, 1],
+  description: [
+    'Of a checkpoint: sizes, the call stack with function names, open descriptors, and for each whether it moves with the ' +
+      'checkpoint, moves if its directory is granted again, or does not move and why.',
+    'Of a module: imports, exports, memory, the features it uses, and whether it can be run and frozen.',
+  ],
+  options: { store: storeOption, json: jsonOption },
+  examples: [
+    { line: 'stasis inspect calc', does: 'the newest checkpoint of calc' },
+    { line: 'stasis inspect calc@-1 --json', does: 'the one before, for a script' },
+    { line: 'stasis inspect app.wasm', does: 'what a module needs, before running it' },
+  ],
+  run: async ({ values, operands, terminal }) => {
+    const report = await inspect(operands[0] as string, values.store)
+    if (values.json) terminal.out(JSON.stringify(report, null, 2))
+    else terminal.out(report.kind === 'module' ? printModule(report, terminal) : printCheckpoint(report, terminal))
+    return 0
+  },
+})
+
+async function inspect(subject: string, storeOption: string | undefined): Promise<ModuleReport | CheckpointReport> {
+  const store = await openStore(locateStore(storeOption).url)
+  if (!isFile(subject)) {
+    const image = await loadCheckpoint(store, parseSubject(subject))
+    const checkpoint = readStored(image, decodeCheckpoint)
+    return reportCheckpoint({
+      checkpoint,
+      version: image.address.version,
+      location: image.location,
+      size: image.bytes.length,
+      ...namesOf(await loadModule(store, checkpoint.module.sha256), checkpoint.prelink.polls),
+    })
+  }
+  const bytes = readInput(subject, 'the file')
+  if (startsWith(bytes, moduleMagic)) return reportModule(subject, bytes, prelink)
+  if (!startsWith(bytes, imageMagic))
+    throw new StasisError(
+      'STASIS_IMAGE_FOREIGN',
+      `${subject} is neither a WebAssembly module nor a checkpoint of stasis: it begins with neither's first bytes.`,
+      { path: subject },
+    )
+  const checkpoint = decodeCheckpoint(bytes)
+  const module = await loadModule(store, checkpoint.module.sha256)
+  return reportCheckpoint({
+    checkpoint,
+    location: subject,
+    size: bytes.length,
+    ...namesOf(module, checkpoint.prelink.polls),
+  })
+}
+
+function parseSubject(subject: string) {
+  if (/[/\\]|\.wasm$/.test(subject)) readInput(subject, 'the module')
+  return parseAddress(subject)
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
+}
+
+const startsWith = (bytes: Uint8Array, magic: Uint8Array): boolean => magic.every((byte, at) => bytes[at] === byte)
+
+/** Without the module functions are shown by number. */
+function namesOf(module: Uint8Array | undefined, polls: Parameters<typeof readStackNames>[1]) {
+  return module === undefined ? {} : { names: readStackNames(module, polls) }
+}
