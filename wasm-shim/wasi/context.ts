@@ -18,7 +18,7 @@ export interface Context {
   /** Open files by descriptor number; directories have none. */
   readonly handles: (FileHandle | undefined)[]
   /** What to add to the host's clocks to get the guest's. */
-  readonly clockOffsets: { monotonic: bigint; cpu: bigint }
+  readonly clockOffsets: { readonly moved: boolean; readonly monotonic: bigint; readonly cpu: bigint }
 }
 
 /** A negated errno where a result was expected. */
@@ -49,20 +49,16 @@ export function fileAt(context: Context, fd: number): FileDescriptor | Failed {
   return descriptor?.kind === 'file' ? descriptor : -Errno.EBADF
 }
 
-function later(a: bigint, b: bigint): bigint {
-  if (a > b) return a
-  return b
+/**
+ * The guest's monotonic clock now: the host's, moved once, when the session was restored, to where the checkpoint's was. It
+ * never runs back, since the host's does not.
+ */
+export function guestMonotonic({ host, clockOffsets }: Context): bigint {
+  const now = host.clocks.monotonic()
+  return clockOffsets.moved ? now + clockOffsets.monotonic : now
 }
 
-/** The guest's monotonic clock now: the host's, moved so that it goes on after a restore and never runs back. */
-export function guestMonotonic(context: Context): bigint {
-  const now = context.host.clocks.monotonic() + context.clockOffsets.monotonic
-  const { monotonic } = context.state
-  return later(now, monotonic)
-}
-
-export function guestCpu(context: Context): bigint {
-  const now = context.host.clocks.cpuTime() + context.clockOffsets.cpu
-  const { cpu } = context.state
-  return later(now, cpu)
+export function guestCpu({ host, clockOffsets }: Context): bigint {
+  const now = host.clocks.cpuTime()
+  return clockOffsets.moved ? now + clockOffsets.cpu : now
 }

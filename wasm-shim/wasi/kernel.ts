@@ -41,7 +41,12 @@ export type WasiImport = (...args: any[]) => unknown
 export class Kernel {
   readonly #context: Context
 
-  private constructor(state: KernelState, fileSystems: readonly (FileSystem | undefined)[], host: Host) {
+  private constructor(
+    state: KernelState,
+    fileSystems: readonly (FileSystem | undefined)[],
+    host: Host,
+    clockOffsets: Context['clockOffsets'] = { moved: false, monotonic: 0n, cpu: 0n },
+  ) {
     this.#context = {
       state,
       host,
@@ -49,7 +54,7 @@ export class Kernel {
       memory: new GuestMemory(),
       fileSystems,
       handles: [],
-      clockOffsets: { monotonic: 0n, cpu: 0n },
+      clockOffsets,
     }
   }
 
@@ -83,11 +88,12 @@ export class Kernel {
       poll: saved.poll,
       exitCode: saved.exit,
     }
-    const kernel = new Kernel(restored, fileSystems, host)
-    const context = kernel.#context
-    context.clockOffsets.monotonic = clocks.monotonic - host.clocks.monotonic()
-    context.clockOffsets.cpu = clocks.cpu - host.clocks.cpuTime()
-    reopenFiles(context, saved, grants.allowChangedFiles ?? false, problems)
+    const kernel = new Kernel(restored, fileSystems, host, {
+      moved: true,
+      monotonic: clocks.monotonic - host.clocks.monotonic(),
+      cpu: clocks.cpu - host.clocks.cpuTime(),
+    })
+    reopenFiles(kernel.#context, saved, grants.allowChangedFiles ?? false, problems)
     return kernel
   }
 
