@@ -11,7 +11,7 @@ import { processStart } from '../../host-node/process-identity.ts'
 import { decodeCheckpoint } from '../../runtime/image/decode.ts'
 import { loadCheckpoint, removeVersions, saveCheckpoint, saveModule } from '../../runtime/store/checkpoints.ts'
 import type { Store } from '../../runtime/store/store.ts'
-import { bundle } from '../support/bundle.ts'
+import { bundleProgram } from '../support/bundle-program.ts'
 import { image, sha, storeSuite } from './store-suite.ts'
 
 let directory: string
@@ -106,7 +106,7 @@ test('after a kill at any instant the newest listed version is whole', async () 
     const sample = tinyCheckpoint()
     const state = { ...sample.instances[0], memories: [{ bytes: memory }] }
     for (;;) await saveCheckpoint(store, 'calc', [encodeCheckpoint({ ...sample, instances: [state] })])`
-  await bundle(source, script)
+  await bundleProgram(source, script)
   let saved = 0
   for (let round = 0; round < 6; round++) {
     const child = spawn(process.execPath, [script, join(directory, '.stasis')], {

@@ -134,6 +134,13 @@ export class Kernel {
     this.#context.memory.attach(memory)
   }
 
+  /** Closes the files of the host that are open. The kernel is of no use afterwards. */
+  close(): void {
+    const { handles } = this.#context
+    for (const handle of handles) handle?.close()
+    handles.length = 0
+  }
+
   get exitCode(): number | undefined {
     return this.#context.state.exitCode ?? undefined
   }
