@@ -1,17 +1,21 @@
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { Worker } from 'node:worker_threads'
+import { buildSync } from 'esbuild'
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
-
-/** Makes a program of TypeScript source (imports relative to the repository's root) that Node 20 can run. */
-export async function bundle(source: string, outfile: string): Promise<void> {
-  await build({
-    stdin: { contents: source, resolveDir: root, loader: 'ts' },
+/** One module of this repository with all it imports, as JavaScript that any Node runs. */
+export function bundle(url: URL): string {
+  const built = buildSync({
+    entryPoints: [fileURLToPath(url)],
     bundle: true,
     platform: 'node',
     format: 'esm',
-    target: 'node20',
-    outfile,
+    write: false,
     logLevel: 'error',
   })
+  return built.outputFiles[0]?.text ?? ''
+}
+
+/** A worker thread that runs a TypeScript module of this repository. */
+export function startWorker(url: URL, workerData: unknown): Worker {
+  return new Worker(new URL(`data:text/javascript,${encodeURIComponent(bundle(url))}`), { workerData })
 }
