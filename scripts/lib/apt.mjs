@@ -118,21 +118,17 @@ export const debianSource = (name) => {
   return join(folder, unpacked().name)
 }
 
-/** The `usr` folder of a package from backports, unpacked here and not installed. */
-export const backport = (name) => {
-  const folder = join(home, 'backports', name)
-  if (!existsSync(join(folder, 'usr'))) {
+/** The `usr` folder of packages from backports, unpacked into one folder of ours and not installed. */
+export const backports = (...names) => {
+  const folder = join(home, 'backports', names[0])
+  if (!existsSync(join(folder, 'complete'))) {
     const settings = privateOptions()
     emptyFolder(folder)
-    run('apt-get', [...settings, 'download', '-q', `${name}/${codename()}-backports`], { cwd: folder })
-    run('dpkg-deb', [
-      '-x',
-      join(
-        folder,
-        readdirSync(folder).find((file) => file.endsWith('.deb')),
-      ),
-      folder,
-    ])
+    run('apt-get', [...settings, 'download', '-q', ...names.map((name) => `${name}/${codename()}-backports`)], {
+      cwd: folder,
+    })
+    for (const file of readdirSync(folder)) run('dpkg-deb', ['-x', join(folder, file), folder])
+    writeFileSync(join(folder, 'complete'), '')
   }
   return join(folder, 'usr')
 }

@@ -1,7 +1,7 @@
 // Debian's clang for wasm32-wasi.
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { backport, installPackages } from './apt.mjs'
+import { backports, installPackages } from './apt.mjs'
 import { run } from './process.mjs'
 
 const emulation = {
@@ -10,6 +10,12 @@ const emulation = {
 }
 
 const common = ['--target=wasm32-wasi', '-O2', '-w', '-Wl,-z,stack-size=1048576', ...emulation.flags]
+
+/** With clang-14, an object file that several programs share. */
+export const compile14 = (out, source, flags = []) => {
+  installPackages(['clang-14', 'libclang-rt-14-dev-wasm32', 'wasi-libc'])
+  run('clang-14', [...common, ...flags, '-c', source, '-o', out])
+}
 
 /** clang-14 with Debian's wasi-libc: the plain instruction set, no setjmp, no exceptions. */
 export const cc14 = (out, sources, flags = []) => {
@@ -27,7 +33,7 @@ export const cc22 = (out, sources, { encoding, cxx = false, flags = [] }) => {
   const exceptions = ['-mllvm', `-wasm-use-legacy-eh=${encoding === 'legacy'}`, '-mllvm', '-wasm-enable-sjlj']
   mkdirSync(dirname(out), { recursive: true })
   run(cxx ? 'clang++-22' : 'clang-22', [
-    `--sysroot=${backport('wasi-libc')}`,
+    `--sysroot=${backports('wasi-libc')}`,
     ...common,
     ...exceptions,
     ...flags,

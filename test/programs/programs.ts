@@ -32,6 +32,8 @@ const built = {
   files: 'files',
   'echo-lines': 'echo-lines',
   simulation: 'simulation',
+  rust: 'inventory',
+  go: 'go',
 } as const
 
 const argv0FromNpm = { cpython: 'python', ruby: 'ruby', 'runno-sqlite': 'sqlite' } as const
