@@ -146,9 +146,11 @@ class HostDirectory implements FileSystem {
   link(existing: string, path: string): number {
     const source = this.#locator.entry(existing)
     if (typeof source === 'number') return source
-    if (path !== '') return this.#create(path, (target) => linkSync(source, target))
+    const result = path === '' ? -Errno.EEXIST : this.#create(path, (target) => linkSync(source, target))
+    if (result === 0) return 0
+    // Of two reasons Linux gives the one that concerns the existing file.
     const stat = this.#stat(existing)
-    return typeof stat === 'number' ? stat : -Errno.EEXIST
+    return typeof stat === 'number' ? stat : result
   }
 
   unlink(path: string): number {
