@@ -194,7 +194,7 @@ const preview1Rows: readonly Row[] = [
     'pure',
     [fd(), u64('rights_base', rights), u64('rights_inheriting', rights)],
     [],
-    'checks the descriptor and changes nothing',
+    'ENOTSUP, as in wasmtime: rights cannot be dropped',
   ),
   row('fd_filestat_get', 'reads', [fd()], [record('filestat', layouts.filestat)]),
   row('fd_filestat_set_size', 'changes', [fd(), u64('size')]),

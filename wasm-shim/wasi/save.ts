@@ -59,7 +59,10 @@ class Orphans {
     }
     const content = new Uint8Array(Number(stat.size))
     // Through a descriptor that only writes nothing can be read, by the program neither: its bytes do not matter.
-    if (descriptor.read) handle.read(content, 0)
+    if (descriptor.read) {
+      for (let at = 0, count = 1; at < content.length && count > 0; at += count)
+        count = handle.read(content.subarray(at), at)
+    }
     const index = known ?? this.contents.length
     this.contents[index] = content
     this.#known.set(key, index)

@@ -98,7 +98,7 @@ export const descriptorCalls: Readonly<Record<string, Call>> = {
     },
   },
   fd_fdstat_set_rights: {
-    perform: (context, fd: number) => (descriptorAt(context, fd) === null ? -Errno.EBADF : 0),
+    perform: (context, fd: number) => (descriptorAt(context, fd) === null ? -Errno.EBADF : -Errno.ENOTSUP),
   },
   fd_prestat_get: {
     perform: (context, fd: number) => {

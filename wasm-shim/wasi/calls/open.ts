@@ -62,7 +62,10 @@ function openPath(
   }
   const resolved = resolve(fs, base.path, path, follow)
   if (typeof resolved === 'number') return resolved
-  if (resolved.directory) return flags.create ? -Errno.EISDIR : openDirectory(context, base, path, follow)
+  if (resolved.directory) {
+    const found = flags.create ? -Errno.EISDIR : openDirectory(context, base, path, follow)
+    return typeof found !== 'number' && (flags.write || flags.truncate) ? -Errno.EISDIR : found
+  }
   const handle = fs.open(resolved.path, flags)
   return typeof handle === 'number' ? handle : typed(resolved.path, handle)
 }
@@ -109,6 +112,7 @@ function performOpen(
   let found: Found | number
   if ((oflags & OFlags.directory) !== 0) {
     found = makes !== 0 ? -Errno.EINVAL : openDirectory(context, base, path, follow)
+    if (write && typeof found !== 'number') found = -Errno.EISDIR
   } else if (context.state.mounts[base.mount]!.readOnly && (write || makes !== 0)) {
     found = openReadOnly(context, base, path, follow, write || (oflags & OFlags.trunc) !== 0, fdflags)
   } else {

@@ -143,7 +143,8 @@ export const pathCalls: Readonly<Record<string, Call>> = {
       const stat = from.fs.stat(from.path)
       if (typeof stat === 'number') return stat
       if (stat.type === 'directory') return -Errno.EPERM
-      if (from.directory || to.directory) return to.directory && !isDirectory(to) ? -Errno.ENOENT : -Errno.ENOTDIR
+      if (from.directory) return -Errno.ENOTDIR
+      if (to.directory) return isDirectory(to) ? -Errno.EEXIST : -Errno.ENOENT
       return from.fs.link(from.path, to.path)
     },
   },

@@ -121,7 +121,14 @@ export const readWriteCalls: Readonly<Record<string, Call>> = {
       if (descriptor?.kind === 'stream' && descriptor.stream !== 0) return -Errno.ESPIPE
       if (descriptor?.kind !== 'file' || !descriptor.write) return -Errno.EBADF
       const position = toOffset(offset)
-      return position === undefined ? -Errno.EFBIG : writeFile(context, context.handles[fd]!, position)
+      if (position === undefined) return -Errno.EFBIG
+      const handle = context.handles[fd]!
+      if ((descriptor.flags & FdFlags.append) === 0) return writeFile(context, handle, position)
+      // As in wasmtime and POSIX, and unlike Linux, a given position counts in append mode too.
+      handle.setAppend(false)
+      const count = writeFile(context, handle, position)
+      handle.setAppend(true)
+      return count
     },
   },
   fd_pread: {
