@@ -1,4 +1,5 @@
 import { closeSync, constants, lstatSync, openSync, readlinkSync } from 'node:fs'
+import { performance } from 'node:perf_hooks'
 import { Errno } from '../../wasm-shim/wasi/errno.ts'
 import { attempt } from '../errno.ts'
 import { checkEntryName, type Locator, splitPath } from './locator.ts'
@@ -12,6 +13,9 @@ const descriptors = '/proc/self/fd/'
 /** Directories held open: a program works in few at a time, and each costs the process a descriptor. */
 const heldMax = 16
 
+/** Milliseconds in which opening by path alone may miss that another directory has taken the root's place. */
+const rootLookedAtEvery = 100
+
 /**
  * Linux, where /proc/self/fd/N stands for what descriptor N is open on, and reads as where that is now.
  *
@@ -22,11 +26,13 @@ const heldMax = 16
  *
  * What remains: a directory that somebody moves out of the root between the check and the call is still operated on,
  * as by every sandbox built on openat; and opening may touch a file outside for a moment (never creating, truncating,
- * reading or blocking), if a directory is swapped just then.
+ * reading or blocking), if a directory is swapped just then. When the root itself is moved away and another directory put
+ * in its place, files below its subdirectories may be opened there for another 100 ms.
  */
 export class ProcLocator implements Locator {
   readonly #rootFd: number
   #root: string
+  #rootLookedAt = 0
   /** By path inside the mount, least recently used first. */
   readonly #held = new Map<string, number>()
 
@@ -84,6 +90,8 @@ export class ProcLocator implements Locator {
 
   /** Undefined when what was opened is not, or no longer, at this path. */
   #openAtOnce(path: string, parent: string, bits: number): number | undefined {
+    if (performance.now() >= this.#rootLookedAt + rootLookedAtEvery) this.#lookAtRoot()
+    const root = this.#root
     const expected = this.#expected(path)
     const fd = attempt(() => openSync(expected, bits | constants.O_NOFOLLOW))
     if (fd >= 0) {
@@ -93,7 +101,8 @@ export class ProcLocator implements Locator {
     }
     // What is missing behind a symlink is nobody's business here: the error counts only if the directory is real.
     const directory = this.#directoryFd(parent)
-    return directory < 0 ? directory : fd
+    if (directory < 0) return directory
+    return this.#root === root ? fd : undefined
   }
 
   #directoryFd(path: string): number {
@@ -107,12 +116,7 @@ export class ProcLocator implements Locator {
       }
       closeSync(held)
     }
-    const fd = this.#openDirectory(path)
-    if (fd >= 0 || !this.#rootHasMoved()) return fd
-    return this.#openDirectory(path)
-  }
-
-  #openDirectory(path: string): number {
+    this.#lookAtRoot()
     const expected = this.#expected(path)
     const fd = attempt(() => openSync(expected, directoryBits))
     if (fd < 0) return this.#reasonFor(path, fd)
@@ -144,12 +148,13 @@ export class ProcLocator implements Locator {
     return attempt(() => readlinkSync(descriptors + fd)) === expected
   }
 
-  #rootHasMoved(): boolean {
+  /** The root is a directory and not a name: where somebody has moved it, it is followed. */
+  #lookAtRoot(): void {
+    this.#rootLookedAt = performance.now()
     const root = attempt(() => readlinkSync(descriptors + this.#rootFd))
-    if (typeof root === 'number' || root === this.#root) return false
+    if (typeof root === 'number' || root === this.#root) return
     this.#root = root
     this.#releaseHeld()
-    return true
   }
 
   #releaseOldest(): void {
