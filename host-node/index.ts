@@ -1,0 +1,48 @@
+/**
+ * `stasis/node`: run, freeze and restore WebAssembly programs in Node.
+ *
+ *     const store = await openStore('file:.stasis')
+ *     const session = await Session.start({ module: 'app.wasm', mounts: [{ host: './data', guest: '/data' }], store, name: 'calc' })
+ *     const checkpoint = await session.checkpoint({ label: 'before lunch' })
+ *     const outcome = await session.done
+ *     const again = await Session.restore(store, 'calc@-1', { mounts })
+ */
+export {
+  type Address,
+  type Checkpoint,
+  type CheckpointInfo,
+  type CheckpointJson,
+  type CheckpointOptions,
+  checkpointToJson,
+  type DecodeOptions,
+  decodeCheckpoint,
+  type EncodeOptions,
+  encodeCheckpoint,
+  formatAddress,
+  isStasisError,
+  listSessions,
+  listVersions,
+  loadCheckpoint,
+  type Manifest,
+  MemoryStore,
+  type MountGrant,
+  type Outcome,
+  parseAddress,
+  readManifest,
+  removeVersions,
+  type SessionEvent,
+  type SessionInfo,
+  type SessionState,
+  StasisError,
+  type Store,
+  type StoredImage,
+  TrapError,
+  type Trigger,
+  type VersionInfo,
+} from '../runtime/index.ts'
+export { openDirectory } from './directory.ts'
+export { FileStore } from './file-store.ts'
+export { createNodeHost } from './host.ts'
+export { openStore } from './open-store.ts'
+export { type NodeRestoreOptions, type NodeStartOptions, Session } from './sessions.ts'
+export type { OutputSink, StreamOptions } from './spawn.ts'

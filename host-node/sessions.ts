@@ -1,0 +1,74 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { open } from 'node:fs/promises'
+import type { RestoreOptions, StartOptions } from '../runtime/session/options.ts'
+import type { Session as PortableSession } from '../runtime/session/session.ts'
+import { restoreSession, type SessionHost, startSession } from '../runtime/session/start.ts'
+import type { Store } from '../runtime/store/store.ts'
+import { StasisError } from '../wasm-shim/errors.ts'
+import { defaultCacheDirectory } from './prelink-cache.ts'
+import { type StreamOptions, spawnGuest } from './spawn.ts'
+
+export interface NodeStartOptions extends StartOptions, StreamOptions {}
+export interface NodeRestoreOptions extends RestoreOptions, StreamOptions {}
+
+/** One run of a program; see `runtime/session/session.ts`. */
+export type Session = PortableSession
+
+/** Programs in worker threads of this process. */
+export const Session = {
+  /** Starts a program. Resolves once it runs; rejects before it has run. */
+  start(options: NodeStartOptions): Promise<PortableSession> {
+    const [streams, rest] = splitStreams(options)
+    return startSession(nodeHost(streams), rest)
+  },
+
+  /** Goes on from a checkpoint: `calc`, `calc@3`, `calc@-1`. */
+  restore(store: Store, address: string, options: NodeRestoreOptions = {}): Promise<PortableSession> {
+    const [streams, rest] = splitStreams(options)
+    return restoreSession(nodeHost(streams), store, address, rest)
+  },
+} as const
+
+function splitStreams<T extends StreamOptions>(options: T): [StreamOptions, Omit<T, keyof StreamOptions>] {
+  const { stdin, stdout, stderr, cache, ...rest } = options
+  const streams = {
+    ...(stdin !== undefined && { stdin }),
+    ...(stdout !== undefined && { stdout }),
+    ...(stderr !== undefined && { stderr }),
+    ...(cache !== undefined && { cache }),
+  }
+  return [streams, rest]
+}
+
+function nodeHost(streams: StreamOptions): SessionHost {
+  const cacheDirectory = streams.cache === false ? undefined : (streams.cache ?? defaultCacheDirectory())
+  return {
+    spawnGuest: (control, receive, fail) => spawnGuest(streams, cacheDirectory, control, receive, fail),
+    now: () => Date.now(),
+    uuid: () => randomUUID(),
+    sha256: async (bytes) => createHash('sha256').update(bytes).digest('hex'),
+    readFile: readShared,
+  }
+}
+
+/** Reads a file into memory that the guest's thread can share. Throws STASIS_FILE. */
+async function readShared(path: string): Promise<Uint8Array> {
+  try {
+    const handle = await open(path)
+    try {
+      const { size } = await handle.stat()
+      const bytes = new Uint8Array(new SharedArrayBuffer(size))
+      for (let at = 0; at < size; ) {
+        const { bytesRead } = await handle.read(bytes, at, size - at, at)
+        if (bytesRead === 0) throw new Error('it became shorter while it was read')
+        at += bytesRead
+      }
+      return bytes
+    } finally {
+      await handle.close()
+    }
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new StasisError('STASIS_FILE', `Cannot read the module ${path}: ${reason}.`, { path }, { cause })
+  }
+}

@@ -1,0 +1,101 @@
+import { existsSync } from 'node:fs'
+import type { Readable } from 'node:stream'
+import { Worker } from 'node:worker_threads'
+import type { ControlBlock } from '../runtime/session/control-block.ts'
+import type { FromGuest, Message } from '../runtime/session/messages.ts'
+import type { GuestPort } from '../runtime/session/session.ts'
+import { StasisError } from '../wasm-shim/errors.ts'
+import { feedStdin, type StdinFeed } from './feed-stdin.ts'
+import type { StdinSource } from './host.ts'
+import { StdinRing } from './stdin-ring.ts'
+
+export type OutputSink = 'inherit' | ((bytes: Uint8Array) => void)
+
+export interface StreamOptions {
+  /** Default: 'inherit', this process's own. */
+  readonly stdin?: 'inherit' | 'empty' | Uint8Array | Readable
+  /** Default: 'inherit', written by the guest's thread at once. A function is called on this thread, soon after. */
+  readonly stdout?: OutputSink
+  readonly stderr?: OutputSink
+  /** Where pre-linked modules are kept; false for nowhere. Default: the user's cache directory. */
+  readonly cache?: string | false
+}
+
+/** What the worker is given when it is made. */
+export interface WorkerSetup {
+  readonly stdin: StdinSource
+  readonly ownStdout: boolean
+  readonly ownStderr: boolean
+  readonly cacheDirectory: string | undefined
+}
+
+export interface OutputMessage {
+  readonly kind: 'output'
+  readonly payload: { readonly fd: 1 | 2; readonly bytes: Uint8Array<ArrayBuffer> }
+}
+
+/**
+ * Megabytes of stack for the guest's thread, of which only what is touched takes memory. Programs recurse on it (a
+ * thousand nested calls of an interpreter written in C take about a megabyte), and going on from a checkpoint takes up
+ * to twice the room until the continued functions have returned.
+ */
+const stackSizeMb = 256
+
+/** Starts a worker thread for one session. */
+export function spawnGuest(
+  streams: StreamOptions,
+  cacheDirectory: string | undefined,
+  control: ControlBlock,
+  receive: (message: Message<FromGuest>) => void,
+  fail: (error: unknown) => void,
+): GuestPort {
+  const { stdin, feed } = openStdin(streams.stdin ?? 'inherit', control)
+  const setup: WorkerSetup = {
+    stdin,
+    ownStdout: typeof streams.stdout !== 'function',
+    ownStderr: typeof streams.stderr !== 'function',
+    cacheDirectory,
+  }
+  const worker = new Worker(workerFile(), {
+    workerData: setup,
+    resourceLimits: { stackSizeMb },
+    // Node writes warnings of its own to a worker's stderr; the guest's output does not go through them.
+    stdout: false,
+    stderr: false,
+  })
+  worker.on('message', (message: Message<FromGuest> | OutputMessage) => {
+    if (message.kind !== 'output') return receive(message)
+    const sink = message.payload.fd === 1 ? streams.stdout : streams.stderr
+    if (typeof sink === 'function') sink(message.payload.bytes)
+  })
+  worker.on('error', fail)
+  worker.on('exit', (code) => fail(new Error(`it ended with code ${code}`)))
+  return {
+    post: (kind, payload, transfer = []) => worker.postMessage({ kind, payload }, transfer),
+    terminate: async () => {
+      feed?.stop()
+      await worker.terminate()
+    },
+  }
+}
+
+function openStdin(
+  source: NonNullable<StreamOptions['stdin']>,
+  control: ControlBlock,
+): { stdin: StdinSource; feed?: StdinFeed } {
+  if (source === 'empty') return { stdin: { kind: 'empty' } }
+  if (source instanceof Uint8Array) return { stdin: { kind: 'bytes', bytes: source } }
+  const ring = new StdinRing()
+  const isInherited = source === 'inherit'
+  const feed = feedStdin(ring, control, isInherited ? () => process.stdin : source)
+  return { stdin: { kind: isInherited ? 'inherit' : 'ring', ring: ring.buffer }, feed }
+}
+
+/** Beside this file when bundled (or one level up, from a chunk); else what the last build made. */
+function workerFile(): URL {
+  const found = ['./worker.js', '../worker.js', '../dist/worker.js']
+    .map((path) => new URL(path, import.meta.url))
+    .find((url) => existsSync(url))
+  if (found !== undefined) return found
+  throw new StasisError('STASIS_WORKER_MISSING', 'dist/worker.js is missing. Run "npm run build".')
+}

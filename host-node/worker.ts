@@ -1,0 +1,71 @@
+/** The guest's thread: `runtime/session/guest.ts` with Node's directories, clocks and streams. Started by spawn.ts. */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { parentPort, workerData } from 'node:worker_threads'
+import { createInstrumentedEngine } from '../runtime/engine/instrumented.ts'
+import { type GuestThread, serveGuest } from '../runtime/session/guest.ts'
+import type { Message, ToGuest } from '../runtime/session/messages.ts'
+import { invariant, StasisError } from '../wasm-shim/errors.ts'
+import type { HostStream } from '../wasm-shim/wasi/host.ts'
+import { openDirectory } from './directory.ts'
+import { createNodeHost } from './host.ts'
+import { prelinkCached } from './prelink-cache.ts'
+import type { OutputMessage, WorkerSetup } from './spawn.ts'
+
+/** Deep enough to tell where a program trapped; V8's default of 10 shows the innermost calls only. */
+Error.stackTraceLimit = 50
+
+const port = parentPort
+invariant(port !== null, 'the worker is started as one')
+const setup = workerData as WorkerSetup
+
+const thread: GuestThread = {
+  createHost: (control) =>
+    createNodeHost({
+      control,
+      stdin: setup.stdin,
+      ...(setup.ownStdout ? {} : { stdout: createRelay(1) }),
+      ...(setup.ownStderr ? {} : { stderr: createRelay(2) }),
+    }),
+  openDirectory: (path, readOnly) => openDirectory(path, { readOnly }),
+  prepare: (module, polls) => {
+    const prelinked = compile(prelinkCached(module, polls, buildIdentity(), setup.cacheDirectory))
+    return (options) => createInstrumentedEngine({ module: prelinked, original: () => module.bytes, options })
+  },
+  post: (kind, payload, transfer = []) => port.postMessage({ kind, payload }, transfer),
+}
+
+function compile(bytes: Uint8Array): WebAssembly.Module {
+  try {
+    return new WebAssembly.Module(bytes)
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause)
+    throw new StasisError('STASIS_MODULE_INVALID', `The pre-linked module does not compile: ${message}.`, {}, { cause })
+  }
+}
+
+/** This file imports the bundled code by names made of content hashes, so its own hash tells all of them. */
+function buildIdentity(): string {
+  return createHash('sha256')
+    .update(readFileSync(fileURLToPath(import.meta.url)))
+    .digest('hex')
+}
+
+/** Output that the session takes instead of this process. */
+function createRelay(fd: 1 | 2): HostStream {
+  return {
+    kind: 'pipe',
+    read: () => 0,
+    readable: () => 0,
+    write: (source) => {
+      const bytes = source.slice()
+      const message: OutputMessage = { kind: 'output', payload: { fd, bytes } }
+      port?.postMessage(message, [bytes.buffer])
+      return bytes.length
+    },
+  }
+}
+
+const handle = serveGuest(thread)
+port.on('message', (message: Message<ToGuest>) => handle(message))

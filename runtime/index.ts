@@ -1,0 +1,45 @@
+/**
+ * `stasis`: checkpoints of WebAssembly programs, but for the parts that depend on the host. `stasis/node` has everything
+ * here and sessions in worker threads, stores in directories. Another host makes its own sessions of `startSession`,
+ * `restoreSession` (on the thread that serves people) and `serveGuest` (in the thread that the guest runs in).
+ */
+export { isStasisError, StasisError } from '../wasm-shim/errors.ts'
+export type { Engine, EngineOptions, Entry, InstanceState, RunOutcome, StackState } from './engine/engine.ts'
+export { createInstrumentedEngine } from './engine/instrumented.ts'
+export { type DecodeOptions, decodeCheckpoint, readManifest } from './image/decode.ts'
+export { type EncodeOptions, encodeCheckpoint } from './image/encode.ts'
+export { type CheckpointJson, checkpointToJson } from './image/json.ts'
+export type { Manifest } from './image/manifest.ts'
+export type { Checkpoint } from './image/model.ts'
+export { compose, type ImportFunction, type ImportSite, type Interceptor } from './intercept/interceptor.ts'
+export { ControlBlock } from './session/control-block.ts'
+export { type GuestThread, serveGuest } from './session/guest.ts'
+export type { FromGuest, Message, MountGrant, Post, ToGuest, TortureCount } from './session/messages.ts'
+export type { RestoreOptions, StartOptions } from './session/options.ts'
+export { TrapError } from './session/packed-error.ts'
+export {
+  type CheckpointInfo,
+  type CheckpointOptions,
+  type GuestPort,
+  type Outcome,
+  Session,
+  type SessionEvent,
+} from './session/session.ts'
+export { restoreSession, type SessionHost, startSession } from './session/start.ts'
+export type { SessionState } from './session/state.ts'
+export type { Trigger } from './session/triggers.ts'
+export { type Address, formatAddress, parseAddress, resolveVersion } from './store/address.ts'
+export {
+  listSessions,
+  listVersions,
+  loadCheckpoint,
+  loadModule,
+  removeVersions,
+  type SessionInfo,
+  type StoredImage,
+  saveCheckpoint,
+  saveModule,
+  type VersionInfo,
+} from './store/checkpoints.ts'
+export { MemoryStore } from './store/memory-store.ts'
+export type { BlobInfo, LockOwner, SessionLock, Store } from './store/store.ts'

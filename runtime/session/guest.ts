@@ -1,0 +1,289 @@
+import { isStasisError, StasisError } from '../../wasm-shim/errors.ts'
+import type { HostClocks } from '../../wasm-shim/wasi/host.ts'
+import type { Entry, RunOutcome, StackState } from '../engine/engine.ts'
+import { decodeCheckpoint } from '../image/decode.ts'
+import { type CheckpointState, encodeCheckpoint, packBody } from '../image/encode.ts'
+import type { Checkpoint } from '../image/model.ts'
+import { ControlBlock } from './control-block.ts'
+import { type GuestSettings, type GuestThread, type Machine, MachineMaker } from './machine.ts'
+import type { GuestInit, Message, ToGuest, TortureCount } from './messages.ts'
+import { packError } from './packed-error.ts'
+
+export type { GuestThread } from './machine.ts'
+
+import { CaptureDecider, type CaptureReason, watchHost } from './triggers.ts'
+
+/** Runs a guest by the messages it is given, of which the first is 'init'. */
+export function serveGuest(thread: GuestThread): (message: Message<ToGuest>) => void {
+  let guest: Guest | undefined
+  return (message) => {
+    if (message.kind !== 'init') {
+      guest?.handle(message)
+      return
+    }
+    try {
+      guest = new Guest(thread, message.payload)
+    } catch (error) {
+      thread.post('failed', { error: packError(error) })
+      return
+    }
+    guest.begin()
+  }
+}
+
+type Step = () => RunOutcome
+
+/**
+ * The guest and its kernel in their thread. While the guest runs, nothing else does here; between calls of the host, and
+ * while it is held after a checkpoint that stopped it, messages are handled.
+ */
+class Guest {
+  readonly #thread: GuestThread
+  readonly #init: GuestSettings
+  readonly #decider: CaptureDecider
+  readonly #clocks: HostClocks
+  readonly #maker: MachineMaker
+  #machine: Machine
+  #first: Step | undefined
+  /** What the host called, or the stack that was resumed began with. */
+  #entry: Entry = { kind: 'start' }
+  /** Set while the guest stands still with a stack. */
+  #held: StackState | undefined
+  #isIdle = false
+  #isOver = false
+  /** The host's call that runs now; 0 for one made before a restore. */
+  #callId = 0
+  readonly #queue: ToGuest['call'][] = []
+  #torture: TortureCount = { restores: 0, refused: 0 }
+
+  constructor(thread: GuestThread, init: GuestInit) {
+    this.#thread = thread
+    // Without the beginning: a restored image is as large as the guest's memory.
+    const { beginning, ...settings } = init
+    this.#init = settings
+    const control = new ControlBlock(init.control)
+    const checkpoint = beginning.image === undefined ? undefined : decodeCheckpoint(beginning.image)
+    this.#decider = new CaptureDecider(control, init.triggers, init.torture, checkpoint?.calls ?? 0)
+    const host = watchHost(thread.createHost(control), init.triggers, this.#decider)
+    this.#clocks = host.clocks
+    this.#maker = new MachineMaker(thread, settings, host, this.#decider.decide)
+    this.#machine =
+      checkpoint === undefined ? this.#maker.create(beginning) : this.#maker.restore(checkpoint, beginning)
+    this.#first = this.#firstStep(checkpoint)
+  }
+
+  #firstStep(checkpoint: Checkpoint | undefined): Step | undefined {
+    const { engine } = this.#machine
+    if (checkpoint === undefined) {
+      if (engine.hasStart) return () => engine.run({ kind: 'start' })
+      return this.#program()
+    }
+    const [stack] = checkpoint.stacks
+    return stack === undefined ? undefined : this.#resume(stack)
+  }
+
+  /** What follows the start function: a command's `_start`, a reactor's `_initialize`, or nothing but the host's calls. */
+  #program(): Step | undefined {
+    const names = this.#machine.engine.exports()
+    const name = names.includes('_start') ? '_start' : '_initialize'
+    if (!names.includes(name)) return undefined
+    return () => this.#run({ kind: 'export', name })
+  }
+
+  #run(entry: Entry, args: readonly unknown[] = []): RunOutcome {
+    this.#entry = entry
+    return this.#machine.engine.run(entry, args)
+  }
+
+  begin(): void {
+    this.#thread.post('ready', { exports: this.#machine.engine.exports() })
+    const first = this.#first
+    this.#first = undefined
+    this.#drive(first)
+  }
+
+  handle(message: Exclude<Message<ToGuest>, { kind: 'init' }>): void {
+    if (this.#isOver) return
+    switch (message.kind) {
+      case 'check':
+        if (this.#isIdle) this.#captureIdle()
+        return
+      case 'call':
+        this.#queue.push(message.payload)
+        if (this.#isIdle) this.#drive(undefined)
+        return
+      case 'proceed':
+        this.#proceed()
+        return
+    }
+  }
+
+  #proceed(): void {
+    const stack = this.#held
+    this.#held = undefined
+    if (stack !== undefined) this.#drive(this.#resume(stack))
+    else if (!this.#isIdle) this.#drive(undefined)
+  }
+
+  #resume(stack: StackState): Step {
+    this.#entry = stack.entry
+    return () => this.#machine.engine.resume(stack)
+  }
+
+  /** Runs the guest until it ends, is held, or has nothing to do. */
+  #drive(first: Step | undefined): void {
+    this.#isIdle = false
+    let step = first
+    for (;;) {
+      step ??= this.#nextCall()
+      if (step === undefined) return
+      let outcome: RunOutcome
+      try {
+        outcome = step()
+      } catch (error) {
+        // The engine could not even begin: a stack that does not fit the module, for example.
+        outcome = { kind: 'trapped', error }
+      }
+      if (outcome.kind === 'captured') {
+        step = this.#captured(outcome.stack, outcome.refused)
+        if (step === undefined) return
+      } else {
+        step = this.#finished(outcome)
+        if (this.#isOver) return
+      }
+    }
+  }
+
+  #finished(outcome: Exclude<RunOutcome, { kind: 'captured' }>): Step | undefined {
+    switch (outcome.kind) {
+      case 'exited':
+        return this.#end(() => this.#thread.post('exited', { code: outcome.code, torture: this.#torture }))
+      case 'trapped':
+        return this.#end(() =>
+          this.#thread.post('trapped', { error: packError(outcome.error), torture: this.#torture }),
+        )
+      case 'returned':
+        return this.#returned(outcome.value)
+    }
+  }
+
+  #end(tell: () => void): undefined {
+    this.#isOver = true
+    tell()
+  }
+
+  #returned(value: unknown): Step | undefined {
+    if (this.#entry.kind === 'start') return this.#program()
+    switch (this.#entry.name) {
+      case '_start':
+        return this.#end(() => this.#thread.post('exited', { code: 0, torture: this.#torture }))
+      case '_initialize':
+        return undefined
+      default:
+        this.#thread.post('returned', { id: this.#callId, value })
+        this.#callId = 0
+        return undefined
+    }
+  }
+
+  /** The next call of the host; undefined, and the thread is idle, where there is none. */
+  #nextCall(): Step | undefined {
+    for (;;) {
+      const call = this.#queue.shift()
+      if (call === undefined) {
+        this.#isIdle = true
+        return undefined
+      }
+      if (this.#machine.engine.exports().includes(call.name)) {
+        this.#callId = call.id
+        return () => this.#run({ kind: 'export', name: call.name }, call.args)
+      }
+      const error = new StasisError('STASIS_EXPORT_MISSING', `The module exports no function ${call.name}.`)
+      this.#thread.post('notCalled', { id: call.id, error: packError(error) })
+    }
+  }
+
+  #captureIdle(): void {
+    const reason = this.#decider.reason(false)
+    if (reason.requested && this.#ship(reason, []) && this.#isStopping(reason)) this.#isIdle = false
+  }
+
+  /** What to do after a capture; undefined when the guest is to stand still. */
+  #captured(stack: StackState, refused: StasisError | undefined): Step | undefined {
+    const reason = this.#decider.reason()
+    const resume = this.#resume(stack)
+    if (refused !== undefined) {
+      this.#refuse(reason, refused)
+      return resume
+    }
+    if (reason.cause === 'none') return resume
+    if (reason.cause === 'torture') return this.#transplant(stack, reason) ?? resume
+    if (!this.#ship(reason, [stack]) || !this.#isStopping(reason)) return resume
+    this.#held = stack
+    return undefined
+  }
+
+  #isStopping(reason: CaptureReason): boolean {
+    return reason.stop || this.#init.stopAfterSnapshot
+  }
+
+  #refuse({ cause, requested }: CaptureReason, error: StasisError): void {
+    if (cause === 'torture') {
+      const { restores, refused, reason = error.message } = this.#torture
+      this.#torture = { restores, refused: refused + 1, reason }
+    } else this.#thread.post('refused', { cause, requested, error: packError(error) })
+  }
+
+  /** Views of the state; undefined, and the reason told, where it cannot be saved. */
+  #save(reason: CaptureReason, stacks: readonly StackState[]): CheckpointState | undefined {
+    try {
+      return { instances: [this.#machine.engine.save()], stacks, kernel: this.#machine.kernel.save() }
+    } catch (error) {
+      if (!isStasisError(error)) throw error
+      this.#refuse(reason, error)
+      return undefined
+    }
+  }
+
+  /** Hands out the state as it is now. The guest stands still for no more than the copy. */
+  #ship(reason: CaptureReason, stacks: readonly StackState[]): boolean {
+    const { monotonic } = this.#clocks
+    const began = monotonic()
+    const state = this.#save(reason, stacks)
+    if (state === undefined) return false
+    const { bytes, sections } = packBody(state, this.#thread.allocate)
+    const payload = {
+      cause: reason.cause,
+      requested: reason.requested,
+      stop: this.#isStopping(reason),
+      calls: this.#decider.calls,
+      instances: state.instances.map(({ memories, tables }) => ({ memories: memories.length, tables: tables.length })),
+      stacks: stacks.length,
+      body: bytes,
+      sections,
+      pause: Number(monotonic() - began),
+    }
+    this.#thread.post('captured', payload, bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [])
+    return true
+  }
+
+  /** Encodes the state, forgets everything, and goes on from the image. */
+  #transplant(stack: StackState, reason: CaptureReason): Step | undefined {
+    const state = this.#save(reason, [stack])
+    if (state === undefined) return undefined
+    const image = encodeCheckpoint({
+      session: { name: 'torture', id: '' },
+      cause: reason.cause,
+      time: 0,
+      module: { sha256: this.#init.module.sha256, size: this.#init.module.bytes.length, name: '' },
+      prelink: { version: 0, polls: this.#init.polls },
+      calls: this.#decider.calls,
+      ...state,
+    })
+    const checkpoint = decodeCheckpoint(image)
+    this.#machine.kernel.close()
+    this.#machine = this.#maker.restore(checkpoint, { allowChangedFiles: false })
+    this.#torture = { ...this.#torture, restores: this.#torture.restores + 1 }
+    return this.#resume(checkpoint.stacks[0]!)
+  }
+}

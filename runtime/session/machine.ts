@@ -1,0 +1,86 @@
+import { StasisError } from '../../wasm-shim/errors.ts'
+import type { PollMode } from '../../wasm-shim/prelink/index.ts'
+import type { FileSystem } from '../../wasm-shim/wasi/fs/file-system.ts'
+import { MemoryFileSystem } from '../../wasm-shim/wasi/fs/memory.ts'
+import type { Host } from '../../wasm-shim/wasi/host.ts'
+import { Kernel, type Mount } from '../../wasm-shim/wasi/kernel.ts'
+import type { CaptureDecision, Engine, EngineOptions } from '../engine/engine.ts'
+import type { Checkpoint } from '../image/model.ts'
+import type { ControlBlock } from './control-block.ts'
+import type { Beginning, FromGuest, GuestInit, MountGrant, Post } from './messages.ts'
+
+/** What the thread in which the guest runs must provide. */
+export interface GuestThread {
+  readonly createHost: (control: ControlBlock) => Host
+  readonly openDirectory: (path: string, readOnly: boolean) => FileSystem
+  /** Makes the module ready, once; then engines are made of it, each with a fresh instance. */
+  readonly prepare: (module: GuestInit['module'], polls: PollMode) => (options: EngineOptions) => Engine
+  readonly post: Post<FromGuest>
+  /** Room for the state of a checkpoint: at least `size` bytes, with any content. Default: new memory. */
+  readonly allocate?: (size: number) => Uint8Array
+}
+
+/** What stays of the first message. */
+export type GuestSettings = Omit<GuestInit, 'beginning'>
+
+/** A program in its place: an engine, and the kernel that it calls. */
+export interface Machine {
+  readonly engine: Engine
+  readonly kernel: Kernel
+}
+
+/** Makes machines of one module, each with a fresh instance, for the guest's thread. */
+export class MachineMaker {
+  readonly #host: Host
+  readonly #mounts: readonly Mount[]
+  readonly #shouldCapture: CaptureDecision
+  readonly #createEngine: (options: EngineOptions) => Engine
+
+  /** Opens the mounts and makes the module ready. */
+  constructor(thread: GuestThread, settings: GuestSettings, host: Host, shouldCapture: CaptureDecision) {
+    this.#host = host
+    this.#shouldCapture = shouldCapture
+    this.#mounts = settings.mounts.map((grant) => openMount(grant, thread, host))
+    this.#createEngine = thread.prepare(settings.module, settings.polls)
+  }
+
+  /** A program that has not run yet. */
+  create({ args, env }: Pick<Beginning, 'args' | 'env'>): Machine {
+    return this.#assemble(Kernel.create({ args, env, mounts: this.#mounts }, this.#host))
+  }
+
+  /** A program as it was. Throws StasisError where a mount is not granted, or a file missing or changed. */
+  restore(checkpoint: Checkpoint, { allowChangedFiles }: Pick<Beginning, 'allowChangedFiles'>): Machine {
+    const memoryFileSystem = (saved: Uint8Array) => MemoryFileSystem.restore(saved, this.#host.clocks.realtime)
+    const grants = { mounts: this.#mounts, memoryFileSystem, allowChangedFiles }
+    const machine = this.#assemble(Kernel.restore(checkpoint.kernel, grants, this.#host))
+    const [state] = checkpoint.instances
+    if (state !== undefined) machine.engine.restore(state)
+    return machine
+  }
+
+  #assemble(kernel: Kernel): Machine {
+    const engine = this.#createEngine({
+      link: ({ module, name }) => kernel.link(module, name) ?? unknownImport(module, name),
+      shouldCapture: this.#shouldCapture,
+    })
+    kernel.attach(() => engine.memory())
+    return { engine, kernel }
+  }
+}
+
+function openMount(grant: MountGrant, thread: GuestThread, host: Host): Mount {
+  const { guest, readOnly = false } = grant
+  if ('memory' in grant) {
+    return { guest, kind: 'memory', readOnly, fs: MemoryFileSystem.create(host.clocks.realtime) }
+  }
+  return { guest, kind: 'host', source: grant.host, readOnly, fs: thread.openDirectory(grant.host, readOnly) }
+}
+
+function unknownImport(module: string, name: string): never {
+  throw new StasisError(
+    'STASIS_IMPORT_UNKNOWN',
+    `The module imports ${module}.${name}, which is no WASI function. "stasis inspect" lists what it needs.`,
+    { module, name },
+  )
+}

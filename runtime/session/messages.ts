@@ -1,0 +1,88 @@
+import type { PollMode } from '../../wasm-shim/prelink/index.ts'
+import type { SectionEntry } from '../image/layout.ts'
+import type { PackedError } from './packed-error.ts'
+import type { Trigger } from './triggers.ts'
+
+/** A directory for the guest: one of the host's, or one that lives in the session and travels with it. */
+export type MountGrant =
+  | { readonly guest: string; readonly host: string; readonly readOnly?: boolean }
+  | { readonly guest: string; readonly memory: true; readonly readOnly?: boolean }
+
+/** With an image the program goes on from there; without one it begins. */
+export interface Beginning {
+  readonly args: readonly string[]
+  readonly env: readonly (readonly [string, string])[]
+  readonly image?: Uint8Array
+  readonly allowChangedFiles: boolean
+}
+
+export interface GuestInit {
+  /** The control block's buffer. */
+  readonly control: SharedArrayBuffer
+  readonly module: { readonly bytes: Uint8Array; readonly sha256: string }
+  readonly beginning: Beginning
+  readonly mounts: readonly MountGrant[]
+  readonly polls: PollMode
+  readonly triggers: readonly Trigger[]
+  readonly stopAfterSnapshot: boolean
+  /** At every how-many-th call to go on in a fresh instance; 0 for never. */
+  readonly torture: number
+}
+
+/** Messages to the guest's thread, by name. It sees them only when the guest does not run. */
+export interface ToGuest {
+  readonly init: GuestInit
+  /** Something is pending in the control block, in case nobody makes calls that would notice. */
+  readonly check: Record<never, never>
+  readonly call: { readonly id: number; readonly name: string; readonly args: readonly unknown[] }
+  /** The checkpoint that stopped the guest could not be saved: go on. */
+  readonly proceed: Record<never, never>
+}
+
+export interface TortureCount {
+  /** Times that the program went on in a fresh instance. */
+  readonly restores: number
+  /** Times that the capture was refused, and the first reason. */
+  readonly refused: number
+  readonly reason?: string
+}
+
+export interface Captured {
+  readonly cause: string
+  /** Whether it answers a request, or was the guest's thread's own doing. */
+  readonly requested: boolean
+  /** The guest stands still until 'proceed'. */
+  readonly stop: boolean
+  readonly calls: number
+  readonly instances: readonly { readonly memories: number; readonly tables: number }[]
+  readonly stacks: number
+  readonly body: Uint8Array
+  readonly sections: readonly SectionEntry[]
+  /** Nanoseconds for which the guest stood still, as seen by its thread. */
+  readonly pause: number
+}
+
+/** Messages from the guest's thread, by name. */
+export interface FromGuest {
+  /** Everything is in place, and the guest runs from now on. */
+  readonly ready: { readonly exports: readonly string[] }
+  /** It could not be started; the guest has not run. */
+  readonly failed: { readonly error: PackedError }
+  readonly captured: Captured
+  /** No checkpoint was taken, and the guest goes on. */
+  readonly refused: { readonly cause: string; readonly requested: boolean; readonly error: PackedError }
+  /** A call made by the host came back. */
+  readonly returned: { readonly id: number; readonly value: unknown }
+  /** The call could not be made at all; the guest is as it was. */
+  readonly notCalled: { readonly id: number; readonly error: PackedError }
+  readonly exited: { readonly code: number; readonly torture: TortureCount }
+  readonly trapped: { readonly error: PackedError; readonly torture: TortureCount }
+}
+
+export type Message<Map> = { [Kind in keyof Map]: { readonly kind: Kind; readonly payload: Map[Kind] } }[keyof Map]
+
+export type Post<Map> = <Kind extends keyof Map>(
+  kind: Kind,
+  payload: Map[Kind],
+  transfer?: readonly ArrayBuffer[],
+) => void

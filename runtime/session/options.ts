@@ -1,0 +1,97 @@
+import { StasisError } from '../../wasm-shim/errors.ts'
+import type { PollMode } from '../../wasm-shim/prelink/index.ts'
+import type { Store } from '../store/store.ts'
+import type { MountGrant } from './messages.ts'
+import type { SessionEvent } from './session.ts'
+import type { Trigger } from './triggers.ts'
+
+/** What `start` and `restore` have in common. */
+export interface CommonOptions {
+  /** Directories granted to the guest. */
+  readonly mounts?: readonly MountGrant[]
+  /** Checkpoints to be taken without being asked. */
+  readonly triggers?: readonly Trigger[]
+  /** The first checkpoint, whatever caused it, stops the session. */
+  readonly stopAfterSnapshot?: boolean
+  /** Testing: at every how-many-th call capture, encode, decode into a fresh instance, and go on there. */
+  readonly torture?: number
+  /** Keep the checkpoints of a session that exits. Default: it leaves nothing behind. */
+  readonly keep?: boolean
+  /** Told of checkpoints and refusals, also of those that nobody asked for. */
+  readonly onEvent?: (event: SessionEvent) => void
+}
+
+export interface StartOptions extends CommonOptions {
+  /** The unmodified module: its bytes, or a path where the host has files. */
+  readonly module: Uint8Array | string
+  /** For people. Default: the path's last component, else `module.wasm`. */
+  readonly moduleName?: string
+  /** With the program's own name first. Default: only that, the module's name. */
+  readonly args?: readonly string[]
+  readonly env?: Readonly<Record<string, string>> | readonly (readonly [string, string])[]
+  /** Default: a store in memory, of its own. */
+  readonly store?: Store
+  /** Default: made up. */
+  readonly name?: string
+  /** Where a guest that computes without making calls can be stopped. Default: 'default'. */
+  readonly polls?: PollMode
+}
+
+export interface RestoreOptions extends CommonOptions {
+  /** Go on as a session of another name. Default: the name in the address. */
+  readonly name?: string
+  /** The module, where the store does not have it. */
+  readonly module?: Uint8Array | string
+  /** Go on even where an open file is no longer as it was. */
+  readonly allowChangedFiles?: boolean
+}
+
+type Keys<T> = Readonly<Record<keyof T, true>>
+
+const commonKeys: Keys<CommonOptions> = {
+  mounts: true,
+  triggers: true,
+  stopAfterSnapshot: true,
+  torture: true,
+  keep: true,
+  onEvent: true,
+}
+const startOnly = {
+  module: true,
+  moduleName: true,
+  args: true,
+  env: true,
+  store: true,
+  name: true,
+  polls: true,
+} as const
+const restoreOnly = { name: true, module: true, allowChangedFiles: true } as const
+export const startKeys: Keys<StartOptions> = { ...commonKeys, ...startOnly }
+export const restoreKeys: Keys<RestoreOptions> = { ...commonKeys, ...restoreOnly }
+export const checkpointKeys = { label: true, stop: true, cause: true } as const
+
+/** Throws STASIS_OPTION_UNKNOWN. */
+export function checkKeys(options: object, known: Readonly<Record<string, true>>, what: string): void {
+  const unknown = Object.keys(options).find((key) => !(key in known))
+  if (unknown === undefined) return
+  throw new StasisError(
+    'STASIS_OPTION_UNKNOWN',
+    `${what} has no option "${unknown}". It has ${Object.keys(known).join(', ')}.`,
+    { option: unknown },
+  )
+}
+
+export function environmentPairs(env: StartOptions['env'] = []): readonly (readonly [string, string])[] {
+  return isPairs(env) ? env : Object.entries(env)
+}
+
+function isPairs(env: NonNullable<StartOptions['env']>): env is readonly (readonly [string, string])[] {
+  return Array.isArray(env)
+}
+
+/** Throws STASIS_OPTION. */
+export function checkTorture(every: number | undefined): number {
+  if (every === undefined) return 0
+  if (Number.isSafeInteger(every) && every > 0) return every
+  throw new StasisError('STASIS_OPTION', `torture is ${every}, and must be a whole number above 0.`)
+}

@@ -1,0 +1,397 @@
+import { StasisError } from '../../wasm-shim/errors.ts'
+import type { PollMode } from '../../wasm-shim/prelink/index.ts'
+import { prelinkVersion } from '../../wasm-shim/prelink/index.ts'
+import { encodeHead } from '../image/encode.ts'
+import type { Manifest } from '../image/manifest.ts'
+import { removeVersions, saveCheckpoint, saveModule } from '../store/checkpoints.ts'
+import type { SessionLock, Store } from '../store/store.ts'
+import { type ControlBlock, Request } from './control-block.ts'
+import type { Captured, FromGuest, Message, Post, ToGuest, TortureCount } from './messages.ts'
+import { checkKeys, checkpointKeys } from './options.ts'
+import { TrapError, unpackError } from './packed-error.ts'
+import { isOver, move, type SessionState } from './state.ts'
+
+/** A checkpoint that is in the store. */
+export interface CheckpointInfo {
+  readonly session: string
+  readonly version: number
+  readonly cause: string
+  readonly label?: string
+  /** Milliseconds since the epoch. */
+  readonly time: number
+  /** Calls that the program had made. */
+  readonly calls: number
+  /** Bytes of the image. */
+  readonly size: number
+  /** Milliseconds for which the guest stood still. */
+  readonly pause: number
+}
+
+export type Outcome =
+  | { readonly kind: 'exited'; readonly code: number; readonly torture?: TortureCount }
+  | { readonly kind: 'suspended'; readonly checkpoint: CheckpointInfo }
+  /** `error` is a TrapError (with the guest's functions on the stack) or whatever else ended the guest. */
+  | { readonly kind: 'trapped'; readonly error: Error; readonly torture?: TortureCount }
+
+export type SessionEvent =
+  | { readonly kind: 'checkpoint'; readonly checkpoint: CheckpointInfo }
+  /** No checkpoint was taken, or it could not be saved. The guest goes on. */
+  | { readonly kind: 'refused'; readonly cause: string; readonly error: Error }
+  | { readonly kind: 'state'; readonly state: SessionState }
+
+export interface CheckpointOptions {
+  readonly label?: string
+  /** Stop the session afterwards: `done` becomes 'suspended'. */
+  readonly stop?: boolean
+  /** Default: 'request'. */
+  readonly cause?: string
+}
+
+/** The thread that the guest runs in, as seen by the session. */
+export interface GuestPort {
+  readonly post: Post<ToGuest>
+  /** Ends the thread, wherever the guest is. */
+  terminate(): Promise<void>
+}
+
+/** What a session is made of; `startSession` and `restoreSession` put it together. */
+export interface SessionParts {
+  readonly name: string
+  readonly id: string
+  readonly store: Store
+  readonly lock: SessionLock
+  readonly control: ControlBlock
+  readonly module: { readonly bytes: Uint8Array; readonly sha256: string; readonly name: string }
+  readonly polls: PollMode
+  readonly keep: boolean
+  readonly onEvent: (event: SessionEvent) => void
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+}
+
+interface Pending<T> {
+  readonly resolve: (value: T) => void
+  readonly reject: (error: unknown) => void
+}
+
+interface CheckpointRequest extends Pending<CheckpointInfo> {
+  readonly options: CheckpointOptions
+}
+
+/** One run of a program, seen from the thread that serves people. */
+export class Session {
+  readonly #parts: SessionParts
+  readonly #port: GuestPort
+  #state: SessionState = 'starting'
+  #exports: readonly string[] = []
+  readonly #ready: Pending<void>
+  readonly #started: Promise<void>
+  readonly #over: Pending<Outcome>
+  /** Requests in order; the first one is with the guest. */
+  readonly #requests: CheckpointRequest[] = []
+  readonly #calls = new Map<number, Pending<unknown>>()
+  #lastId = 0
+  /** Settles with the latest call, hence after all others. */
+  #lastCall: Promise<unknown> = Promise.resolve()
+  #isEnding = false
+  /** Saves and the end, one after the other. */
+  #work: Promise<void> = Promise.resolve()
+
+  /** How it ended. Never rejects. */
+  readonly done: Promise<Outcome>
+  /** What the call returned that the host had made before the checkpoint from which this session was restored. */
+  readonly resumedCall: Promise<unknown>
+
+  /** `open` makes the port, given where the guest's messages go and what to do when its thread fails. */
+  constructor(
+    parts: SessionParts,
+    open: (receive: (message: Message<FromGuest>) => void, fail: (error: unknown) => void) => GuestPort,
+  ) {
+    this.#parts = parts
+    const ready = deferred<void>()
+    const over = deferred<Outcome>()
+    const resumed = deferred<unknown>()
+    this.#ready = ready
+    this.#over = over
+    this.#calls.set(0, resumed)
+    this.#started = ready.promise
+    this.done = over.promise
+    this.resumedCall = resumed.promise
+    // Nobody has to wait for it.
+    resumed.promise.catch(() => undefined)
+    this.#port = open(
+      (message) => this.#receive(message),
+      (error) => this.#threadFailed(error),
+    )
+  }
+
+  /** Hands the program to its thread. Rejects where it cannot run there. */
+  async begin(init: ToGuest['init']): Promise<this> {
+    const image = init.beginning.image
+    const isMovable = image !== undefined && image.buffer.byteLength === image.length
+    this.#port.post('init', init, isMovable && image.buffer instanceof ArrayBuffer ? [image.buffer] : [])
+    try {
+      await this.#started
+    } catch (error) {
+      await this.done
+      throw error
+    }
+    return this
+  }
+
+  get name(): string {
+    return this.#parts.name
+  }
+
+  /** Identity of this run; a restored newest version keeps it, any other restore gets a new one. */
+  get id(): string {
+    return this.#parts.id
+  }
+
+  get state(): SessionState {
+    return this.#state
+  }
+
+  /** Names of the module's exports. */
+  get exports(): readonly string[] {
+    return this.#exports
+  }
+
+  /**
+   * Takes a checkpoint at the guest's next call or poll (at once where it waits) and resolves when it is in the store.
+   * Rejects where it is refused or cannot be saved, and the guest goes on; or when the session ends before.
+   */
+  checkpoint(options: CheckpointOptions = {}): Promise<CheckpointInfo> {
+    return new Promise((resolve, reject) => {
+      checkKeys(options, checkpointKeys, 'A checkpoint')
+      if (isOver(this.#state)) throw ended(this.name)
+      if ((options.label?.length ?? 0) > 4096) {
+        throw new StasisError('STASIS_OPTION', 'A label has at most 4096 characters.')
+      }
+      this.#requests.push({ options, resolve, reject })
+      if (this.#requests.length === 1) this.#ask()
+    })
+  }
+
+  /** Calls an export of a reactor and resolves to what it returns. Calls are made one after the other. */
+  call(name: string, ...args: readonly unknown[]): Promise<unknown> {
+    if (isOver(this.#state)) return Promise.reject(ended(this.name))
+    const { promise, ...call } = deferred<unknown>()
+    const id = ++this.#lastId
+    this.#calls.set(id, call)
+    this.#port.post('call', { id, name, args })
+    this.#lastCall = promise.catch(() => undefined)
+    return promise
+  }
+
+  /** Ends the session at once, wherever the guest is; its checkpoints stay. `done` becomes 'exited' with `code`. */
+  async terminate(code = 0): Promise<void> {
+    this.#finish('exited', { kind: 'exited', code }, true)
+    await this.#port.terminate()
+    await this.done
+  }
+
+  /** Ends a reactor when its calls are done, like a program that exits with 0. */
+  async end(): Promise<Outcome> {
+    await this.#lastCall
+    this.#finish('exited', { kind: 'exited', code: 0 })
+    return this.done
+  }
+
+  #setState(state: SessionState): void {
+    this.#state = move(this.#state, state)
+    this.#parts.onEvent({ kind: 'state', state })
+  }
+
+  /** Puts the first request before the guest. */
+  #ask(): void {
+    const [request] = this.#requests
+    if (request === undefined || this.#state === 'starting') return
+    this.#parts.control.request(Request.checkpoint | (request.options.stop ? Request.stop : 0))
+    this.#port.post('check', {})
+  }
+
+  #receive(message: Message<FromGuest>): void {
+    if (this.#isEnding) return
+    switch (message.kind) {
+      case 'ready':
+        this.#exports = message.payload.exports
+        this.#setState('running')
+        this.#ready.resolve()
+        this.#ask()
+        return
+      case 'failed':
+        this.#fail(unpackError(message.payload.error))
+        return
+      case 'captured':
+        this.#queueSave(message.payload)
+        return
+      case 'refused':
+        this.#refused(message.payload.cause, message.payload.requested, unpackError(message.payload.error))
+        return
+      case 'returned':
+        this.#takeCall(message.payload.id)?.resolve(message.payload.value)
+        return
+      case 'notCalled':
+        this.#takeCall(message.payload.id)?.reject(unpackError(message.payload.error))
+        return
+      case 'exited': {
+        const { code, torture } = message.payload
+        this.#finish('exited', { kind: 'exited', code, ...(isTortured(torture) && { torture }) })
+        return
+      }
+      case 'trapped': {
+        const { torture } = message.payload
+        const error = trapOf(unpackError(message.payload.error))
+        this.#finish('trapped', { kind: 'trapped', error, ...(isTortured(torture) && { torture }) })
+        return
+      }
+    }
+  }
+
+  #takeCall(id: number): Pending<unknown> | undefined {
+    const call = this.#calls.get(id)
+    this.#calls.delete(id)
+    return call
+  }
+
+  #refused(cause: string, requested: boolean, error: Error): void {
+    const request = requested ? this.#requests.shift() : undefined
+    request?.reject(error)
+    this.#parts.onEvent({ kind: 'refused', cause: request?.options.cause ?? cause, error })
+    if (requested) this.#ask()
+  }
+
+  #queueSave(captured: Captured): void {
+    const request = captured.requested ? this.#requests.shift() : undefined
+    this.#work = this.#work.then(async () => {
+      this.#setState('checkpointing')
+      try {
+        await this.#save(captured, request)
+      } catch (error) {
+        this.#saveFailed(captured, request, error)
+      }
+    })
+    if (request !== undefined && !captured.stop) this.#ask()
+  }
+
+  async #save(captured: Captured, request: CheckpointRequest | undefined): Promise<void> {
+    const checkpoint = await this.#write(captured, request?.options ?? {})
+    if (captured.stop) {
+      this.#finish('suspended', { kind: 'suspended', checkpoint })
+    } else this.#setState('running')
+    this.#parts.onEvent({ kind: 'checkpoint', checkpoint })
+    request?.resolve(checkpoint)
+  }
+
+  #saveFailed(captured: Captured, request: CheckpointRequest | undefined, error: unknown): void {
+    const cause = request?.options.cause ?? captured.cause
+    request?.reject(error)
+    this.#parts.onEvent({ kind: 'refused', cause, error: error instanceof Error ? error : new Error(String(error)) })
+    this.#setState('running')
+    if (!captured.stop) return
+    this.#port.post('proceed', {})
+    this.#ask()
+  }
+
+  /** Everything that needs not happen while the guest stands still. */
+  async #write(captured: Captured, options: CheckpointOptions): Promise<CheckpointInfo> {
+    const { name, id, store, module, polls, now } = this.#parts
+    const { calls, instances, stacks, body, sections } = captured
+    const cause = options.cause ?? captured.cause
+    const time = Math.trunc(now())
+    const label = options.label === undefined ? {} : { label: options.label }
+    const manifest: Manifest = {
+      session: { name, id },
+      cause,
+      ...label,
+      time,
+      module: { sha256: module.sha256, size: module.bytes.length, name: module.name },
+      prelink: { version: prelinkVersion, polls },
+      calls,
+      instances,
+      stacks,
+    }
+    const head = encodeHead(manifest, { bytes: body, sections })
+    await saveModule(store, module.sha256, module.bytes)
+    const version = await saveCheckpoint(store, name, [head, body])
+    // Again: whoever removed the last other user of the module meanwhile did not see our checkpoint yet.
+    await saveModule(store, module.sha256, module.bytes)
+    const size = head.length + body.length
+    return { session: name, version, cause, ...label, time, calls, size, pause: captured.pause / 1e6 }
+  }
+
+  #threadFailed(error: unknown): void {
+    if (this.#isEnding) return
+    const message = error instanceof Error ? error.message : String(error)
+    const failure = new StasisError(
+      'STASIS_GUEST_THREAD',
+      `The guest's thread failed: ${message}.`,
+      {},
+      { cause: error },
+    )
+    if (this.#state === 'starting') this.#fail(failure)
+    else this.#finish('trapped', { kind: 'trapped', error: failure })
+  }
+
+  /** The session could not be started. */
+  #fail(error: Error): void {
+    this.#ready.reject(error)
+    this.#finish('trapped', { kind: 'trapped', error })
+  }
+
+  /**
+   * Once the checkpoints under way are saved: leaves the final state, cleans up, resolves `done`. What exits by itself
+   * takes its checkpoints along; what trapped keeps them, for whoever wants to know why.
+   */
+  #finish(state: 'suspended' | 'exited' | 'trapped', outcome: Outcome, keep = this.#parts.keep): void {
+    if (this.#isEnding) return
+    this.#isEnding = true
+    const { lock, onEvent } = this.#parts
+    this.#work = this.#work.then(async () => {
+      this.#close(state)
+      try {
+        await this.#port.terminate()
+        if (state === 'exited' && !keep) await this.#removeOwn()
+        await lock.release()
+      } catch (cause) {
+        const error = cause instanceof Error ? cause : new Error(String(cause))
+        onEvent({ kind: 'refused', cause: 'end', error })
+      }
+      this.#over.resolve(outcome)
+    })
+  }
+
+  #close(state: SessionState): void {
+    this.#setState(state)
+    this.#ready.reject(ended(this.name))
+    for (const request of this.#requests.splice(0)) request.reject(ended(this.name))
+    for (const call of this.#calls.values()) call.reject(ended(this.name))
+    this.#calls.clear()
+  }
+
+  async #removeOwn(): Promise<void> {
+    const { store, name, id } = this.#parts
+    await removeVersions(store, name, ({ content }) => content.kind === 'intact' && content.manifest.session.id === id)
+  }
+}
+
+function deferred<T>(): Pending<T> & { readonly promise: Promise<T> } {
+  let pending!: Pending<T>
+  const promise = new Promise<T>((resolve, reject) => {
+    pending = { resolve, reject }
+  })
+  return { ...pending, promise }
+}
+
+function trapOf(error: Error): Error {
+  return error.name === 'RuntimeError' || error.name === 'RangeError' ? new TrapError(error) : error
+}
+
+function isTortured({ restores, refused }: TortureCount): boolean {
+  return restores + refused > 0
+}
+
+function ended(name: string): StasisError {
+  return new StasisError('STASIS_SESSION_ENDED', `The session ${name} has ended.`, { name })
+}

@@ -1,0 +1,140 @@
+import { type Host, type HostStream, type WaitCondition, WaitInterrupted } from '../../wasm-shim/wasi/host.ts'
+import type { ImportSite } from '../intercept/interceptor.ts'
+import { type ControlBlock, Request } from './control-block.ts'
+
+/** When to take a checkpoint without being asked. */
+export type Trigger =
+  /** Just before the `call`-th call, counted from 1. */
+  | { readonly kind: 'call'; readonly call: number }
+  /** At the first call that reads stdin or waits for it. */
+  | { readonly kind: 'first-stdin' }
+  /** Whenever the guest begins to wait. */
+  | { readonly kind: 'idle' }
+
+export interface CaptureReason {
+  readonly cause: string
+  readonly requested: boolean
+  readonly stop: boolean
+}
+
+/**
+ * Decides at every call whether to capture the stack there, and afterwards says why. Calls are counted when they are
+ * let through, so `calls` is the number of calls made before the instant of a capture; the call that the capture stands
+ * before is made, and counted, on resume.
+ */
+export class CaptureDecider {
+  readonly #control: ControlBlock
+  readonly #torture: number
+  readonly #callTriggers: number[]
+  #calls: number
+  /** The next call that is captured for its number; Infinity for none. */
+  #nextCall = Number.POSITIVE_INFINITY
+  #nextTorture = Number.POSITIVE_INFINITY
+  #decided = false
+  /** Set by the watch over the host before it gives way. */
+  #hostCause: string | undefined
+
+  constructor(control: ControlBlock, triggers: readonly Trigger[], torture: number, calls: number) {
+    this.#control = control
+    this.#torture = torture
+    this.#calls = calls
+    const numbers = triggers.flatMap((trigger) => (trigger.kind === 'call' ? [trigger.call] : []))
+    // The call that a restored guest stands before was captured already.
+    const first = calls === 0 ? 1 : calls + 2
+    this.#callTriggers = numbers.filter((number) => number >= first).sort((a, b) => a - b)
+    if (torture > 0) this.#nextTorture = Math.ceil(first / torture) * torture
+    this.#plan()
+  }
+
+  get calls(): number {
+    return this.#calls
+  }
+
+  #plan(): void {
+    this.#nextCall = Math.min(this.#nextTorture, this.#callTriggers[0] ?? Number.POSITIVE_INFINITY)
+  }
+
+  /** On the path of every call. */
+  readonly decide = (site: ImportSite | 'poll'): boolean => {
+    if (this.#control.pending !== 0) {
+      this.#decided = true
+      return true
+    }
+    if (site === 'poll') return false
+    if (this.#calls + 1 >= this.#nextCall) {
+      this.#decided = true
+      return true
+    }
+    this.#calls++
+    return false
+  }
+
+  /** The call gives way because of the host, to be captured for this reason. */
+  giveWay(cause: string): void {
+    this.#hostCause = cause
+  }
+
+  /** Once for each captured stack: why. `isRunning` is false where the guest had no stack. */
+  reason(isRunning = true): CaptureReason {
+    // A call that gave way inside the host was let through, and will be again.
+    if (isRunning && !this.#decided) this.#calls--
+    this.#decided = false
+    const hostCause = this.#hostCause
+    this.#hostCause = undefined
+    const bits = this.#control.take()
+    if (bits !== 0) return { cause: 'request', requested: true, stop: (bits & Request.stop) !== 0 }
+    return { cause: hostCause ?? this.#numberCause(), requested: false, stop: false }
+  }
+
+  #numberCause(): string {
+    const call = this.#calls + 1
+    const isTrigger = this.#callTriggers[0] === call
+    if (isTrigger) this.#callTriggers.shift()
+    // Both at once: torture's turn comes when the call is made again.
+    else if (call >= this.#nextTorture) this.#nextTorture = call + this.#torture
+    else return 'none'
+    this.#plan()
+    return isTrigger ? 'call' : 'torture'
+  }
+}
+
+/** The host, watched for the triggers that depend on what it is asked for. */
+export function watchHost(host: Host, triggers: readonly Trigger[], decider: CaptureDecider): Host {
+  const has = (kind: Trigger['kind']): boolean => triggers.some((trigger) => trigger.kind === kind)
+  let isStdinAwaited = has('first-stdin')
+  const isIdleWatched = has('idle')
+  if (!isStdinAwaited && !isIdleWatched) return host
+  // The call that a restored guest stands before has been seen waiting.
+  let lastIdle = decider.calls === 0 ? 0 : decider.calls + 1
+
+  const giveWayForStdin = (): boolean => {
+    if (!isStdinAwaited) return false
+    isStdinAwaited = false
+    decider.giveWay('first-stdin')
+    return true
+  }
+  const giveWayForIdle = ({ timeout }: WaitCondition): boolean => {
+    const call = decider.calls
+    if (!isIdleWatched || timeout === 0n || call === lastIdle) return false
+    lastIdle = call
+    decider.giveWay('idle')
+    return true
+  }
+  const stdin: HostStream = {
+    kind: host.stdin.kind,
+    read: (target) => {
+      if (giveWayForStdin()) throw new WaitInterrupted()
+      return host.stdin.read(target)
+    },
+    readable: () => host.stdin.readable(),
+    write: (source) => host.stdin.write(source),
+  }
+  return {
+    ...host,
+    stdin,
+    wait: (condition) => {
+      if (condition.stdin && giveWayForStdin()) return 'interrupted'
+      return giveWayForIdle(condition) ? 'interrupted' : host.wait(condition)
+    },
+  }
+}
