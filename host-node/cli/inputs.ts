@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { StasisError } from '../../wasm-shim/errors.ts'
 import { formatMount, type MountGrant } from './mounts.ts'
@@ -10,14 +10,22 @@ export function readInput(path: string, what: string): Uint8Array {
   try {
     return readFileSync(path)
   } catch (error) {
-    throw new StasisError(
-      'STASIS_FILE',
-      `Cannot read ${what} ${path}: ${systemCause(error)}.`,
-      { path },
-      { cause: error },
-    )
+    throw unreadable(path, what, systemCause(error))
   }
 }
+
+/** Throws what `readInput` would, without reading: for files that others read. */
+export function checkFile(path: string, what: string): void {
+  try {
+    accessSync(path, constants.R_OK)
+  } catch (error) {
+    throw unreadable(path, what, systemCause(error))
+  }
+  if (!statSync(path).isFile()) throw unreadable(path, what, 'it is not a file')
+}
+
+const unreadable = (path: string, what: string, why: string): StasisError =>
+  new StasisError('STASIS_FILE', `Cannot read ${what} ${path}: ${why}.`, { path })
 
 /** Refuses grants that cannot be kept, before anything runs. */
 export function checkMounts(mounts: readonly MountGrant[]): void {

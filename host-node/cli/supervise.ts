@@ -1,6 +1,10 @@
+import type { TortureCount } from '../../runtime/session/messages.ts'
+import { TrapError } from '../../runtime/session/packed-error.ts'
+import type { CheckpointInfo, Outcome, Session, SessionEvent } from '../../runtime/session/session.ts'
+import { isStasisError } from '../../wasm-shim/errors.ts'
 import type { CheckpointResult } from '../control/protocol.ts'
 import { ControlServer } from '../control/server.ts'
-import { formatSize } from './format.ts'
+import { formatSize, plural, printable } from './format.ts'
 import { shellJoin } from './mounts.ts'
 import { causes } from './report-error.ts'
 import type { Terminal } from './terminal.ts'
@@ -11,36 +15,19 @@ export const exitSuspended = 75
 export const exitTrapped = 134
 
 /** Signals that end the guest, with the exit code a shell gives for them. */
-const deadlySignals: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }
+const deadlySignals: readonly (readonly [NodeJS.Signals, number])[] = [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+]
 
 /** How long a checkpoint may be under way before we say why nothing happens. */
 const patience = 2000
 
-export interface TakenCheckpoint {
-  readonly version: number
-  /** Bytes added to the store. */
-  readonly size: number
-}
+/** What the command line needs of a running session: Session has it. */
+export type Supervised = Pick<Session, 'name' | 'done' | 'checkpoint' | 'terminate'>
 
-export type Outcome =
-  | { readonly kind: 'exited'; readonly code: number }
-  | { readonly kind: 'suspended'; readonly checkpoint: TakenCheckpoint }
-  | { readonly kind: 'trapped'; readonly error: unknown }
-
-export interface CheckpointRequest {
-  readonly cause: string
-  readonly stop: boolean
-  readonly label?: string
-}
-
-/** What the command line needs of a running session. */
-export interface Supervised {
-  readonly name: string
-  readonly done: Promise<Outcome>
-  checkpoint(request: CheckpointRequest): Promise<TakenCheckpoint>
-  /** Ends the guest at once, wherever it is. */
-  terminate(): Promise<void>
-}
+type Taken = Pick<CheckpointInfo, 'version' | 'size'>
 
 export interface SuperviseOptions {
   /** By which other processes find the session. */
@@ -59,67 +46,96 @@ export interface SuperviseOptions {
   readonly resume: readonly string[]
 }
 
-/** Sees a session through to its end on this thread: signals, control connections, interval. Gives the exit code. */
-export async function supervise(session: Supervised, options: SuperviseOptions): Promise<number> {
-  const { terminal } = options
-  const take = async (request: CheckpointRequest) => {
-    const stop = request.stop || options.stopAfterSnapshot
-    return { ...(await session.checkpoint({ ...request, stop })), stop }
-  }
+/**
+ * Starts a session and sees it through to its end on this thread: signals, control connections, interval. Gives the exit
+ * code. Signals are taken care of before the start, so that none finds the process unprepared.
+ */
+export async function supervise(start: () => Promise<Supervised>, options: SuperviseOptions): Promise<number> {
   const undo: (() => void | Promise<void>)[] = []
+  const on = (signal: NodeJS.Signals, listener: () => void) => {
+    process.on(signal, listener)
+    undo.push(() => void process.off(signal, listener))
+  }
+  let session: Supervised | undefined
+  let wanted = false
   try {
-    const started = Date.now()
-    const control = await ControlServer.listen(options.storeId, session.name, {
-      status: () => ({ name: session.name, pid: process.pid, module: options.module, started }),
-      checkpoint: async ({ stop, label }): Promise<CheckpointResult> => {
-        const taken = await take({ cause: 'request', stop, ...(label !== undefined && { label }) })
-        const { version, size } = taken
-        return { name: session.name, version, size, stopped: taken.stop, resume: options.resume }
-      },
+    const killed = new Promise<number>((resolve) => {
+      for (const [signal, code] of deadlySignals)
+        if (signal !== options.signal) on(signal, () => void (session?.terminate(code) ?? resolve(code)))
     })
-    undo.push(() => control.close())
-
-    const ended = new Promise<number>((resolve) => {
-      for (const [name, code] of Object.entries(deadlySignals)) {
-        if (name === options.signal) continue
-        const onSignal = () => void session.terminate().then(() => resolve(code))
-        process.once(name, onSignal)
-        undo.push(() => void process.off(name, onSignal))
-      }
+    const suspend = (running: Supervised) => void unasked(running, 'signal', options.stopOnSignal)
+    on(options.signal, () => {
+      if (session === undefined) wanted = true
+      else suspend(session)
     })
-
-    /** A checkpoint nobody waits for: what becomes of it is told on stderr. One at a time. */
-    let busy = false
-    const unasked = async (cause: string, stop: boolean) => {
-      if (busy) return
-      busy = true
-      const slow = setTimeout(() => terminal.err(stillWaiting(terminal)), patience)
-      try {
-        const taken = await take({ cause, stop })
-        if (!taken.stop && cause === 'signal') terminal.err(describeTaken(session.name, taken, terminal))
-      } catch (error) {
-        terminal.err(describeFailure(error, terminal))
-      } finally {
-        clearTimeout(slow)
-        busy = false
-      }
-    }
-    const onSuspend = () => void unasked('signal', options.stopOnSignal)
-    process.on(options.signal, onSuspend)
-    undo.push(() => void process.off(options.signal, onSuspend))
-    if (options.interval !== undefined) {
-      const timer = setInterval(() => void unasked('interval', false), options.interval)
-      undo.push(() => clearInterval(timer))
-    }
-
-    return await Promise.race([ended, session.done.then((outcome) => report(session.name, outcome, options))])
+    const unasked = announcer(options)
+    const code = await Promise.race([
+      killed,
+      start().then(async (running) => {
+        session = running
+        if (wanted) suspend(running)
+        undo.push(await listen(running, options))
+        if (options.interval !== undefined) {
+          const timer = setInterval(() => void unasked(running, 'interval', false), options.interval)
+          undo.push(() => clearInterval(timer))
+        }
+        return report(running.name, await running.done, options)
+      }),
+    ])
+    return code
   } finally {
     await Promise.all(undo.map((step) => step()))
   }
 }
 
+/** Lets other processes ask for checkpoints. Where that is impossible the session runs all the same. */
+async function listen(session: Supervised, options: SuperviseOptions): Promise<() => Promise<void>> {
+  const started = Date.now()
+  try {
+    const control = await ControlServer.listen(options.storeId, session.name, {
+      status: () => ({ name: session.name, pid: process.pid, module: options.module, started }),
+      checkpoint: async ({ stop, label }): Promise<CheckpointResult> => {
+        const stopped = stop || options.stopAfterSnapshot
+        const { version, size } = await session.checkpoint({ stop: stopped, ...(label !== undefined && { label }) })
+        return { name: session.name, version, size, stopped, resume: options.resume }
+      },
+    })
+    return () => control.close()
+  } catch (error) {
+    options.terminal.err(complaint('Other processes cannot reach this session.', error, options.terminal))
+    return async () => {}
+  }
+}
+
+/** Takes checkpoints nobody waits for, one at a time for each cause: what becomes of them is told on stderr. */
+function announcer(options: SuperviseOptions) {
+  const { terminal } = options
+  const busy = new Set<string>()
+  return async (session: Supervised, cause: string, stop: boolean): Promise<void> => {
+    if (busy.has(cause)) return
+    busy.add(cause)
+    const explain = () => cause === 'signal' && terminal.err(stillWaiting(terminal))
+    const slow = setTimeout(explain, patience)
+    const stopping = stop || options.stopAfterSnapshot
+    try {
+      const taken = await session.checkpoint({ cause, stop: stopping })
+      if (!stopping && cause === 'signal') terminal.err(describeTaken(session.name, taken, terminal))
+    } catch (error) {
+      // The end of the session is told by its exit code.
+      if (!isEnd(error)) terminal.err(complaint('No checkpoint was taken.', error, terminal))
+    } finally {
+      clearTimeout(slow)
+      busy.delete(cause)
+    }
+  }
+}
+
+const isEnd = (error: unknown): boolean => isStasisError(error) && error.code === 'STASIS_SESSION_ENDED'
+
 function report(name: string, outcome: Outcome, options: SuperviseOptions): number {
   const { terminal } = options
+  if (outcome.kind !== 'suspended' && outcome.torture !== undefined)
+    terminal.err(describeTorture(outcome.torture, terminal))
   switch (outcome.kind) {
     case 'exited':
       return outcome.code
@@ -135,7 +151,7 @@ function report(name: string, outcome: Outcome, options: SuperviseOptions): numb
 
 const prefix = (terminal: Terminal): string => terminal.style('cyan', 'stasis:', 'err')
 
-function describeTaken(name: string, taken: TakenCheckpoint, terminal: Terminal): string {
+function describeTaken(name: string, taken: Taken, terminal: Terminal): string {
   return `${prefix(terminal)} Checkpoint ${taken.version} of ${name} is saved (${formatSize(taken.size)}).`
 }
 
@@ -143,12 +159,34 @@ const stillWaiting = (terminal: Terminal): string =>
   `${prefix(terminal)} Still waiting for the guest to make a call or reach a poll. A session started with ` +
   '--polls=all can be stopped in any loop; Ctrl-C ends this one.'
 
-function describeFailure(error: unknown, terminal: Terminal): string {
+function complaint(what: string, error: unknown, terminal: Terminal): string {
   const message = error instanceof Error ? error.message : String(error)
-  return [`${terminal.style('red', 'stasis:', 'err')} No checkpoint was taken. ${message}`, ...causes(error)].join('\n')
+  return [`${terminal.style('red', 'stasis:', 'err')} ${what} ${message}`, ...causes(error)].join('\n')
 }
 
-function describeTrap(error: unknown, terminal: Terminal): string {
-  const message = error instanceof Error ? error.message : String(error)
-  return `${terminal.style('red', 'stasis:', 'err')} The guest trapped: ${message}.`
+/** As many of the guest's functions as tell where it was. */
+const shownFrames = 12
+
+function describeTrap(error: Error, terminal: Terminal): string {
+  const frames = error instanceof TrapError ? error.frames : []
+  const lines = frames.slice(0, shownFrames).map((frame) => `        at ${printable(frame)}`)
+  if (frames.length > shownFrames) lines.push(`        … ${plural(frames.length - shownFrames, 'frame')} more`)
+  return [`${terminal.style('red', 'stasis:', 'err')} The guest trapped: ${error.message}`, ...lines].join('\n')
 }
+
+function describeTorture({ restores, refused, reason }: TortureCount, terminal: Terminal): string {
+  const what = `${prefix(terminal)} Torture: went on in a fresh instance ${plural(restores, 'time')}`
+  return refused === 0 ? `${what}.` : `${what}; refused ${plural(refused, 'time')}, first because: ${reason}`
+}
+
+/** Tells of what nobody asked for: checkpoints by a trigger that failed, and a clean-up that did. */
+export function reportEvents(terminal: Terminal): (event: SessionEvent) => void {
+  return (event) => {
+    if (event.kind !== 'refused' || ourCauses.has(event.cause)) return
+    const what = event.cause === 'end' ? 'The session’s files could not all be removed.' : 'No checkpoint was taken.'
+    terminal.err(complaint(what, event.error, terminal))
+  }
+}
+
+/** Whoever asked is told in person. */
+const ourCauses: ReadonlySet<string> = new Set(['request', 'signal', 'interval'])

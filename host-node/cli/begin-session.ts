@@ -1,0 +1,52 @@
+import type { CommonOptions } from '../../runtime/session/options.ts'
+import { formatMount, type MountGrant } from './mounts.ts'
+import type { Values } from './options.ts'
+import { programWords } from './program-name.ts'
+import type { snapshotOptions } from './session-options.ts'
+import type { StorePlace } from './store-place.ts'
+import { reportEvents, type SuperviseOptions } from './supervise.ts'
+import type { Terminal } from './terminal.ts'
+
+type SnapshotValues = Values<typeof snapshotOptions> & { readonly dir: readonly MountGrant[] }
+
+/** What `run` and `restore` tell Session alike. */
+export function sessionOptions(values: SnapshotValues, terminal: Terminal): CommonOptions {
+  return {
+    mounts: values.dir,
+    triggers: values['snapshot-on'].filter((trigger) => trigger.kind !== 'signal'),
+    stopAfterSnapshot: values['stop-after-snapshot'],
+    keep: values.keep,
+    ...(values.torture !== undefined && { torture: values.torture }),
+    onEvent: reportEvents(terminal),
+  }
+}
+
+/** What `run` and `restore` do alike on this side. */
+export function superviseOptions(
+  values: SnapshotValues,
+  session: {
+    readonly name: string
+    readonly module: string
+    readonly place: StorePlace
+    readonly terminal: Terminal
+  },
+): SuperviseOptions {
+  const { name, module, place, terminal } = session
+  const interval = values['snapshot-interval']
+  return {
+    storeId: place.id,
+    module,
+    terminal,
+    signal: values.signal ?? 'SIGTSTP',
+    stopOnSignal: !values['snapshot-on'].some((trigger) => trigger.kind === 'signal'),
+    ...(interval !== undefined && { interval }),
+    stopAfterSnapshot: values['stop-after-snapshot'],
+    resume: [
+      ...programWords(),
+      'restore',
+      name,
+      ...place.words,
+      ...values.dir.flatMap((mount) => ['--dir', formatMount(mount)]),
+    ],
+  }
+}

@@ -1,0 +1,54 @@
+import { formatAddress, parseAddress } from '../../../runtime/store/address.ts'
+import { openStore } from '../../open-store.ts'
+import { Session } from '../../sessions.ts'
+import { sessionOptions, superviseOptions } from '../begin-session.ts'
+import { defineCommand } from '../command.ts'
+import { checkFile, checkMounts } from '../inputs.ts'
+import { flag, value } from '../options.ts'
+import { dirOption, snapshotOptions, storeOption } from '../session-options.ts'
+import { locateStore } from '../store-place.ts'
+import { supervise } from '../supervise.ts'
+import { text } from '../values.ts'
+
+export const restoreCommand = defineCommand({
+  name: 'restore',
+  summary: 'Resume a session from a checkpoint.',
+  operands: 'NAME[@VERSION]',
+  count: [1, 1],
+  description: [
+    'The program goes on in the middle of the call in which it was caught, with its memory, stack and open files. Versions ' +
+      'count from 1; @0, the default, is the newest, @-1 the one before.',
+    'A checkpoint carries no permissions: directories are granted again with --dir. GUEST has to be as it was, HOST may be ' +
+      'another directory. Files that were open must be there unchanged.',
+  ],
+  options: {
+    dir: dirOption,
+    name: value('NAME', 'Go on as a session of another name, leaving this one as it is.', text),
+    module: value('FILE', 'The module, where the store does not have it.', text),
+    'allow-changed-files': flag('Go on even where an open file is no longer as it was.'),
+    store: storeOption,
+    ...snapshotOptions,
+  },
+  examples: [
+    { line: 'stasis restore calc', does: 'the newest checkpoint' },
+    { line: 'stasis restore calc@-1 --dir ./data::/data', does: 'the one before, granting a directory' },
+  ],
+  run: async ({ values, operands, terminal }) => {
+    const address = parseAddress(operands[0] as string)
+    checkMounts(values.dir)
+    if (values.module !== undefined) checkFile(values.module, 'the module')
+    const place = locateStore(values.store)
+    const store = await openStore(place.url)
+    const name = values.name ?? address.name
+    return supervise(
+      () =>
+        Session.restore(store, formatAddress(address), {
+          allowChangedFiles: values['allow-changed-files'],
+          ...(values.name !== undefined && { name }),
+          ...(values.module !== undefined && { module: values.module }),
+          ...sessionOptions(values, terminal),
+        }),
+      superviseOptions(values, { name, module: name, place, terminal }),
+    )
+  },
+})

@@ -1,0 +1,80 @@
+import { basename } from 'node:path'
+import { listSessions } from '../../../runtime/store/checkpoints.ts'
+import type { Store } from '../../../runtime/store/store.ts'
+import { openStore } from '../../open-store.ts'
+import { Session } from '../../sessions.ts'
+import { sessionOptions, superviseOptions } from '../begin-session.ts'
+import { defineCommand } from '../command.ts'
+import { checkFile, checkMounts, generateName } from '../inputs.ts'
+import { list, value } from '../options.ts'
+import { dirOption, pollsOption, snapshotOptions, storeOption } from '../session-options.ts'
+import { locateStore } from '../store-place.ts'
+import { supervise } from '../supervise.ts'
+import { parseEnv, text } from '../values.ts'
+
+export const runCommand = defineCommand({
+  name: 'run',
+  summary: 'Run a WASI program so that it can be frozen at any time.',
+  operands: 'MODULE.wasm [ARGS...]',
+  count: [1, 1],
+  guestArguments: true,
+  description: [
+    'Runs the module as it is; nothing has to be built in. Ctrl-Z takes a checkpoint, stops the session, and prints the ' +
+      'command that resumes it, here or elsewhere. Ctrl-C ends it. "stasis checkpoint NAME" does the same from another ' +
+      'terminal, while the program computes, sleeps, or waits for input.',
+    'Everything behind the module belongs to the program. It sees the directories granted with --dir and the variables ' +
+      'given with --env, and nothing else. Its stdin, stdout and stderr are those of this process; stasis itself speaks ' +
+      'on stderr only.',
+    'The exit code is the program’s own; 75 when it was stopped with a checkpoint, 134 when it trapped, 130 after Ctrl-C.',
+  ],
+  options: {
+    name: value('NAME', 'Name of the session. Default: the module’s name and a number.', text),
+    dir: dirOption,
+    env: list('NAME[=VALUE]', 'Set a variable for the program; without a value it inherits yours.', (given) =>
+      parseEnv(given),
+    ),
+    argv0: value('TEXT', 'What the program sees as its own name. Default: the module’s file name.', text),
+    store: storeOption,
+    polls: pollsOption,
+    ...snapshotOptions,
+  },
+  examples: [
+    { line: 'stasis run app.wasm', does: 'run it; Ctrl-Z freezes it' },
+    {
+      line: 'stasis run --dir ./data::/data:ro --env TZ --name calc app.wasm --verbose input.csv',
+      does: 'with a directory, a variable, a name, and arguments of its own',
+    },
+    { line: 'stasis run --snapshot-interval 30s --keep app.wasm', does: 'at most 30 seconds of work can get lost' },
+    {
+      line: 'stasis run --snapshot-on first-stdin --stop-after-snapshot python.wasm',
+      does: 'boot once, then restore the booted interpreter as often as you like',
+    },
+  ],
+  run: async ({ values, operands, guestArgs, terminal }) => {
+    const path = operands[0] as string
+    checkFile(path, 'the module')
+    checkMounts(values.dir)
+    const place = locateStore(values.store)
+    const store = await openStore(place.url)
+    const moduleName = basename(path)
+    const name = values.name ?? generateName(path, await takenNames(store))
+    return supervise(
+      () =>
+        Session.start({
+          module: path,
+          moduleName,
+          name,
+          store,
+          args: [values.argv0 ?? moduleName, ...guestArgs],
+          env: values.env.filter((pair) => pair !== undefined),
+          ...(values.polls !== undefined && { polls: values.polls }),
+          ...sessionOptions(values, terminal),
+        }),
+      superviseOptions(values, { name, module: moduleName, place, terminal }),
+    )
+  },
+})
+
+async function takenNames(store: Store): Promise<ReadonlySet<string>> {
+  return new Set((await listSessions(store)).map((session) => session.name))
+}
