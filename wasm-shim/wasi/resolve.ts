@@ -92,9 +92,7 @@ export function statPath(fs: FileSystem, base: string, path: string, follow: boo
   const plain = direct(base, path)
   if (plain !== undefined) {
     const stat = fs.stat(plain)
-    const decided =
-      typeof stat === 'number' ? stat !== -Errno.ELOOP && stat !== -Errno.ENOTDIR : stat.type !== 'symlink' || !follow
-    if (decided) return stat
+    if (typeof stat === 'number' ? !mayBeSymlink(stat) : stat.type !== 'symlink' || !follow) return stat
   }
   const resolved = resolve(fs, base, path, follow)
   if (typeof resolved === 'number') return resolved

@@ -67,11 +67,13 @@ function readStream(context: Context, descriptor: StreamDescriptor): number {
     if (host.wait({ stdin: true }) === 'interrupted') throw new WaitInterrupted()
     done = stream.read(memory.vector(0))
   }
-  for (let i = 1; i < memory.vectors && done === memory.vector(i - 1).length; i++) {
-    const count = stream.read(memory.vector(i))
+  let full = done === memory.vector(0).length
+  for (let i = 1; i < memory.vectors && full; i++) {
+    const bytes = memory.vector(i)
+    const count = stream.read(bytes)
     if (count === undefined || count <= 0) break
     done += count
-    if (count < memory.vector(i).length) break
+    full = count === bytes.length
   }
   return done
 }
