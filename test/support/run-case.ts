@@ -1,6 +1,6 @@
 import { openDirectory } from '../../host-node/directory.ts'
-import { createInstrumentedEngine } from '../../runtime/engine/instrumented.ts'
 import type { Engine, Entry, RunOutcome, StackState } from '../../runtime/engine/engine.ts'
+import { createInstrumentedEngine } from '../../runtime/engine/instrumented.ts'
 import { decodeCheckpoint } from '../../runtime/image/decode.ts'
 import { encodeCheckpoint } from '../../runtime/image/encode.ts'
 import { type PrelinkOptions, prelink, prelinkVersion } from '../../wasm-shim/prelink/index.ts'

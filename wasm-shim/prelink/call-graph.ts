@@ -26,6 +26,8 @@ export interface CallGraph {
   readonly segmentUses: readonly SegmentUse[]
   /** Functions that drop segments, which has to be remembered. */
   readonly dropping: ReadonlySet<number>
+  /** Per function of the index space, one byte a loop: 1 where a poll belongs. Absent where there are none. */
+  readonly pollLoops: readonly (Uint8Array | undefined)[]
 }
 
 /** Equal signatures under different type indices are one type to `call_indirect`. */
@@ -86,7 +88,7 @@ export function analyseCalls(module: WasmModule, polls: PollMode): CallGraph {
   const dropping = new Set<number>()
   const uses = new Map<string, SegmentUse>()
   const cursor = new CodeCursor(module.bytes)
-  const polling: number[] = []
+  const pollLoops: (Uint8Array | undefined)[] = []
   const scanner = {
     call: edge,
     callIndirect: (type: number) => edge(functions + (canonical[type] as number)),
@@ -103,7 +105,8 @@ export function analyseCalls(module: WasmModule, polls: PollMode): CallGraph {
     },
   }
   for (current = module.imported.functions; current < functions; current++) {
-    if (scanFunction(module, cursor, current, polls, scanner).includes(1)) polling.push(current)
+    const loops = scanFunction(module, cursor, current, polls, scanner)
+    if (loops.includes(1)) pollLoops[current] = loops
   }
 
   const reached = new Uint8Array(functions + module.types.length)
@@ -114,7 +117,9 @@ export function analyseCalls(module: WasmModule, polls: PollMode): CallGraph {
     queue.push(node)
   }
   for (let func = 0; func < module.imported.functions; func++) reach(func)
-  for (const func of polling) reach(func)
+  pollLoops.forEach((_, func) => {
+    reach(func)
+  })
   if (anyOpen) for (let type = 0; type < module.types.length; type++) reach(functions + type)
   const { first, next } = adjacency(callees.subarray(0, edges), reached.length)
   for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
@@ -128,6 +133,7 @@ export function analyseCalls(module: WasmModule, polls: PollMode): CallGraph {
     tableChanges,
     segmentUses: [...uses.values()],
     dropping,
+    pollLoops,
   }
 }
 

@@ -28,7 +28,7 @@ import { writeModule } from '../module/write.ts'
 import { BodyEmitter, clauseAround, type EmitTarget, rethrownAround, siteValues } from './emit.ts'
 import { Helpers } from './helpers.ts'
 import { hostFunctionNames, hostFunctions, hostSlot } from './host-functions.ts'
-import { planFunction, segmentHelperParams, tagParams } from './instrument.ts'
+import { segmentHelperParams, tagParams } from './instrument.ts'
 import type { PrelinkMetadata } from './metadata.ts'
 import { AddedParts, type HostCall } from './parts.ts'
 import { Construct, type FunctionPlan, FunctionPlanner } from './plan.ts'
@@ -79,7 +79,7 @@ export function buildContinuations(
 ): Continuations {
   const cursor = new CodeCursor(module.bytes)
   const owners = sites.map((site) => functionOfSite(metadata, site))
-  const functions = importedFunctions(module, metadata, cursor, new Set(owners), calls)
+  const { functions, pollLoops } = scanOwners(module, metadata, cursor, new Set(owners), calls)
   const position = new Map(functions.map((func, i) => [func, hostFunctionNames.length + i]))
   const funcImport = (func: number) => position.get(func) as number
   const firstFrame = hostFunctionNames.length + functions.length
@@ -123,7 +123,7 @@ export function buildContinuations(
   const planner = new FunctionPlanner(module, metadata, cursor)
   const bodyOf = new Map<number, { type: number; body: Uint8Array }>()
   for (const owner of new Set(owners)) {
-    const plan = planFunction(module, planner, cursor, owner, metadata.polls)
+    const plan = planner.plan(owner, pollLoops.get(owner))
     const first = metadata.firstSite[owner] as number
     sites.forEach((site, i) => {
       if (owners[i] !== owner) return
@@ -177,15 +177,19 @@ function segmentHelper(metadata: PrelinkMetadata, op: number, a: number, b: numb
   return metadata.segmentHelpers.find((use) => use.op === op && use.a === a && use.b === b)?.func ?? -1
 }
 
-/** What the owners of the sites call by index, whole bodies over: more than is needed, but known before emitting. */
-function importedFunctions(
+/**
+ * The loops that the owners of the sites poll, and what they call by index, whole bodies over: more than is needed, but
+ * known before emitting.
+ */
+function scanOwners(
   module: WasmModule,
   metadata: PrelinkMetadata,
   cursor: CodeCursor,
   owners: ReadonlySet<number>,
   calls: readonly number[],
-): number[] {
+): { functions: number[]; pollLoops: Map<number, Uint8Array> } {
   const functions = new Set(calls.filter((call) => call >= 0))
+  const pollLoops = new Map<number, Uint8Array>()
   const scanner = {
     call: (func: number) => functions.add(func),
     callIndirect() {},
@@ -193,8 +197,8 @@ function importedFunctions(
     changesTable() {},
     segment: (op: number, a: number, b: number) => functions.add(segmentHelper(metadata, op, a, b)),
   }
-  for (const owner of owners) scanFunction(module, cursor, owner, 'none', scanner)
-  return [...functions]
+  for (const owner of owners) pollLoops.set(owner, scanFunction(module, cursor, owner, metadata.polls, scanner))
+  return { functions: [...functions], pollLoops }
 }
 
 /** Writes one continuation; see the file's header. */

@@ -53,6 +53,7 @@ export class BodyEmitter {
   #escape = -1
   #plan: FunctionPlan | undefined
   #firstSite = 0
+  readonly #siteBlocks = new Map<number, number>()
 
   constructor(target: EmitTarget, cursor: CodeCursor, out: ByteWriter) {
     this.#target = target
@@ -247,6 +248,38 @@ export class BodyEmitter {
     flush(end)
   }
 
+  /**
+   * Emits a whole function of the main module in which nothing but call sites, polls and spills has to change, without
+   * reading its instructions once more.
+   */
+  whole(start: number, end: number): void {
+    const { out, plan } = this
+    const { bytes } = this.#cursor
+    const { siteAt, siteEnd, siteKind, spills } = plan
+    let copied = start
+    const flush = (upTo: number) => {
+      if (upTo > copied) out.range(bytes, copied, upTo)
+      copied = upTo
+    }
+    for (let site = 0, spill = 0; site < plan.siteCount || spill < spills.length; ) {
+      const at = site < plan.siteCount ? siteAt.at(site) : end
+      const pos = spills[spill]?.pos ?? end
+      if (spill < spills.length && pos <= at) {
+        flush(pos)
+        this.spill((spills[spill++] as { locals: readonly number[] }).locals)
+        continue
+      }
+      flush(at)
+      if (siteKind.at(site) === SiteKind.poll) this.#poll(site, noLabel)
+      else {
+        copied = siteEnd.at(site)
+        this.site(site, noLabel, true, () => out.range(bytes, at, copied))
+      }
+      site++
+    }
+    flush(end)
+  }
+
   /** Emits: copy the values on top of the stack into these locals, and leave them there. */
   spill(locals: readonly number[]): void {
     const { out } = this
@@ -264,14 +297,9 @@ export class BodyEmitter {
 
   /** Emits one site: `call` and its handler. Without `withArguments` the call takes nothing from the stack. */
   site(site: number, label: (a: number) => number, withArguments: boolean, call: () => void): void {
-    const { out, plan } = this
-    const { parts, encoding, unwindTag, module } = this.#target
-    const typeIndex = plan.siteType.at(site)
-    const type: FuncType = typeIndex < 0 ? noValues : (module.types[typeIndex] as FuncType)
-    const params: ValType[] = withArguments ? type.params.slice() : []
-    if (withArguments && plan.siteKind.at(site) === SiteKind.indirect)
-      params.push(module.tables[plan.siteTable.at(site)]?.limits.is64 ? ValType.i64 : ValType.i32)
-    const block = parts.blockType(params, type.results)
+    const { out } = this
+    const { parts, encoding, unwindTag } = this.#target
+    const block = this.#siteBlock(site, withArguments)
     if (encoding === 'legacy') {
       out.u8(Op.try)
       out.s33(block)
@@ -283,7 +311,7 @@ export class BodyEmitter {
       out.u8(Op.block)
       out.s33(block)
       out.u8(Op.block)
-      out.s33(parts.blockType(params, []))
+      out.s33(parts.blockType(this.#siteParams(site, withArguments), []))
       out.u8(Op.tryTable)
       out.s33(block)
       out.u32(1)
@@ -302,13 +330,39 @@ export class BodyEmitter {
     out.u8(Op.end)
   }
 
+  /** What a site's call takes from the stack. */
+  #siteParams(site: number, withArguments: boolean): readonly ValType[] {
+    const { plan } = this
+    const { module } = this.#target
+    const type = plan.siteType.at(site)
+    if (!withArguments || type < 0) return []
+    const { params } = module.types[type] as FuncType
+    if (plan.siteKind.at(site) !== SiteKind.indirect) return params
+    return [...params, module.tables[plan.siteTable.at(site)]?.limits.is64 ? ValType.i64 : ValType.i32]
+  }
+
+  /** Block type around a site's call; remembered, since there are many more sites than types. */
+  #siteBlock(site: number, withArguments: boolean): number {
+    const { plan } = this
+    const type = plan.siteType.at(site)
+    const table = plan.siteKind.at(site) === SiteKind.indirect ? plan.siteTable.at(site) + 1 : 0
+    const key = (table * 2 + (withArguments ? 1 : 0)) * 2 ** 32 + type
+    let block = this.#siteBlocks.get(key)
+    if (block === undefined) {
+      const results = type < 0 ? [] : (this.#target.module.types[type] as FuncType).results
+      block = this.#target.parts.blockType(this.#siteParams(site, withArguments), results)
+      this.#siteBlocks.set(key, block)
+    }
+    return block
+  }
+
   /** Emits the saving of a site's values and of the exceptions that its enclosing catch bodies will rethrow. */
   #save(site: number, label: (a: number) => number, extraLabels: number): void {
     const { out, plan } = this
     const { helpers, module, unwindTag } = this.#target
     const values = siteValues(plan, site)
     for (let at = 0; at === 0 || at < values.length; at += valuesPerCall) {
-      const chunk = values.slice(at, at + valuesPerCall)
+      const chunk = values.length <= valuesPerCall ? values : values.slice(at, at + valuesPerCall)
       if (at === 0) {
         out.u8(Op.i32Const)
         out.s32(this.#firstSite + site)
@@ -318,12 +372,7 @@ export class BodyEmitter {
         out.u32(local)
       }
       out.u8(Op.call)
-      out.u32(
-        helpers.save(
-          chunk.map((local) => plan.locals[local] as ValType),
-          at === 0,
-        ),
-      )
+      out.u32(helpers.save(plan.locals, chunk, at === 0))
     }
     for (const { up } of rethrownAround(plan, site)) {
       out.u8(Op.try)
@@ -404,7 +453,10 @@ export class BodyEmitter {
   }
 }
 
-const noValues: FuncType = { params: [], results: [] }
+/** For functions without exceptions of their own, where no handler asks for a label. */
+const noLabel = (): never => {
+  throw new RangeError('no label is known here')
+}
 
 function setFlag(out: ByteWriter, global: number): void {
   out.u8(Op.i32Const)
@@ -426,11 +478,18 @@ function firstSpill(plan: FunctionPlan, from: number): number {
 
 /** Locals saved at a site, in the order in which they are saved: live locals and spilled operands, grouped by type. */
 export function siteValues(plan: FunctionPlan, site: number): number[] {
-  const groups: number[][] = typeOrder.map(() => [])
-  const add = (local: number) => groups[typeRank[plan.locals[local] as number] as number]?.push(local)
-  for (let i = plan.liveStart.at(site); i < plan.liveStart.at(site + 1); i++) add(plan.live.at(i))
+  const values: number[] = []
+  let ranks = 0
+  const add = (local: number) => {
+    ranks |= 1 << (typeRank[plan.locals[local] as number] as number)
+    values.push(local)
+  }
+  for (let i = plan.liveStart.at(site), end = plan.liveEnd.at(site); i < end; i++) add(plan.live.at(i))
   for (let i = plan.siteOperands.at(site); i < plan.siteOperands.at(site + 1); i++) add(plan.operands.at(i))
-  return groups.flat()
+  if ((ranks & (ranks - 1)) === 0) return values
+  return typeOrder.flatMap((type, rank) =>
+    ranks & (1 << rank) ? values.filter((local) => plan.locals[local] === type) : [],
+  )
 }
 
 /**

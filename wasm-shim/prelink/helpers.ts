@@ -7,10 +7,12 @@ import { emptyBlock } from '../module/code.ts'
 import { ValType } from '../module/model.ts'
 import { Op } from '../module/opcodes.ts'
 import type { AddedParts, HostCall } from './parts.ts'
-import { loadValue, saveLocal, type ValueCode } from './values.ts'
+import { loadValue, saveLocal, typeRank, type ValueCode } from './values.ts'
 
 /** Values per helper call: engines allow 1,000 parameters, and the first one is the site number. */
 export const valuesPerCall = 200
+
+const keyUnit = [2, 2 ** 9, 2 ** 17, 2 ** 25]
 
 export class Helpers {
   readonly #parts: AddedParts
@@ -18,6 +20,7 @@ export class Helpers {
   /** Parameters of each guest tag. */
   readonly #tags: readonly (readonly ValType[])[]
   readonly #known = new Map<string, number>()
+  readonly #saves = new Map<number, number>()
   readonly code: ValueCode
 
   constructor(parts: AddedParts, host: HostCall, tags: readonly (readonly ValType[])[]) {
@@ -35,19 +38,34 @@ export class Helpers {
     return index
   }
 
-  /** (site, values...) or (values...): saves them all. */
-  save(types: readonly ValType[], begins: boolean): number {
-    return this.#once(`${begins ? 'begin' : 'more'} ${types.join()}`, () => {
-      const params = begins ? [ValType.i32, ...types] : types
-      return this.#parts.func(params, [], (out) => {
-        out.u32(0)
-        params.forEach((type, local) => {
-          if (begins && local === 0) {
-            out.u8(Op.localGet)
-            out.u32(0)
-            this.#host(out, 'begin')
-          } else saveLocal(out, this.code, type, local)
-        })
+  /** (site, values...) or (values...): saves the values of these locals, which are grouped by type. */
+  save(types: readonly ValType[], locals: readonly number[], begins: boolean): number {
+    // At most 200 values of 8 types: counts of the first four fit a number exactly, the others are rare.
+    let key = begins ? 1 : 0
+    let rare = false
+    for (const local of locals) {
+      const rank = typeRank[types[local] as number] as number
+      if (rank < 4) key += keyUnit[rank] as number
+      else rare = true
+    }
+    const known = rare ? undefined : this.#saves.get(key)
+    if (known !== undefined) return known
+    const signature = locals.map((local) => types[local] as ValType)
+    const index = this.#once(`${begins ? 'begin' : 'more'} ${signature.join()}`, () => this.#addSave(signature, begins))
+    if (!rare) this.#saves.set(key, index)
+    return index
+  }
+
+  #addSave(types: readonly ValType[], begins: boolean): number {
+    const params = begins ? [ValType.i32, ...types] : types
+    return this.#parts.func(params, [], (out) => {
+      out.u32(0)
+      params.forEach((type, local) => {
+        if (begins && local === 0) {
+          out.u8(Op.localGet)
+          out.u32(0)
+          this.#host(out, 'begin')
+        } else saveLocal(out, this.code, type, local)
       })
     })
   }

@@ -19,7 +19,7 @@ import { type Export, type Import, ValType, type WasmModule } from '../module/mo
 import { Op } from '../module/opcodes.ts'
 import { writeElement } from '../module/sections/element.ts'
 import { writeGlobalType } from '../module/sections/global.ts'
-import { writeModule } from '../module/write.ts'
+import { type SectionOverrides, writeModule } from '../module/write.ts'
 import { analyseCalls, type CallGraph, type SegmentUse } from './call-graph.ts'
 import { BodyEmitter, type EmitTarget } from './emit.ts'
 import { Helpers } from './helpers.ts'
@@ -28,7 +28,6 @@ import type { PollMode } from './index.ts'
 import { encodeMetadata, metadataSection, type PrelinkMetadata, prelinkVersion } from './metadata.ts'
 import { AddedParts, callThroughTable } from './parts.ts'
 import { type FunctionPlan, FunctionPlanner } from './plan.ts'
-import { scanFunction } from './scan.ts'
 import { loadValue, saveLocal } from './values.ts'
 
 export interface InstrumentResult {
@@ -113,7 +112,7 @@ export function instrument(
   }))
   const saveGlobals = addSaveGlobals(module, parts, helpers, drops.count)
   const loadGlobals = addLoadGlobals(module, parts, helpers, drops)
-  const { code, firstSite } = emitFunctions(module, graph, polls, target)
+  const { code, firstSite } = emitFunctions(module, graph, target)
 
   const prefix = exportPrefix(module)
   const links = linkNames(module)
@@ -146,7 +145,7 @@ export function instrument(
     tags: [...module.tags, unwindType],
     exports,
   }
-  const body = writeModule(output, {
+  const overrides: SectionOverrides = {
     code: (out) => {
       out.u32(module.code.start.length + added)
       out.bytes(code)
@@ -173,7 +172,7 @@ export function instrument(
         }
       },
     }),
-  })
+  }
   let imported = 0
   const metadata: PrelinkMetadata = {
     version: prelinkVersion,
@@ -196,25 +195,16 @@ export function instrument(
     firstSite,
     segmentHelpers,
   }
-  return { bytes: appendCustomSection(body, metadataSection, encodeMetadata(metadata)), metadata }
+  const bytes = writeModule(output, overrides, {
+    capacity: Math.ceil(module.bytes.length * 1.05) + code.length,
+    customSections: [{ name: metadataSection, content: encodeMetadata(metadata) }],
+  })
+  return { bytes, metadata }
 }
 
 const zero = Uint8Array.of(Op.i32Const, 0, Op.end)
 
-/** Plans a function: what the main module and the continuation builder must do alike. */
-export function planFunction(
-  module: WasmModule,
-  planner: FunctionPlanner,
-  cursor: CodeCursor,
-  func: number,
-  polls: PollMode,
-): FunctionPlan {
-  return planner.plan(func, scanFunction(module, cursor, func, polls, ignore))
-}
-
-const ignore = { call() {}, callIndirect() {}, refFunc() {}, changesTable() {}, segment() {} }
-
-function emitFunctions(module: WasmModule, graph: CallGraph, polls: PollMode, target: EmitTarget) {
+function emitFunctions(module: WasmModule, graph: CallGraph, target: EmitTarget) {
   const { bytes, code } = module
   const out = new ByteWriter(Math.ceil(bytes.length * 0.5))
   const body = new ByteWriter(1 << 16)
@@ -233,13 +223,15 @@ function emitFunctions(module: WasmModule, graph: CallGraph, polls: PollMode, ta
       out.range(bytes, start, end)
       continue
     }
-    const plan = planFunction(module, planner, cursor, func, polls)
+    const plan = planner.plan(func, graph.pollLoops[func])
     body.clear()
     emitter.begin(plan, sites)
     writeLocals(body, bytes, plan)
-    emitter.body(plan.type.results, (label) => {
-      emitter.range(plan.code, end - 1, 0, [label], false)
-    })
+    if (plan.special || graph.dropping.has(func))
+      emitter.body(plan.type.results, (label) => {
+        emitter.range(plan.code, end - 1, 0, [label], false)
+      })
+    else emitter.whole(plan.code, end - 1)
     body.u8(Op.end)
     out.sized(body)
     sites += plan.siteCount
@@ -363,15 +355,4 @@ function writeFunctionsSegment(out: ByteWriter, table: number, count: number): v
   out.u8(0)
   out.u32(count)
   for (let func = 0; func < count; func++) out.u32(func)
-}
-
-function appendCustomSection(bytes: Uint8Array, name: string, content: Uint8Array): Uint8Array {
-  const section = new ByteWriter(content.length + 64)
-  section.name(name)
-  section.bytes(content)
-  const out = new ByteWriter(bytes.length + section.length + 8)
-  out.bytes(bytes)
-  out.u8(0)
-  out.sized(section)
-  return out.finish()
 }

@@ -1,142 +1,164 @@
 /**
- * Live locals at call sites: the classic backward data flow over bit sets. A block under a guest's `try` keeps alive, at
- * every point, what the handlers need, since any call in it may throw.
+ * Live locals at call sites: the classic backward data flow over bit sets, word by word. A block under a guest's `try`
+ * keeps alive, at every point, what the handlers need, since any call in it may throw.
  */
-import { invariant, StasisError } from '../errors.ts'
+import { StasisError } from '../errors.ts'
 import { Event, type Flow } from './flow.ts'
 import type { IntList } from './int-list.ts'
 
 /** 64 MB of bit sets for one function; generated code that exceeds it has tens of thousands of locals and blocks. */
 const maxWords = 1 << 24
 
-/**
- * Appends each site's live locals, ascending, to `live`, and their start to `liveStart` (one entry a site, in order of
- * site numbers, and one more at the end).
- */
-export function computeLiveness(
-  flow: Flow,
-  locals: number,
-  sites: number,
-  func: number,
-  live: IntList,
-  liveStart: IntList,
-): void {
-  const blocks = flow.blockStart.length
-  const words = (locals + 31) >>> 5
-  if (blocks * words * 3 > maxWords)
-    throw new StasisError(
-      'STASIS_MODULE_UNSUPPORTED',
-      `Function ${func} is too large to pre-link: ${locals} locals in ${blocks} basic blocks.`,
-      { feature: 'function size', func },
-    )
-  const use = new Int32Array(blocks * words)
-  const define = new Int32Array(blocks * words)
-  const liveIn = new Int32Array(blocks * words)
-  const { events, blockStart } = flow
-  const eventEnd = (block: number) => (block + 1 < blocks ? blockStart.at(block + 1) : events.length)
-  for (let block = 0; block < blocks; block++) {
-    const base = block * words
-    for (let i = blockStart.at(block), end = eventEnd(block); i < end; i++) {
-      const event = events.at(i)
-      const local = event >>> 2
-      const word = base + (local >>> 5)
-      const bit = 1 << (local & 31)
-      if ((event & 3) === Event.get) {
-        if (((define[word] as number) & bit) === 0) use[word] = (use[word] as number) | bit
-      } else if ((event & 3) === Event.set) define[word] = (define[word] as number) | bit
+/** Keeps its storage from function to function. */
+export class Liveness {
+  #use = new Int32Array(0)
+  #define = new Int32Array(0)
+  #liveIn = new Int32Array(0)
+  #firstEdge = new Int32Array(0)
+  #nextEdge = new Int32Array(0)
+  #edgeTarget = new Int32Array(0)
+  #handlers: (readonly number[])[] = []
+
+  /** Appends each site's live locals, ascending, to `live`; `liveStart` and `liveEnd` say where, by site number. */
+  compute(
+    flow: Flow,
+    locals: number,
+    sites: number,
+    func: number,
+    live: IntList,
+    liveStart: IntList,
+    liveEnd: IntList,
+  ): void {
+    const blocks = flow.blockStart.length
+    const words = (locals + 31) >>> 5
+    if (blocks * words * 3 > maxWords)
+      throw new StasisError(
+        'STASIS_MODULE_UNSUPPORTED',
+        `Function ${func} is too large to pre-link: ${locals} locals in ${blocks} basic blocks.`,
+        { feature: 'function size', func },
+      )
+    this.#use = cleared(this.#use, blocks * words)
+    this.#define = cleared(this.#define, blocks * words)
+    this.#liveIn = cleared(this.#liveIn, blocks * words)
+    this.#accesses(flow, words)
+    this.#edges(flow)
+    this.#iterate(flow, words)
+    for (let site = 0; site < sites; site++) {
+      liveStart.push(0)
+      liveEnd.push(0)
+    }
+    this.#atSites(flow, words, live, liveStart, liveEnd)
+  }
+
+  /** What each block reads before writing it, and what it writes. */
+  #accesses({ events, blockStart }: Flow, words: number): void {
+    const use = this.#use
+    const define = this.#define
+    for (let block = 0, i = 0; block < blockStart.length; block++) {
+      const end = block + 1 < blockStart.length ? blockStart.at(block + 1) : events.length
+      for (const base = block * words; i < end; i++) {
+        const event = events.at(i)
+        const word = base + (event >>> 7)
+        const bit = 1 << ((event >>> 2) & 31)
+        if ((event & 3) === Event.get) {
+          if (((define[word] as number) & bit) === 0) use[word] = (use[word] as number) | bit
+        } else if ((event & 3) === Event.set) define[word] = (define[word] as number) | bit
+      }
     }
   }
 
-  const successors = successorLists(flow)
-  const handlers = handlerLists(flow)
-  const out = new Int32Array(words)
-  const thrown = new Int32Array(words)
-  const or = (into: Int32Array, block: number) => {
-    for (let w = 0, base = block * words; w < words; w++) into[w] = (into[w] as number) | (liveIn[base + w] as number)
-  }
-  /** Live after the block's last event, and what its handlers need throughout. */
-  const gather = (block: number) => {
-    out.fill(0)
-    if (flow.blockFalls.at(block) === 1 && block + 1 < blocks) or(out, block + 1)
-    const { first, next, to } = successors
-    for (let edge = first[block] as number; edge >= 0; edge = next[edge] as number) or(out, to[edge] as number)
-    const context = flow.blockContext.at(block)
-    thrown.fill(0)
-    if (context >= 0) for (const handler of handlers[context] as number[]) or(thrown, handler)
+  #edges(flow: Flow): void {
+    const edges = flow.edgeFrom.length
+    const blocks = flow.blockStart.length
+    this.#firstEdge = cleared(this.#firstEdge, blocks).fill(-1, 0, blocks)
+    this.#nextEdge = cleared(this.#nextEdge, edges)
+    this.#edgeTarget = cleared(this.#edgeTarget, edges)
+    for (let edge = 0; edge < edges; edge++) {
+      const construct = flow.edgeTo.at(edge)
+      const target = construct < 0 ? ~construct : flow.targetBlock.at(construct)
+      if (target < 0) continue
+      const from = flow.edgeFrom.at(edge)
+      this.#edgeTarget[edge] = target
+      this.#nextEdge[edge] = this.#firstEdge[from] as number
+      this.#firstEdge[from] = edge
+    }
+    this.#handlers = flow.contextHandlers.length === 0 ? [] : handlerLists(flow)
   }
 
-  for (let changed = true; changed; ) {
-    changed = false
-    for (let block = blocks - 1; block >= 0; block--) {
-      gather(block)
-      for (let w = 0, base = block * words; w < words; w++) {
-        const value =
-          ((out[w] as number) & ~(define[base + w] as number)) | (use[base + w] as number) | (thrown[w] as number)
-        if (value !== liveIn[base + w]) {
-          liveIn[base + w] = value
-          changed = true
+  #iterate(flow: Flow, words: number): void {
+    const liveIn = this.#liveIn
+    for (let changed = true; changed; ) {
+      changed = false
+      for (let block = flow.blockStart.length - 1; block >= 0; block--) {
+        for (let w = 0, at = block * words; w < words; w++, at++) {
+          const out = this.#out(flow, block, w, words) & ~(this.#define[at] as number)
+          const value = out | (this.#use[at] as number) | this.#thrown(flow, block, w, words)
+          if (value !== liveIn[at]) {
+            liveIn[at] = value
+            changed = true
+          }
         }
       }
     }
   }
 
-  const perSite: Int32Array[] = new Array(sites)
-  for (let block = 0; block < blocks; block++) {
-    const start = blockStart.at(block)
-    const end = eventEnd(block)
-    let hasSite = false
-    for (let i = start; i < end && !hasSite; i++) hasSite = (events.at(i) & 3) === Event.site
-    if (!hasSite) continue
-    gather(block)
-    for (let w = 0; w < words; w++) out[w] = (out[w] as number) | (thrown[w] as number)
-    for (let i = end - 1; i >= start; i--) {
-      const event = events.at(i)
-      const argument = event >>> 2
-      if ((event & 3) === Event.site) {
-        perSite[argument] = bitsOf(out)
-        continue
+  /** One word of what is live behind a block's last event. */
+  #out(flow: Flow, block: number, w: number, words: number): number {
+    const liveIn = this.#liveIn
+    let out = 0
+    if (flow.blockFalls.at(block) === 1 && block + 1 < flow.blockStart.length)
+      out = liveIn[(block + 1) * words + w] as number
+    for (let edge = this.#firstEdge[block] as number; edge >= 0; edge = this.#nextEdge[edge] as number)
+      out |= liveIn[(this.#edgeTarget[edge] as number) * words + w] as number
+    return out
+  }
+
+  /** One word of what the handlers around a block need. */
+  #thrown(flow: Flow, block: number, w: number, words: number): number {
+    const context = flow.blockContext.at(block)
+    if (context < 0) return 0
+    let thrown = 0
+    for (const handler of this.#handlers[context] as readonly number[])
+      thrown |= this.#liveIn[handler * words + w] as number
+    return thrown
+  }
+
+  #atSites(flow: Flow, words: number, live: IntList, liveStart: IntList, liveEnd: IntList): void {
+    const { events, blockStart } = flow
+    const now = new Int32Array(words)
+    const thrown = new Int32Array(words)
+    for (let block = 0; block < blockStart.length; block++) {
+      const start = blockStart.at(block)
+      const end = block + 1 < blockStart.length ? blockStart.at(block + 1) : events.length
+      let first = start
+      while (first < end && (events.at(first) & 3) !== Event.site) first++
+      if (first === end) continue
+      for (let w = 0; w < words; w++) {
+        thrown[w] = this.#thrown(flow, block, w, words)
+        now[w] = this.#out(flow, block, w, words) | (thrown[w] as number)
       }
-      const word = argument >>> 5
-      const bit = 1 << (argument & 31)
-      if ((event & 3) === Event.get) out[word] = (out[word] as number) | bit
-      else out[word] = ((out[word] as number) & ~bit) | ((thrown[word] as number) & bit)
+      for (let i = end - 1; i >= first; i--) {
+        const event = events.at(i)
+        const argument = event >>> 2
+        if ((event & 3) === Event.site) {
+          liveStart.set(argument, live.length)
+          for (let w = 0; w < words; w++)
+            for (let rest = now[w] as number; rest !== 0; rest &= rest - 1)
+              live.push((w << 5) + 31 - Math.clz32(rest & -rest))
+          liveEnd.set(argument, live.length)
+          continue
+        }
+        const word = argument >>> 5
+        const bit = 1 << (argument & 31)
+        if ((event & 3) === Event.get) now[word] = (now[word] as number) | bit
+        else now[word] = ((now[word] as number) & ~bit) | ((thrown[word] as number) & bit)
+      }
     }
   }
-  for (let site = 0; site < sites; site++) {
-    liveStart.push(live.length)
-    const list = perSite[site]
-    invariant(list !== undefined, `site ${site} of function ${func} stands in no basic block`)
-    for (const local of list) live.push(local)
-  }
-  liveStart.push(live.length)
 }
 
-function bitsOf(words: Int32Array): Int32Array {
-  let count = 0
-  for (const word of words) for (let rest = word; rest !== 0; rest &= rest - 1) count++
-  const list = new Int32Array(count)
-  let at = 0
-  words.forEach((word, w) => {
-    for (let rest = word; rest !== 0; rest &= rest - 1) list[at++] = (w << 5) + (31 - Math.clz32(rest & -rest))
-  })
-  return list
-}
-
-function successorLists(flow: Flow): { first: Int32Array; next: Int32Array; to: Int32Array } {
-  const edges = flow.edgeFrom.length
-  const first = new Int32Array(flow.blockStart.length).fill(-1)
-  const next = new Int32Array(edges)
-  const to = new Int32Array(edges)
-  for (let edge = 0; edge < edges; edge++) {
-    const construct = flow.edgeTo.at(edge)
-    const target = construct < 0 ? ~construct : flow.targetBlock.at(construct)
-    if (target < 0) continue
-    const from = flow.edgeFrom.at(edge)
-    to[edge] = target
-    next[edge] = first[from] as number
-    first[from] = edge
-  }
-  return { first, next, to }
+function cleared(list: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
+  return list.length < length ? new Int32Array(length * 2) : list.fill(0, 0, length)
 }
 
 /** Blocks that an exception may enter, per context: its own handlers and those of every context around it. */

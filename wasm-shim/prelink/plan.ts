@@ -12,7 +12,7 @@ import { dynamicEffect, Op, popCount, pushType } from '../module/opcodes.ts'
 import type { CallGraph } from './call-graph.ts'
 import { Event, Flow } from './flow.ts'
 import { IntList } from './int-list.ts'
-import { computeLiveness } from './liveness.ts'
+import { Liveness } from './liveness.ts'
 
 export const Construct = { function: 0, block: 1, loop: 2, if: 3, try: 4, tryTable: 5 } as const
 
@@ -60,8 +60,9 @@ export interface FunctionPlan {
   /** Start in `operands`; the operands under the arguments, from the bottom, as spill locals. */
   readonly siteOperands: IntList
   readonly operands: IntList
-  /** Live locals of each site, ascending: start in `live`. */
+  /** Live locals of each site, ascending: start and end in `live`. */
   readonly liveStart: IntList
+  readonly liveEnd: IntList
   readonly live: IntList
   readonly spills: readonly Spill[]
   /** Constructs in order of opening; 0 is the function. Offsets of opcode, body, `else` (0: none), `end`. */
@@ -77,6 +78,8 @@ export interface FunctionPlan {
   readonly clauses: ReadonlyMap<number, Clause[]>
   /** Does a `try_table` here catch everything, so that ours must be let through? */
   readonly catchesAll: boolean
+  /** Are there guest exceptions, which the emitter must look at one by one? */
+  readonly special: boolean
 }
 
 export class FunctionPlanner {
@@ -84,6 +87,7 @@ export class FunctionPlanner {
   readonly #graph: Pick<CallGraph, 'mayUnwind' | 'indirectMayUnwind'>
   readonly #cursor: CodeCursor
   readonly #flow = new Flow()
+  readonly #liveness = new Liveness()
   readonly #lists = {
     siteAt: new IntList(),
     siteEnd: new IntList(),
@@ -94,6 +98,7 @@ export class FunctionPlanner {
     siteOperands: new IntList(),
     operands: new IntList(),
     liveStart: new IntList(),
+    liveEnd: new IntList(),
     live: new IntList(),
     constructKind: new IntList(),
     constructAt: new IntList(),
@@ -192,8 +197,8 @@ export class FunctionPlanner {
     this.#flow.event(Event.site, site)
   }
 
-  /** `pollLoops` is scanFunction's answer for this function. */
-  plan(func: number, pollLoops: Uint8Array): FunctionPlan {
+  /** `pollLoops` is scanFunction's answer for this function, absent where no loop is polled. */
+  plan(func: number, pollLoops?: Uint8Array): FunctionPlan {
     const module = this.#module
     const cursor = this.#cursor
     const lists = this.#lists
@@ -213,13 +218,14 @@ export class FunctionPlanner {
     this.#locals = readLocals(cursor, type.params)
     const locals = this.#locals
     const ownLocals = locals.length
-    const counter = pollLoops.includes(1) ? locals.push(ValType.i32) - 1 : -1
+    const counter = pollLoops?.includes(1) ? locals.push(ValType.i32) - 1 : -1
     const code = cursor.pos
     const clauses = new Map<number, Clause[]>()
     const savedParams = new Map<number, number[][]>()
     const bodyContext = new Map<number, number>()
     const elseEdge = new Map<number, number>()
     let catchesAll = false
+    let special = false
     let loops = 0
     let deadDepth = -1
     let construct = -1
@@ -286,7 +292,7 @@ export class FunctionPlanner {
           // A branch back brings new values: they are produced here, not outside.
           this.#pop(params.length)
           this.#pushAll(params)
-          if (pollLoops[loops++] === 1) this.#site(SiteKind.poll, cursor.pos, cursor.pos, -1, 0, construct)
+          if (pollLoops?.[loops++] === 1) this.#site(SiteKind.poll, cursor.pos, cursor.pos, -1, 0, construct)
           break
         }
         case Op.if: {
@@ -314,6 +320,7 @@ export class FunctionPlanner {
           break
         }
         case Op.try: {
+          special = true
           const index = open(Construct.try, a, blockParams(module.types, a).length)
           bodyContext.set(index, flow.openContext())
           clauses.set(index, [])
@@ -337,6 +344,7 @@ export class FunctionPlanner {
           break
         }
         case Op.tryTable: {
+          special = true
           const context = flow.openContext()
           for (let i = 0, at = cursor.b; i < cursor.count; i++) {
             const clause = readClause(cursor, at)
@@ -426,7 +434,7 @@ export class FunctionPlanner {
       }
     }
     const sites = lists.siteAt.length
-    if (sites > 0) computeLiveness(flow, ownLocals, sites, func, lists.live, lists.liveStart)
+    if (sites > 0) this.#liveness.compute(flow, ownLocals, sites, func, lists.live, lists.liveStart, lists.liveEnd)
     lists.siteOperands.push(lists.operands.length)
     return {
       func,
@@ -441,6 +449,7 @@ export class FunctionPlanner {
       spills: sortSpills(this.#marks),
       clauses,
       catchesAll,
+      special,
       ...lists,
     }
   }
