@@ -224,8 +224,10 @@ const shape = record<SavedState & { format: number }>({
 })
 
 const savedState: Shape<SavedState> = (value, where) => {
-  const { format: version, ...state } = shape(value, where)
-  if (version !== format) throw damaged(`its format is ${version} where ${format} is known`)
+  // First of all, since another format has other fields.
+  const version = (value as { format?: unknown } | null)?.format
+  if (version !== format) throw damaged(`its format is ${String(version)} where ${format} is known`)
+  const { format: _, ...state } = shape(value, where)
   state.fds.forEach((saved, fd) => {
     if (saved === null) return
     const { descriptor: open, orphan, identity } = saved
