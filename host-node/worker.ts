@@ -62,7 +62,7 @@ function createRelay(fd: 1 | 2): HostStream {
       const bytes = source.slice()
       const message: OutputMessage = { kind: 'output', payload: { fd, bytes } }
       port?.postMessage(message, [bytes.buffer])
-      return bytes.length
+      return source.length
     },
   }
 }
