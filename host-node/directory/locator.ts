@@ -3,7 +3,9 @@
  * wasm-shim/wasi/fs/file-system.ts. A symlink among a path's earlier components is ENOTCAPABLE, since only the kernel's
  * resolver follows symlinks.
  */
+import { openSync } from 'node:fs'
 import { Errno } from '../../wasm-shim/wasi/errno.ts'
+import { attempt } from '../errno.ts'
 
 export interface Locator {
   /** Opens what the path names, with these bits and O_NOFOLLOW: a file descriptor or a failure. */
@@ -31,4 +33,18 @@ export function splitPath(path: string): SplitPath {
 /** 0 or -EINVAL. The kernel never sends such names; one that got through would lead out of its directory. */
 export function checkEntryName(name: string): number {
   return name === '' || name === '.' || name === '..' ? -Errno.EINVAL : 0
+}
+
+/**
+ * A file descriptor or a failure. Programs look for files by opening them in one place after the other, and most of
+ * what a failing call of node:fs costs is the stack trace of its error, which nobody sees.
+ */
+export function tryOpen(hostPath: string, bits: number): number {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  try {
+    return attempt(() => openSync(hostPath, bits, 0o666))
+  } finally {
+    Error.stackTraceLimit = limit
+  }
 }

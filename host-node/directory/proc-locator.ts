@@ -2,7 +2,7 @@ import { closeSync, constants, lstatSync, openSync, readlinkSync } from 'node:fs
 import { performance } from 'node:perf_hooks'
 import { Errno } from '../../wasm-shim/wasi/errno.ts'
 import { attempt } from '../errno.ts'
-import { checkEntryName, type Locator, splitPath } from './locator.ts'
+import { checkEntryName, type Locator, splitPath, tryOpen } from './locator.ts'
 
 /** Linux's O_PATH, which node:fs does not name. The same on every architecture that Node is built for. */
 const openPath = 0o10000000
@@ -56,7 +56,7 @@ export class ProcLocator implements Locator {
   }
 
   open(path: string, bits: number): number {
-    if (path === '') return attempt(() => openSync(`${descriptors}${this.#rootFd}/.`, bits))
+    if (path === '') return tryOpen(`${descriptors}${this.#rootFd}/.`, bits)
     const { parent, name } = splitPath(path)
     const wrong = checkEntryName(name)
     if (wrong !== 0) return wrong
@@ -66,7 +66,7 @@ export class ProcLocator implements Locator {
     }
     const directory = this.#directoryFd(parent)
     if (directory < 0) return directory
-    return attempt(() => openSync(`${descriptors}${directory}/${name}`, bits | constants.O_NOFOLLOW, 0o666))
+    return tryOpen(`${descriptors}${directory}/${name}`, bits | constants.O_NOFOLLOW)
   }
 
   entry(path: string): string | number {
@@ -93,7 +93,7 @@ export class ProcLocator implements Locator {
     if (performance.now() >= this.#rootLookedAt + rootLookedAtEvery) this.#lookAtRoot()
     const root = this.#root
     const expected = this.#expected(path)
-    const fd = attempt(() => openSync(expected, bits | constants.O_NOFOLLOW))
+    const fd = tryOpen(expected, bits | constants.O_NOFOLLOW)
     if (fd >= 0) {
       if (this.#isAt(fd, expected)) return fd
       closeSync(fd)
@@ -118,7 +118,7 @@ export class ProcLocator implements Locator {
     }
     this.#lookAtRoot()
     const expected = this.#expected(path)
-    const fd = attempt(() => openSync(expected, directoryBits))
+    const fd = tryOpen(expected, directoryBits)
     if (fd < 0) return this.#reasonFor(path, fd)
     if (!this.#isAt(fd, expected)) {
       closeSync(fd)

@@ -1,8 +1,8 @@
-import { constants, lstatSync, openSync, realpathSync } from 'node:fs'
+import { constants, lstatSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { Errno } from '../../wasm-shim/wasi/errno.ts'
 import { attempt } from '../errno.ts'
-import { checkEntryName, type Locator } from './locator.ts'
+import { checkEntryName, type Locator, tryOpen } from './locator.ts'
 
 /** 0 where there is none (Windows). */
 const noFollow = constants.O_NOFOLLOW ?? 0
@@ -31,7 +31,7 @@ export class WalkLocator implements Locator {
       if (typeof stat === 'object' && stat.isSymbolicLink())
         return (bits & constants.O_EXCL) !== 0 ? -Errno.EEXIST : -Errno.ELOOP
     }
-    return attempt(() => openSync(hostPath, bits | noFollow, 0o666))
+    return tryOpen(hostPath, bits | noFollow)
   }
 
   entry(path: string): string | number {
