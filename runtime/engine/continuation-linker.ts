@@ -85,6 +85,6 @@ export class ContinuationLinker {
       global: byIndex('global', metadata.globals),
       tag: { ...byIndex('tag', metadata.tags), unwind: this.#export('unwind') },
     })
-    return { continuations, frames: instance.exports['frames'] as WebAssembly.Table }
+    return { continuations, frames: instance.exports.frames as WebAssembly.Table }
   }
 }

@@ -64,6 +64,13 @@ export interface EngineOptions {
   /** Imports that are not functions, by module and name. */
   readonly extern?: (module: string, name: string) => unknown
   readonly shouldCapture: CaptureDecision
+  /**
+   * Told when a capture that was asked for is refused before anything was unwound (host frames between the guest's, a
+   * stack too deep to be resumed). The guest goes on; a pending request has to be withdrawn, or it is asked again.
+   */
+  readonly onRefused?: (error: StasisError) => void
+  /** Most frames that a stack may have to be captured; default 10,000 (D5). Resuming needs a few KB of stack a frame. */
+  readonly maxDepth?: number
 }
 
 /** One way to stop and restart a guest (D12). */

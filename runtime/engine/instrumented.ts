@@ -26,6 +26,7 @@ import type {
 } from './engine.ts'
 import { bridgeHostFunctions } from './host-bridge.ts'
 import { References } from './references.ts'
+import { defaultMaxDepth, tooDeep } from './stack-depth.ts'
 import { WordList } from './words.ts'
 
 export interface InstrumentedEngineInit {
@@ -64,6 +65,8 @@ class InstrumentedEngine implements Engine {
   /** Call site and first word of each frame saved so far, in turn. */
   readonly #begun: number[] = []
   #unwinding: Unwinding | undefined
+  /** Host functions being called: more than none at an interceptor's entry means host frames between the guest's. */
+  #hostDepth = 0
   #refused: StasisError | undefined
   #entry: Entry | undefined
   #reading: { readonly stack: StackState; frame: number; words: Uint32Array; at: number } | undefined
@@ -114,20 +117,32 @@ class InstrumentedEngine implements Engine {
     const next = this.#options.link(site)
     const { shouldCapture } = this.#options
     return (...args) => {
-      if (shouldCapture(site)) this.#capture(site, args)
-      try {
-        return next(...args)
-      } catch (thrown) {
-        return this.#hostThrew(thrown, site, args)
+      if (shouldCapture(site)) this.#captureIfPossible(site, args)
+      for (;;) {
+        this.#hostDepth++
+        try {
+          return next(...args)
+        } catch (thrown) {
+          if (!(thrown instanceof WaitInterrupted)) this.#hostThrew(thrown)
+        } finally {
+          this.#hostDepth--
+        }
+        this.#captureIfPossible(site, args)
       }
     }
   }
 
-  #hostThrew(thrown: unknown, site: ImportSite, args: readonly unknown[]): never {
+  #hostThrew(thrown: unknown): never {
     if (this.#unwinding !== undefined || thrown instanceof WebAssembly.Exception) throw thrown
-    if (thrown instanceof WaitInterrupted) this.#capture(site, args)
     if (thrown instanceof ExitSignal) return this.#unwind({ kind: 'exit', code: thrown.code })
     return this.#unwind({ kind: 'failure', error: thrown })
+  }
+
+  /** Refusals come before anything is unwound (D5); what cannot be saved is found while unwinding and resumed in place. */
+  #captureIfPossible(site: ImportSite | 'poll', args: readonly unknown[]): void {
+    const refused = this.#hostDepth > 0 ? hostFrames(site) : tooDeep(this.#options.maxDepth ?? defaultMaxDepth)
+    if (refused === undefined) this.#capture(site, args)
+    this.#options.onRefused?.(refused)
   }
 
   #capture(site: ImportSite | 'poll', args: readonly unknown[]): never {
@@ -178,7 +193,7 @@ class InstrumentedEngine implements Engine {
       getFunc: () => this.#references.load(get32() as number),
       getExtern: () => this.#references.load(get32() as number),
       poll: () => {
-        if (this.#options.shouldCapture('poll')) this.#capture('poll', [])
+        if (this.#options.shouldCapture('poll')) this.#captureIfPossible('poll', [])
       },
       next: () => this.#nextFrame(),
     }
@@ -296,6 +311,14 @@ class InstrumentedEngine implements Engine {
 const wasmPage = 65536
 const noWords = new Uint32Array(0)
 const noStack: StackState = { entry: { kind: 'start' }, call: { import: -1, args: noWords }, frames: [] }
+
+function hostFrames(site: ImportSite | 'poll'): StasisError {
+  const where = site === 'poll' ? 'a loop' : `${site.module}.${site.name}`
+  return new StasisError(
+    'STASIS_CAPTURE_HOST_FRAME',
+    `No checkpoint can be taken in ${where}: a host function called back into the guest and has not returned. Take it before or after that call.`,
+  )
+}
 
 function damagedStack(what: string): StasisError {
   return new StasisError(

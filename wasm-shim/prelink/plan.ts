@@ -1,18 +1,17 @@
 /**
  * The plan of one function: its call sites, what must be saved at each, and the block structure around them. Found in
  * one forward pass that types the operand stack; the emitter (emit.ts) and the continuation builder work from it.
- *
- * Operands that lie under a call's arguments are out of reach in a handler, so each is copied into a spill local right
- * where it is produced (`local.tee`, free after register allocation). One spill local per type and stack height.
  */
 import { blockParams, blockResults } from '../module/block-type.ts'
 import { type CodeCursor, opensBlock, readLocals } from '../module/code.ts'
 import { type FuncType, ValType, type WasmModule } from '../module/model.ts'
-import { dynamicEffect, Op, popCount, pushType } from '../module/opcodes.ts'
+import { Op } from '../module/opcodes.ts'
 import type { CallGraph } from './call-graph.ts'
 import { Event, Flow } from './flow.ts'
 import { IntList } from './int-list.ts'
 import { Liveness } from './liveness.ts'
+import { OperandStack, type Operands, type Spill } from './operand-stack.ts'
+import { applyEffect } from './stack-effect.ts'
 
 export const Construct = { function: 0, block: 1, loop: 2, if: 3, try: 4, tryTable: 5 } as const
 
@@ -23,13 +22,6 @@ export interface Clause {
   readonly tag: number
   /** Is the clause's exception thrown again by a `rethrow` in its body? */
   rethrown: boolean
-}
-
-/** Values that one instruction leaves on the stack and that must be spilled: locals from the lowest to the top. */
-export interface Spill {
-  /** Offset behind the instruction. */
-  readonly pos: number
-  readonly locals: readonly number[]
 }
 
 export const SiteKind = { call: 0, indirect: 1, poll: 2 } as const
@@ -109,79 +101,12 @@ export class FunctionPlanner {
     constructBase: new IntList(),
     constructType: new IntList(),
   }
-  /** The operand stack: type, place of production, index+1 into #multi for one of several results, already spilled. */
-  readonly #stackType = new IntList()
-  readonly #stackPos = new IntList()
-  readonly #stackMulti = new IntList()
-  readonly #stackMarked = new IntList()
-  #multi: { pos: number; base: number; types: readonly ValType[]; marked: boolean }[] = []
-  #spillLocals = new Map<number, number>()
-  #marks: Spill[] = []
-  #locals: ValType[] = []
-  #cursorPos = 0
+  readonly #stack = new OperandStack()
 
   constructor(module: WasmModule, graph: Pick<CallGraph, 'mayUnwind' | 'indirectMayUnwind'>, cursor: CodeCursor) {
     this.#module = module
     this.#graph = graph
     this.#cursor = cursor
-  }
-
-  get #height(): number {
-    return this.#stackType.length
-  }
-
-  #push(type: number): void {
-    this.#stackType.push(type)
-    this.#stackPos.push(this.#cursorPos)
-    this.#stackMulti.push(0)
-    this.#stackMarked.push(0)
-  }
-
-  #pushAll(types: readonly ValType[]): void {
-    if (types.length === 1) return this.#push(types[0] as number)
-    if (types.length === 0) return
-    const base = this.#height
-    this.#multi.push({ pos: this.#cursorPos, base, types, marked: false })
-    for (const type of types) {
-      this.#push(type)
-      this.#stackMulti.set(this.#height - 1, this.#multi.length)
-    }
-  }
-
-  #truncate(height: number): void {
-    this.#stackType.length = height
-    this.#stackPos.length = height
-    this.#stackMulti.length = height
-    this.#stackMarked.length = height
-  }
-
-  #pop(count: number): void {
-    this.#truncate(this.#height - count)
-  }
-
-  #spillLocal(type: number, height: number): number {
-    const key = height * 0x80 + type
-    const known = this.#spillLocals.get(key)
-    if (known !== undefined) return known
-    const local = this.#locals.push(type as ValType) - 1
-    this.#spillLocals.set(key, local)
-    return local
-  }
-
-  /** Marks the operand at `height` as needed in a handler, and returns its spill local. */
-  #spill(height: number): number {
-    const local = this.#spillLocal(this.#stackType.at(height), height)
-    if (this.#stackMarked.at(height) === 0) {
-      this.#stackMarked.set(height, 1)
-      const multi = this.#multi[this.#stackMulti.at(height) - 1]
-      if (multi === undefined) this.#marks.push({ pos: this.#stackPos.at(height), locals: [local] })
-      else if (!multi.marked) {
-        multi.marked = true
-        const locals = multi.types.map((type, i) => this.#spillLocal(type, multi.base + i))
-        this.#marks.push({ pos: multi.pos, locals })
-      }
-    }
-    return local
   }
 
   #site(kind: number, at: number, end: number, type: number, table: number, construct: number): void {
@@ -193,7 +118,7 @@ export class FunctionPlanner {
     lists.siteTable.push(table)
     lists.siteConstruct.push(construct)
     lists.siteOperands.push(lists.operands.length)
-    for (let height = 0; height < this.#height; height++) lists.operands.push(this.#spill(height))
+    for (let height = 0; height < this.#stack.height; height++) lists.operands.push(this.#stack.spill(height))
     this.#flow.event(Event.site, site)
   }
 
@@ -209,19 +134,16 @@ export class FunctionPlanner {
     const typeIndex = module.functions[func] as number
     const type = module.types[typeIndex] as FuncType
     for (const list of Object.values(lists)) list.clear()
-    this.#truncate(0)
-    this.#multi = []
-    this.#spillLocals = new Map()
-    this.#marks = []
     flow.clear()
     cursor.moveTo(start, end)
-    this.#locals = readLocals(cursor, type.params)
-    const locals = this.#locals
+    const locals = readLocals(cursor, type.params)
+    const stack = this.#stack
+    stack.start(locals)
     const ownLocals = locals.length
     const counter = pollLoops?.includes(1) ? locals.push(ValType.i32) - 1 : -1
     const code = cursor.pos
     const clauses = new Map<number, Clause[]>()
-    const savedParams = new Map<number, number[][]>()
+    const savedParams = new Map<number, Operands>()
     const bodyContext = new Map<number, number>()
     const elseEdge = new Map<number, number>()
     let catchesAll = false
@@ -237,7 +159,7 @@ export class FunctionPlanner {
       lists.constructElse.push(0)
       lists.constructEnd.push(0)
       lists.constructParent.push(construct)
-      lists.constructBase.push(this.#height - params)
+      lists.constructBase.push(stack.height - params)
       lists.constructType.push(blockType)
       flow.targetBlock.push(-1)
       construct = index
@@ -267,7 +189,7 @@ export class FunctionPlanner {
     lists.constructBody.set(0, code)
     while (construct >= 0 && cursor.next()) {
       const { op, a } = cursor
-      this.#cursorPos = cursor.pos
+      stack.pos = cursor.pos
       if (deadDepth >= 0) {
         if (opensBlock(op)) {
           deadDepth++
@@ -290,16 +212,16 @@ export class FunctionPlanner {
           const index = open(Construct.loop, a, params.length)
           flow.targetBlock.set(index, flow.startBlock())
           // A branch back brings new values: they are produced here, not outside.
-          this.#pop(params.length)
-          this.#pushAll(params)
+          stack.pop(params.length)
+          stack.pushAll(params)
           if (pollLoops?.[loops++] === 1) this.#site(SiteKind.poll, cursor.pos, cursor.pos, -1, 0, construct)
           break
         }
         case Op.if: {
-          this.#pop(1)
+          stack.pop(1)
           const params = blockParams(module.types, a).length
           const index = open(Construct.if, a, params)
-          if (params > 0) savedParams.set(index, this.#snapshot(params))
+          if (params > 0) savedParams.set(index, stack.top(params))
           // To the end, unless an `else` turns up.
           elseEdge.set(index, flow.edgeFrom.length)
           flow.branch(index)
@@ -313,9 +235,9 @@ export class FunctionPlanner {
           }
           deadDepth = -1
           lists.constructElse.set(construct, cursor.at)
-          this.#truncate(lists.constructBase.at(construct))
+          stack.truncate(lists.constructBase.at(construct))
           const saved = savedParams.get(construct)
-          if (saved) this.#restore(saved)
+          if (saved) stack.pushAgain(saved)
           flow.edgeTo.set(elseEdge.get(construct) as number, ~flow.startBlock())
           break
         }
@@ -335,12 +257,12 @@ export class FunctionPlanner {
           }
           deadDepth = -1
           leaveContext(construct)
-          this.#truncate(lists.constructBase.at(construct))
+          stack.truncate(lists.constructBase.at(construct))
           const tag = op === Op.catch ? a : -1
           clauses.get(construct)?.push({ at: cursor.at, body: cursor.pos, tag, rethrown: false })
           const block = flow.startBlock()
           flow.handler(bodyContext.get(construct) as number, ~block)
-          if (tag >= 0) this.#pushAll(module.types[module.tags[tag] as number]?.params ?? noTypes)
+          if (tag >= 0) stack.pushAll(module.types[module.tags[tag] as number]?.params ?? noTypes)
           break
         }
         case Op.tryTable: {
@@ -363,12 +285,12 @@ export class FunctionPlanner {
           leaveContext(construct)
           const closed = construct
           lists.constructEnd.set(closed, cursor.at)
-          this.#truncate(lists.constructBase.at(closed))
+          stack.truncate(lists.constructBase.at(closed))
           construct = lists.constructParent.at(closed)
           if (construct < 0) break
           const block = flow.startBlock()
           if (lists.constructKind.at(closed) !== Construct.loop) flow.targetBlock.set(closed, block)
-          this.#pushAll(blockResults(module.types, lists.constructType.at(closed)))
+          stack.pushAll(blockResults(module.types, lists.constructType.at(closed)))
           break
         }
         case Op.br:
@@ -376,7 +298,7 @@ export class FunctionPlanner {
           dead()
           break
         case Op.brIf:
-          this.#pop(1)
+          stack.pop(1)
           flow.branch(labelConstruct(a))
           flow.startBlock()
           break
@@ -407,30 +329,30 @@ export class FunctionPlanner {
           const indirect = op === Op.callIndirect
           const calleeType = indirect ? a : (module.functions[a] as number)
           const callee = module.types[calleeType] as FuncType
-          this.#pop(callee.params.length + (indirect ? 1 : 0))
+          stack.pop(callee.params.length + (indirect ? 1 : 0))
           const unwinds = indirect ? this.#graph.indirectMayUnwind[a] : this.#graph.mayUnwind[a]
           if (unwinds === 1) {
             const kind = indirect ? SiteKind.indirect : SiteKind.call
             this.#site(kind, cursor.at, cursor.pos, calleeType, cursor.b, construct)
           }
-          this.#pushAll(callee.results)
+          stack.pushAll(callee.results)
           break
         }
         case Op.localGet:
           flow.event(Event.get, a)
-          this.#push(locals[a] as number)
+          stack.push(locals[a] as number)
           break
         case Op.localSet:
           flow.event(Event.set, a)
-          this.#pop(1)
+          stack.pop(1)
           break
         case Op.localTee:
           flow.event(Event.set, a)
-          this.#pop(1)
-          this.#push(locals[a] as number)
+          stack.pop(1)
+          stack.push(locals[a] as number)
           break
         default:
-          this.#effect(op, a)
+          applyEffect(stack, module, op, a)
       }
     }
     const sites = lists.siteAt.length
@@ -446,87 +368,16 @@ export class FunctionPlanner {
       ownLocals,
       counter,
       siteCount: sites,
-      spills: sortSpills(this.#marks),
+      spills: stack.takeSpills(),
       clauses,
       catchesAll,
       special,
       ...lists,
     }
   }
-
-  #snapshot(count: number): number[][] {
-    const saved: number[][] = []
-    for (let height = this.#height - count; height < this.#height; height++)
-      saved.push([
-        this.#stackType.at(height),
-        this.#stackPos.at(height),
-        this.#stackMulti.at(height),
-        this.#stackMarked.at(height),
-      ])
-    return saved
-  }
-
-  #restore(saved: readonly number[][]): void {
-    for (const [type, pos, multi, marked] of saved) {
-      this.#stackType.push(type as number)
-      this.#stackPos.push(pos as number)
-      this.#stackMulti.push(multi as number)
-      this.#stackMarked.push(marked as number)
-    }
-  }
-
-  #effect(op: number, a: number): void {
-    const pops = popCount[op] as number
-    const pushes = pushType[op] as number
-    if (pops !== dynamicEffect && pushes !== dynamicEffect) {
-      this.#pop(pops)
-      if (pushes !== 0) this.#push(pushes)
-      return
-    }
-    const module = this.#module
-    const address = (is64: boolean | undefined) => (is64 ? ValType.i64 : ValType.i32)
-    switch (op) {
-      case Op.drop:
-        return this.#pop(1)
-      case Op.select: {
-        const type = this.#stackType.at(this.#height - 2)
-        this.#pop(3)
-        return this.#push(type)
-      }
-      case Op.selectTyped:
-        this.#pop(3)
-        return this.#push(a)
-      case Op.globalGet:
-        return this.#push(module.globals[a]?.type as number)
-      case Op.globalSet:
-        return this.#pop(1)
-      case Op.tableGet:
-        this.#pop(1)
-        return this.#push(module.tables[a]?.element as number)
-      case Op.tableSet:
-        return this.#pop(2)
-      case Op.refNull:
-        return this.#push(a)
-      case Op.memorySize:
-        return this.#push(address(module.memories[a]?.is64))
-      case Op.memoryGrow:
-        this.#pop(1)
-        return this.#push(address(module.memories[a]?.is64))
-      case Op.tableSize:
-        return this.#push(address(module.tables[a]?.limits.is64))
-      case Op.tableGrow:
-        this.#pop(2)
-        return this.#push(address(module.tables[a]?.limits.is64))
-      default:
-        // The wide-arithmetic instructions, the only ones left with two results.
-        this.#pop(pops)
-        return this.#pushAll(twoWide)
-    }
-  }
 }
 
 const noTypes: readonly ValType[] = []
-const twoWide: readonly ValType[] = [ValType.i64, ValType.i64]
 
 /** One clause of a `try_table` at `at`: tag -1 for catch_all. The cursor is left where it was. */
 export function readClause(cursor: CodeCursor, at: number): { kind: number; tag: number; label: number; next: number } {
@@ -538,12 +389,4 @@ export function readClause(cursor: CodeCursor, at: number): { kind: number; tag:
   const next = cursor.pos
   cursor.pos = resume
   return { kind, tag, label, next }
-}
-
-/** In order of position, without the repetitions that `if` and `else` with parameters can cause. */
-function sortSpills(marks: Spill[]): Spill[] {
-  marks.sort((x, y) => x.pos - y.pos || (x.locals[0] as number) - (y.locals[0] as number))
-  return marks.filter(
-    (mark, i) => i === 0 || mark.pos !== marks[i - 1]?.pos || mark.locals[0] !== marks[i - 1]?.locals[0],
-  )
 }

@@ -65,12 +65,14 @@ export function saveLocal(out: ByteWriter, code: ValueCode, type: ValType, local
       code.host(out, 'put32')
       return
     case ValType.i64:
-      return put64(get)
+      put64(get)
+      return
     case ValType.f64:
-      return put64(() => {
+      put64(() => {
         get()
         out.u8(Op.i64ReinterpretF64)
       })
+      return
     case ValType.v128:
       for (const lane of [0, 1])
         put64(() => {
@@ -108,13 +110,15 @@ export function loadValue(out: ByteWriter, code: ValueCode, type: ValType): void
   }
   switch (type) {
     case ValType.i32:
-      return code.host(out, 'get32')
+      code.host(out, 'get32')
+      return
     case ValType.f32:
       code.host(out, 'get32')
       out.u8(Op.f32ReinterpretI32)
       return
     case ValType.i64:
-      return get64()
+      get64()
+      return
     case ValType.f64:
       get64()
       out.u8(Op.f64ReinterpretI64)
@@ -126,9 +130,11 @@ export function loadValue(out: ByteWriter, code: ValueCode, type: ValType): void
       vector(out, i64x2ReplaceLane, 1)
       return
     case ValType.funcref:
-      return code.host(out, 'getFunc')
+      code.host(out, 'getFunc')
+      return
     case ValType.externref:
-      return code.host(out, 'getExtern')
+      code.host(out, 'getExtern')
+      return
     case ValType.exnref:
       out.u8(Op.call)
       out.u32(code.loadException?.() ?? 0)
