@@ -98,7 +98,7 @@ describe('path resolution', () => {
         }
         if (typeof resolved !== 'number') expect(`${resolved.path}/`.startsWith('base/')).toBe(true)
       }),
-      { numRuns: 3000 },
+      { numRuns: 400 },
     )
   })
 
@@ -112,9 +112,9 @@ describe('path resolution', () => {
         if (typeof actual === 'string' && actual !== '') found++
         expect(actual, path).toBe(reference(root, path, follow))
       }),
-      { numRuns: 5000 },
+      { numRuns: 600 },
     )
-    expect(found, 'paths that lead somewhere').toBeGreaterThan(200)
+    expect(found, 'paths that lead somewhere').toBeGreaterThan(50)
   })
 
   test('looks at the whole of a plain path only once when no symlink is in it', () => {
