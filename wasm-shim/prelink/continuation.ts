@@ -1,37 +1,23 @@
 /**
- * Continuations (D3): one function for each call site that is on a captured stack. It loads the frame's values, enters
- * the continuation of the frame inside, and then runs what is left of the original function:
- *
- *     loop A                          block $exit                    ;; A's results
- *       before                          block $again                 ;; A's parameters
- *       block B                           block B
- *         x  call $f  y          =>         (call next frame)  y     ;; `br B` as before, `br A` becomes `br $again`
- *       end                               end
- *       after                             after
- *     end                                 br $exit
- *     rest                              end
- *                                       loop A  before block B ... end after  end
- *                                     end
- *                                     rest
- *
- * so no loop dispatches on where it was, and nothing is shipped in advance. Continuations live in a module of their own,
- * with the index spaces of the main one for memories, tables, globals and tags, and are themselves capturable, with the
- * same call site numbers.
+ * Continuations (D3): one function for each call site that is on a captured stack (frame-writer.ts). They live in a
+ * module of their own, with the index spaces of the main one for memories, tables, globals and tags, so that the main
+ * module is emitted once and nothing is shipped in advance; and they are themselves capturable, with the same call site
+ * numbers.
  */
 import { ByteWriter } from '../bytes/writer.ts'
 import { StasisError } from '../errors.ts'
-import { blockParams, blockResults } from '../module/block-type.ts'
 import { CodeCursor } from '../module/code.ts'
-import { type FuncType, type Import, ValType, type WasmModule } from '../module/model.ts'
+import type { FuncType, ValType, WasmModule } from '../module/model.ts'
 import { Op } from '../module/opcodes.ts'
-import { writeModule } from '../module/write.ts'
-import { BodyEmitter, clauseAround, type EmitTarget, rethrownAround, siteValues } from './emit.ts'
+import { assembleContinuations } from './continuation-module.ts'
+import { BodyEmitter, type EmitTarget } from './emit.ts'
+import { FrameWriter } from './frame-writer.ts'
 import { Helpers } from './helpers.ts'
 import { hostFunctionNames, hostFunctions, hostSlot } from './host-functions.ts'
-import { segmentHelperParams, tagParams } from './instrument.ts'
+import { tagParams } from './instrument.ts'
 import type { PrelinkMetadata } from './metadata.ts'
 import { AddedParts, type HostCall } from './parts.ts'
-import { Construct, type FunctionPlan, FunctionPlanner } from './plan.ts'
+import { FunctionPlanner } from './plan.ts'
 import { scanFunction } from './scan.ts'
 import { loadValue } from './values.ts'
 
@@ -157,7 +143,7 @@ export function buildContinuations(
     bodies.bytes(body)
   }
   return {
-    bytes: assemble(
+    bytes: assembleContinuations(
       module,
       metadata,
       parts,
@@ -199,302 +185,4 @@ function scanOwners(
   }
   for (const owner of owners) pollLoops.set(owner, scanFunction(module, cursor, owner, metadata.polls, scanner))
   return { functions: [...functions], pollLoops }
-}
-
-/** Writes one continuation; see the file's header. */
-class FrameWriter {
-  readonly #emitter: BodyEmitter
-  readonly #helpers: Helpers
-  readonly #parts: AddedParts
-  readonly #cursor: CodeCursor
-  readonly #types: readonly FuncType[]
-  readonly #next: (out: ByteWriter, results: readonly ValType[]) => void
-  #site = 0
-  /** Constructs around the site, outermost (the function) first. */
-  #chain: number[] = []
-  /** Local for the tag of a saved exception; -1 where none is needed. */
-  #which = -1
-
-  constructor(
-    emitter: BodyEmitter,
-    helpers: Helpers,
-    parts: AddedParts,
-    cursor: CodeCursor,
-    types: readonly FuncType[],
-    next: (out: ByteWriter, results: readonly ValType[]) => void,
-  ) {
-    this.#emitter = emitter
-    this.#helpers = helpers
-    this.#parts = parts
-    this.#cursor = cursor
-    this.#types = types
-    this.#next = next
-  }
-
-  get #plan(): FunctionPlan {
-    return this.#emitter.plan
-  }
-
-  /** `site` counts within the function. */
-  write(site: number): void {
-    const plan = this.#plan
-    const { out } = this.#emitter
-    this.#site = site
-    this.#chain = []
-    for (let c = plan.siteConstruct.at(site); c >= 0; c = plan.constructParent.at(c)) this.#chain.unshift(c)
-    const locals = [...plan.locals]
-    this.#which = rethrownAround(plan, site).length > 0 ? locals.push(ValType.i32) - 1 : -1
-    writeLocalRuns(out, locals)
-    for (const local of siteValues(plan, site)) {
-      loadValue(out, this.#helpers.code, plan.locals[local] as ValType)
-      out.u8(Op.localSet)
-      out.u32(local)
-    }
-    this.#emitter.body(plan.type.results, (label) => this.#level(0, [label]))
-    out.u8(Op.end)
-  }
-
-  /** The construct at this depth of the chain: its operands, what lies inside, and the rest of it. */
-  #level(level: number, enclosing: readonly number[]): void {
-    const plan = this.#plan
-    const emitter = this.#emitter
-    const construct = this.#chain[level] as number
-    const inner = this.#chain[level + 1]
-    const operands = plan.siteOperands.at(this.#site)
-    const from = plan.constructBase.at(construct)
-    const to = inner === undefined ? plan.siteOperands.at(this.#site + 1) - operands : plan.constructBase.at(inner)
-    for (let height = from; height < to; height++) {
-      emitter.out.u8(Op.localGet)
-      emitter.out.u32(plan.operands.at(operands + height))
-    }
-    if (inner === undefined) {
-      this.#reenter(enclosing)
-      emitter.range(plan.siteEnd.at(this.#site), this.#regionEnd(construct), this.#site + 1, enclosing, true)
-      return
-    }
-    this.#inner(level + 1, inner, enclosing)
-    const rest = this.#behind(inner)
-    emitter.range(rest, this.#regionEnd(construct), this.#siteFrom(rest), enclosing, true)
-  }
-
-  #reenter(enclosing: readonly number[]): void {
-    const emitter = this.#emitter
-    const type = this.#plan.siteType.at(this.#site)
-    const results = type < 0 ? [] : (this.#types[type] as FuncType).results
-    const label = (a: number) => emitter.depth - (enclosing[enclosing.length - 1 - a] as number)
-    emitter.site(this.#site, label, false, () => this.#next(emitter.out, results))
-  }
-
-  #inner(level: number, construct: number, enclosing: readonly number[]): void {
-    const plan = this.#plan
-    const emitter = this.#emitter
-    const { out } = emitter
-    const type = plan.constructType.at(construct)
-    const results = blockResults(this.#types, type)
-    const block = this.#parts.blockType([], results)
-    const label = (a: number) => emitter.depth - (enclosing[enclosing.length - 1 - a] as number)
-    switch (plan.constructKind.at(construct)) {
-      case Construct.loop: {
-        const exit = emitter.open(Op.block, block)
-        const again = emitter.open(Op.block, this.#parts.blockType([], blockParams(this.#types, type)))
-        this.#level(level, [...enclosing, again])
-        out.u8(Op.br)
-        out.u32(emitter.depth - exit)
-        emitter.close()
-        const at = plan.constructAt.at(construct)
-        emitter.range(at, this.#behind(construct), this.#siteFrom(at), enclosing, false)
-        emitter.close()
-        return
-      }
-      case Construct.try: {
-        const clause = clauseAround(plan, construct, this.#at)
-        if (clause === undefined) {
-          const end = plan.constructEnd.at(construct)
-          const handlers = plan.clauses.get(construct)?.[0]?.at
-          const position = emitter.open(Op.try, block)
-          this.#level(level, [...enclosing, position])
-          if (this.#cursor.bytes[end] === Op.delegate) {
-            emitter.depth--
-            this.#cursor.moveTo(end, plan.end)
-            this.#cursor.next()
-            out.u8(Op.delegate)
-            out.u32(label(this.#cursor.a))
-            return
-          }
-          if (handlers !== undefined)
-            emitter.range(handlers, end, this.#siteFrom(handlers), [...enclosing, position], false)
-          emitter.close()
-          return
-        }
-        if (clause.rethrown) {
-          const position = emitter.open(Op.try, block)
-          this.#helpers.code.host(out, 'get32')
-          out.u8(Op.localSet)
-          out.u32(this.#which)
-          this.#helpers.throwSaved(out, this.#which)
-          out.u8(Op.catchAll)
-          this.#level(level, [...enclosing, position])
-          emitter.close()
-          return
-        }
-        break
-      }
-      case Construct.tryTable: {
-        this.#cursor.moveTo(plan.constructAt.at(construct), plan.end)
-        this.#cursor.next()
-        const { b, count } = this.#cursor
-        out.u8(Op.tryTable)
-        out.s33(block)
-        emitter.catchList(b, count, label)
-        const position = ++emitter.depth
-        this.#level(level, [...enclosing, position])
-        emitter.close()
-        return
-      }
-    }
-    const position = emitter.open(Op.block, block)
-    this.#level(level, [...enclosing, position])
-    emitter.close()
-  }
-
-  get #at(): number {
-    return this.#plan.siteAt.at(this.#site)
-  }
-
-  /** Offset behind a construct's `end` (or `delegate`). */
-  #behind(construct: number): number {
-    const end = this.#plan.constructEnd.at(construct)
-    this.#cursor.moveTo(end, this.#plan.end)
-    this.#cursor.next()
-    return this.#cursor.pos
-  }
-
-  /** Where the part of a construct that contains the site ends: at `else`, the next `catch`, or `end`. */
-  #regionEnd(construct: number): number {
-    const plan = this.#plan
-    const end = plan.constructEnd.at(construct)
-    switch (plan.constructKind.at(construct)) {
-      case Construct.if: {
-        const otherwise = plan.constructElse.at(construct)
-        return otherwise > this.#at ? otherwise : end
-      }
-      case Construct.try:
-        return plan.clauses.get(construct)?.find((clause) => clause.at > this.#at)?.at ?? end
-      default:
-        return end
-    }
-  }
-
-  #siteFrom(offset: number): number {
-    const { siteAt, siteCount } = this.#plan
-    let low = 0
-    let high = siteCount
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (siteAt.at(middle) < offset) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
-}
-
-function writeLocalRuns(out: ByteWriter, types: readonly ValType[]): void {
-  const runs: { type: ValType; count: number }[] = []
-  for (const type of types) {
-    const last = runs.at(-1)
-    if (last?.type === type) last.count++
-    else runs.push({ type, count: 1 })
-  }
-  out.u32(runs.length)
-  for (const { type, count } of runs) {
-    out.u32(count)
-    out.u8(type)
-  }
-}
-
-function assemble(
-  module: WasmModule,
-  metadata: PrelinkMetadata,
-  parts: AddedParts,
-  functions: readonly number[],
-  types: readonly number[],
-  bodies: Uint8Array,
-  firstFrame: number,
-  frames: number,
-): Uint8Array {
-  const anyTable = { element: ValType.funcref, limits: { min: 0, shared: false, is64: false } }
-  const unwindType = parts.type([], [])
-  const functionTypes = [
-    ...hostFunctionNames.map((name) => parts.type(hostFunctions[name].params, hostFunctions[name].results)),
-    ...functions.map((func) => {
-      const use = metadata.segmentHelpers.find((helper) => helper.func === func)
-      return use ? parts.type(segmentHelperParams(module, use), []) : (module.functions[func] as number)
-    }),
-  ]
-  const imports: Import[] = [
-    ...functionTypes.map((type, i): Import => {
-      const name = hostFunctionNames[i]
-      return name === undefined
-        ? { module: 'func', name: String(functions[i - hostFunctionNames.length]), desc: { kind: 'func', type } }
-        : { module: 'host', name, desc: { kind: 'func', type } }
-    }),
-    ...module.tables.map(
-      ({ element, limits }, i): Import => ({
-        module: 'table',
-        name: String(i),
-        desc: { kind: 'table', table: { element, limits } },
-      }),
-    ),
-    { module: 'main', name: 'functions', desc: { kind: 'table', table: anyTable } },
-    ...module.memories.map(
-      (memory, i): Import => ({ module: 'memory', name: String(i), desc: { kind: 'memory', memory } }),
-    ),
-    ...module.globals.map(
-      (global, i): Import => ({ module: 'global', name: String(i), desc: { kind: 'global', global } }),
-    ),
-    ...module.tags.map((type, i): Import => ({ module: 'tag', name: String(i), desc: { kind: 'tag', type } })),
-    { module: 'tag', name: 'unwind', desc: { kind: 'tag', type: unwindType } },
-  ]
-  const framesTable = module.tables.length + 1
-  const output: WasmModule = {
-    bytes: new Uint8Array(0),
-    sections: [],
-    types: [...module.types, ...parts.types],
-    imports,
-    functions: Uint32Array.from([...functionTypes, ...types]),
-    tables: [
-      ...module.tables,
-      anyTable,
-      { element: ValType.funcref, limits: { min: frames, max: frames, shared: false, is64: false } },
-    ],
-    memories: module.memories,
-    globals: module.globals,
-    tags: [...module.tags, unwindType],
-    imported: {
-      functions: functionTypes.length,
-      tables: framesTable,
-      memories: module.memories.length,
-      globals: module.globals.length,
-      tags: module.tags.length + 1,
-    },
-    globalInits: [],
-    exports: [{ name: 'frames', kind: 'table', index: framesTable }],
-    elements: [],
-    code: { start: new Uint32Array(types.length), end: new Uint32Array(types.length) },
-    data: [],
-  }
-  return writeModule(output, {
-    code: (out) => {
-      out.u32(types.length)
-      out.bytes(bodies)
-    },
-    element: (out) => {
-      out.u32(1)
-      out.u32(2)
-      out.u32(framesTable)
-      for (const byte of [Op.i32Const, 0, Op.end, 0]) out.u8(byte)
-      out.u32(frames)
-      for (let i = 0; i < frames; i++) out.u32(firstFrame + i)
-    },
-  })
 }

@@ -1,0 +1,98 @@
+import { type Import, ValType, type WasmModule } from '../module/model.ts'
+import { Op } from '../module/opcodes.ts'
+import { writeModule } from '../module/write.ts'
+import { segmentHelperParams } from './hidden-state.ts'
+import { hostFunctionNames, hostFunctions } from './host-functions.ts'
+import type { PrelinkMetadata } from './metadata.ts'
+import type { AddedParts } from './parts.ts'
+
+/**
+ * The binary of a continuation module. `functions` are the imported functions of the main module, `types` and `bodies`
+ * those of the functions defined, of which the first `frames`, from index `firstFrame` on, go into the exported table.
+ */
+export function assembleContinuations(
+  module: WasmModule,
+  metadata: PrelinkMetadata,
+  parts: AddedParts,
+  functions: readonly number[],
+  types: readonly number[],
+  bodies: Uint8Array,
+  firstFrame: number,
+  frames: number,
+): Uint8Array {
+  const anyTable = { element: ValType.funcref, limits: { min: 0, shared: false, is64: false } }
+  const unwindType = parts.type([], [])
+  const functionTypes = [
+    ...hostFunctionNames.map((name) => parts.type(hostFunctions[name].params, hostFunctions[name].results)),
+    ...functions.map((func) => {
+      const use = metadata.segmentHelpers.find((helper) => helper.func === func)
+      return use ? parts.type(segmentHelperParams(module, use), []) : (module.functions[func] as number)
+    }),
+  ]
+  const imports: Import[] = [
+    ...functionTypes.map((type, i): Import => {
+      const name = hostFunctionNames[i]
+      return name === undefined
+        ? { module: 'func', name: String(functions[i - hostFunctionNames.length]), desc: { kind: 'func', type } }
+        : { module: 'host', name, desc: { kind: 'func', type } }
+    }),
+    ...module.tables.map(
+      ({ element, limits }, i): Import => ({
+        module: 'table',
+        name: String(i),
+        desc: { kind: 'table', table: { element, limits } },
+      }),
+    ),
+    { module: 'main', name: 'functions', desc: { kind: 'table', table: anyTable } },
+    ...module.memories.map(
+      (memory, i): Import => ({ module: 'memory', name: String(i), desc: { kind: 'memory', memory } }),
+    ),
+    ...module.globals.map(
+      (global, i): Import => ({ module: 'global', name: String(i), desc: { kind: 'global', global } }),
+    ),
+    ...module.tags.map((type, i): Import => ({ module: 'tag', name: String(i), desc: { kind: 'tag', type } })),
+    { module: 'tag', name: 'unwind', desc: { kind: 'tag', type: unwindType } },
+  ]
+  const framesTable = module.tables.length + 1
+  const output: WasmModule = {
+    bytes: new Uint8Array(0),
+    sections: [],
+    types: [...module.types, ...parts.types],
+    imports,
+    functions: Uint32Array.from([...functionTypes, ...types]),
+    tables: [
+      ...module.tables,
+      anyTable,
+      { element: ValType.funcref, limits: { min: frames, max: frames, shared: false, is64: false } },
+    ],
+    memories: module.memories,
+    globals: module.globals,
+    tags: [...module.tags, unwindType],
+    imported: {
+      functions: functionTypes.length,
+      tables: framesTable,
+      memories: module.memories.length,
+      globals: module.globals.length,
+      tags: module.tags.length + 1,
+    },
+    globalInits: [],
+    exports: [{ name: 'frames', kind: 'table', index: framesTable }],
+    elements: [],
+    code: { start: new Uint32Array(types.length), end: new Uint32Array(types.length) },
+    data: [],
+  }
+  return writeModule(output, {
+    code: (out) => {
+      out.u32(types.length)
+      out.bytes(bodies)
+    },
+    element: (out) => {
+      out.u32(1)
+      out.u32(2)
+      out.u32(framesTable)
+      for (const byte of [Op.i32Const, 0, Op.end, 0]) out.u8(byte)
+      out.u32(frames)
+      for (let i = 0; i < frames; i++) out.u32(firstFrame + i)
+    },
+  })
+}
