@@ -42,7 +42,6 @@ static void draw(const Plate *plate, int step) {
     }
     putchar('\n');
   }
-  fflush(stdout);
 }
 
 static void simulate(Plate *plate, int steps, int every) {
@@ -61,6 +60,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "usage: simulation [width >= 8] [steps] [every]\n");
     return 2;
   }
+  setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
   Plate plate = {width, width / 2, NULL, NULL};
   size_t cells = (size_t)plate.width * (size_t)plate.height;
   plate.now = calloc(cells, sizeof(double));
