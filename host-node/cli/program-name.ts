@@ -5,8 +5,9 @@ export function programWords(
   script = process.argv[1] ?? 'stasis',
   env: NodeJS.ProcessEnv = process.env,
 ): readonly string[] {
-  if (env.npm_command === 'exec') return ['npx', 'stasis']
-  if (basename(script) === 'stasis') return ['stasis']
+  // npx sets npm_command for all that is started below it; it is how we were started only with npm's own link.
+  if (basename(script) === 'stasis')
+    return env.npm_command === 'exec' && script.includes('node_modules/.bin') ? ['npx', 'stasis'] : ['stasis']
   const near = relative('', script)
   return ['node', near.startsWith('..') ? script : near]
 }

@@ -3,7 +3,14 @@ import { prelinkVersion } from '../../wasm-shim/prelink/index.ts'
 import { readHead } from '../image/head.ts'
 import type { Manifest } from '../image/manifest.ts'
 import { checkSessionName, parseAddress } from '../store/address.ts'
-import { listVersions, loadCheckpoint, loadModule, readStored, type StoredImage } from '../store/checkpoints.ts'
+import {
+  blameStored,
+  listVersions,
+  loadCheckpoint,
+  loadModule,
+  readStored,
+  type StoredImage,
+} from '../store/checkpoints.ts'
 import { MemoryStore } from '../store/memory-store.ts'
 import type { SessionLock, Store } from '../store/store.ts'
 import { ControlBlock } from './control-block.ts'
@@ -90,7 +97,9 @@ export async function restoreSession(
     const { allowChangedFiles = false } = options
     const beginning = { args: [], env: [], image: image.bytes, allowChangedFiles }
     const { polls } = manifest.prelink
-    return await run(host, options, { name, id, store, lock, module, polls }, beginning)
+    return await run(host, options, { name, id, store, lock, module, polls }, beginning).catch((error) => {
+      throw blameStored(image, error)
+    })
   } catch (error) {
     await lock.release()
     throw error

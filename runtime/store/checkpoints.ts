@@ -137,8 +137,14 @@ export function readStored<T>(image: StoredImage, read: (bytes: Uint8Array) => T
   try {
     return read(image.bytes)
   } catch (error) {
-    throw isStasisError(error) ? named(error, image.address, image.location) : error
+    throw blameStored(image, error)
   }
+}
+
+/** An error about what is in an image, now saying which file that is; any other one as it is. */
+export function blameStored({ address, location }: StoredImage, error: unknown): unknown {
+  const isAboutContent = isStasisError(error) && /^STASIS_(IMAGE_|KERNEL_STATE_DAMAGED$)/.test(error.code)
+  return isAboutContent ? named(error, address, location) : error
 }
 
 /**

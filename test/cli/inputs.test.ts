@@ -63,6 +63,8 @@ test('a store that is found by default needs no word in the command that resumes
 test('the command that resumes starts as the person started us', () => {
   expect(programWords('/usr/local/bin/stasis', {})).toEqual(['stasis'])
   expect(programWords('/x/node_modules/.bin/stasis', { npm_command: 'exec' })).toEqual(['npx', 'stasis'])
+  expect(programWords('/usr/local/bin/stasis', { npm_command: 'exec' })).toEqual(['stasis'])
+  expect(programWords(join(process.cwd(), 'dist/cli.js'), { npm_command: 'exec' })).toEqual(['node', 'dist/cli.js'])
   expect(programWords(join(process.cwd(), 'dist/cli.js'), {})).toEqual(['node', 'dist/cli.js'])
   expect(programWords('/elsewhere/dist/cli.js', {})).toEqual(['node', '/elsewhere/dist/cli.js'])
 })

@@ -20,6 +20,8 @@ export const restoreCommand = defineCommand({
       'count from 1; @0, the default, is the newest, @-1 the one before.',
     'A checkpoint carries no permissions: directories are granted again with --dir. GUEST has to be as it was, HOST may be ' +
       'another directory. Files that were open must be there unchanged.',
+    'When the program ends by itself, its checkpoints are removed, unless --keep is given. An older version goes on beside ' +
+      'the newer ones: as a fork, whose checkpoints become the newest.',
   ],
   options: {
     dir: dirOption,
