@@ -109,6 +109,9 @@ describe.each(mountKinds)('paths on a %s mount', (kind) => {
     expect(guest.open(3, 'new/', { oflags: ['creat'], write: true })).toBe('EISDIR')
     expect(guest.open(3, 'new', { oflags: ['creat', 'directory'] })).toBe('EINVAL')
     expect(guest.open(4, 'x')).toBe('ENOENT')
+    expect(guest.call('path_open', 3, 0, ...guest.text('file'), 0, 0n, 0n, 32, 0)).toBe('EINVAL')
+    expect(guest.call('path_open', 3, 0, ...guest.text('file'), 16, 0n, 0n, 0, 0)).toBe('EINVAL')
+    expect(guest.call('path_open', 3, 0, ...guest.text('file'), 0, -1n, -1n, 0, 0)).toBe('ESUCCESS')
     const file = guest.open(3, 'file') as number
     expect(guest.open(file, 'x')).toBe('ENOTDIR')
     expect(guest.open(1, 'x')).toBe('EBADF')

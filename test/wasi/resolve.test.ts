@@ -93,8 +93,8 @@ describe('path resolution', () => {
         const resolved = resolve(fs, 'base', path, follow)
         statPath(fs, 'base', path, follow)
         for (const one of asked) {
-          expect(one === 'base' || one.startsWith('base/'), `${path} asked for ${one}`).toBe(true)
-          expect(one.split('/')).not.toContain('..')
+          const inside = one === 'base' || (one.startsWith('base/') && !one.split('/').includes('..'))
+          if (!inside) throw new Error(`${path} asked for ${one}`)
         }
         if (typeof resolved !== 'number') expect(`${resolved.path}/`.startsWith('base/')).toBe(true)
       }),
@@ -110,7 +110,7 @@ describe('path resolution', () => {
         const resolved = resolve(fs, '', path, follow)
         const actual = typeof resolved === 'number' ? resolved : resolved.path
         if (typeof actual === 'string' && actual !== '') found++
-        expect(actual, path).toBe(reference(root, path, follow))
+        if (actual !== reference(root, path, follow)) throw new Error(`${path} led to ${actual}`)
       }),
       { numRuns: 600 },
     )

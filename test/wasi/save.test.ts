@@ -49,6 +49,19 @@ describe('a saved state', () => {
     expect(restored.u32(4)).toBe(1)
   })
 
+  test('knows that a rename between two links of one file changes nothing', () => {
+    const { guest } = start()
+    const one = guest.create(3, 'one', 'x')
+    guest.link(3, 'one', 'two')
+    const two = guest.open(3, 'two') as number
+    expect(guest.rename(3, 'one', 'two')).toBe('ESUCCESS')
+    expect(guest.kernel.describe().map(({ path }) => path)).toContain('/one')
+    const restored = resume(guest.kernel.save())
+    restored.seek(one, 0n, 0)
+    restored.write(one, 'y')
+    expect(restored.read(two, 1)).toBe('y')
+  })
+
   test('keeps closed streams closed and arguments as they were', () => {
     const { guest } = start({ args: ['x', 'y'], env: [['K', 'V']] })
     guest.close(1)

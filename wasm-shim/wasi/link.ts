@@ -1,6 +1,7 @@
 import { abis, type Param, type Row } from './abi.ts'
 import type { Call, Context } from './context.ts'
 import { Errno } from './errno.ts'
+import type { Names } from './flags.ts'
 import { WaitInterrupted } from './host.ts'
 import { type RecordValue, setNumber64, sizeOf, writeRecord, writers } from './record.ts'
 
@@ -113,6 +114,12 @@ const word = (value: number | bigint | undefined): number => Number(value) >>> 0
 
 const wordDecoder: Decoder = { width: 1, decode: (_, value) => word(value) }
 
+/** Unknown bits are EINVAL, as in wasmtime; rights, of which guests like to ask for all there may be, are let through. */
+function flagsDecoder(numbers: Names): Decoder {
+  const unknown = ~Object.values(numbers).reduce((all, bit) => all | bit, 0)
+  return { width: 1, decode: (_, value) => ((word(value) & unknown) === 0 ? word(value) : -Errno.EINVAL) }
+}
+
 function decoderOf(param: Param): Decoder {
   switch (param.kind) {
     case 'fd':
@@ -121,6 +128,7 @@ function decoderOf(param: Param): Decoder {
     case 'scalar': {
       if (param.type === 'u64') return { width: 1, decode: (_, value) => BigInt.asUintN(64, BigInt(value)) }
       if (param.type === 's64') return { width: 1, decode: (_, value) => value }
+      if (param.values?.kind === 'flags') return flagsDecoder(param.values.numbers)
       const numbers = remapping(param)
       // An unknown number stays unknown: 255 is no value of any enumeration.
       return numbers ? { width: 1, decode: (_, value) => numbers[word(value)] ?? 255 } : wordDecoder

@@ -66,9 +66,13 @@ function rename(context: Context, fd: number, oldPath: string, newFd: number, ne
   const stat = from.fs.stat(from.path)
   if (typeof stat === 'number') return stat
   if ((from.directory || to.directory) && stat.type !== 'directory') return -Errno.ENOTDIR
+  const replaced = from.fs.stat(to.path)
   const result = from.fs.rename(from.path, to.path)
   if (result < 0) return result
-  return { from: { mount: from.mount, path: from.path }, to: { mount: to.mount, path: to.path } }
+  // POSIX: two links to one file stay as they are.
+  const same = typeof replaced !== 'number' && replaced.ino === stat.ino && replaced.dev === stat.dev
+  const source = { mount: from.mount, path: from.path }
+  return { from: source, to: same ? source : { mount: to.mount, path: to.path } }
 }
 
 function applyRename(state: KernelState, { from, to }: Renamed): void {
