@@ -1,31 +1,28 @@
 import { invariant } from '../../wasm-shim/errors.ts'
+import type { WasmModule } from '../../wasm-shim/module/model.ts'
 import { readModule } from '../../wasm-shim/module/read.ts'
-import {
-  buildContinuations,
-  type Continuations,
-  type HostFunction,
-  type PrelinkMetadata,
-} from '../../wasm-shim/prelink/index.ts'
+import { buildContinuations, type HostFunction, type PrelinkMetadata } from '../../wasm-shim/prelink/index.ts'
 import type { ImportFunction } from '../intercept/interceptor.ts'
 import type { StackState } from './engine.ts'
 
-interface Linked {
-  readonly continuations: Continuations
-  readonly frames: WebAssembly.Table
-}
+/**
+ * Bytes of continuation code kept for stacks to come. Two captures of one program share most frames, so that only the
+ * sites not met before are built; an interpreter's main loop takes up to a megabyte a site, so that not all can be kept.
+ */
+const keptBytes = 16 * 1024 * 1024
 
-/** Instances kept for the stacks seen last: a program that is captured again and again often stands at the same sites. */
-const kept = 4
-
-/** Builds the continuation module for a stack and links it to the running instance. */
+/** Builds the continuations that a stack needs and links them to the running instance. */
 export class ContinuationLinker {
   readonly #metadata: PrelinkMetadata
   readonly #original: () => Uint8Array
   readonly #host: Readonly<Record<HostFunction, ImportFunction>>
   readonly #imports: readonly ImportFunction[]
   readonly #export: (name: string) => WebAssembly.ExportValue
-  readonly #cache = new Map<string, Linked>()
-  #current: Linked | undefined
+  /** The parsed module, as long as memory allows. */
+  #module: WeakRef<WasmModule> | undefined
+  #frames = new WebAssembly.Table({ initial: 0, element: 'anyfunc' })
+  #slots = new Map<string, number>()
+  #bytes = 0
 
   constructor(
     metadata: PrelinkMetadata,
@@ -41,50 +38,70 @@ export class ContinuationLinker {
     this.#export = exported
   }
 
-  /** The table of continuations for this stack. */
+  /** The table in which `slotOfSite` and `slotOfCall` find what this stack needs. */
   link(stack: StackState): WebAssembly.Table {
-    const sites = [...new Set(stack.frames.map((frame) => frame.site))].sort((x, y) => x - y)
-    const key = `${stack.call.import}:${sites.join()}`
-    const linked = this.#cache.get(key) ?? this.#build(sites, stack.call.import)
-    this.#cache.delete(key)
-    this.#cache.set(key, linked)
-    for (const oldest of this.#cache.keys()) {
-      if (this.#cache.size <= kept) break
-      this.#cache.delete(oldest)
+    if (this.#bytes > keptBytes) {
+      this.#frames = new WebAssembly.Table({ initial: 0, element: 'anyfunc' })
+      this.#slots = new Map()
+      this.#bytes = 0
     }
-    this.#current = linked
-    return linked.frames
+    const missing = (kind: string, numbers: readonly number[]) =>
+      [...new Set(numbers)].filter((number) => !this.#slots.has(kind + number))
+    const sites = missing(
+      'site ',
+      stack.frames.map((frame) => frame.site),
+    )
+    const calls = missing('call ', [stack.call.import])
+    if (sites.length + calls.length > 0) this.#build(sites, calls)
+    return this.#frames
   }
 
   slotOfSite(site: number): number {
-    const slot = this.#current?.continuations.sites.get(site)
-    invariant(slot !== undefined, `no continuation was built for call site ${site}`)
-    return slot
+    return this.#slot(`site ${site}`)
   }
 
   slotOfCall(call: number): number {
-    const slot = this.#current?.continuations.calls.get(call)
-    invariant(slot !== undefined, `no continuation was built for import ${call}`)
+    return this.#slot(`call ${call}`)
+  }
+
+  #slot(key: string): number {
+    const slot = this.#slots.get(key)
+    invariant(slot !== undefined, `no continuation was built for ${key}`)
     return slot
   }
 
-  #build(sites: readonly number[], call: number): Linked {
+  #parse(): WasmModule {
+    let module = this.#module?.deref()
+    if (module === undefined) {
+      module = readModule(this.#original())
+      this.#module = new WeakRef(module)
+    }
+    return module
+  }
+
+  #build(sites: readonly number[], calls: readonly number[]): void {
     const metadata = this.#metadata
-    const continuations = buildContinuations(readModule(this.#original()), metadata, sites, [call])
-    const functions = this.#export('functions') as WebAssembly.Table
+    const slot = this.#frames.length
+    const { bytes, functions } = buildContinuations(this.#parse(), metadata, sites, calls, slot)
+    this.#frames.grow(sites.length + calls.length)
+    const all = this.#export('functions') as WebAssembly.Table
     const byIndex = (kind: string, count: number) =>
       Object.fromEntries(Array.from({ length: count }, (_, i) => [i, this.#export(`${kind}.${i}`)]))
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(continuations.bytes), {
+    new WebAssembly.Instance(new WebAssembly.Module(bytes), {
       host: this.#host,
-      func: Object.fromEntries(
-        continuations.functions.map((func) => [func, this.#imports[func] ?? functions.get(func)]),
-      ),
-      main: { functions },
+      func: Object.fromEntries(functions.map((func) => [func, this.#imports[func] ?? all.get(func)])),
+      main: { functions: all, frames: this.#frames },
       memory: byIndex('memory', metadata.memories),
       table: byIndex('table', metadata.tables.length),
       global: byIndex('global', metadata.globals),
       tag: { ...byIndex('tag', metadata.tags), unwind: this.#export('unwind') },
     })
-    return { continuations, frames: instance.exports.frames as WebAssembly.Table }
+    this.#bytes += bytes.length
+    sites.forEach((site, i) => {
+      this.#slots.set(`site ${site}`, slot + i)
+    })
+    calls.forEach((call, i) => {
+      this.#slots.set(`call ${call}`, slot + sites.length + i)
+    })
   }
 }

@@ -8,7 +8,7 @@ import type { AddedParts } from './parts.ts'
 
 /**
  * The binary of a continuation module. `functions` are the imported functions of the main module, `types` and `bodies`
- * those of the functions defined, of which the first `frames`, from index `firstFrame` on, go into the exported table.
+ * those of the functions defined, of which the first `frames` go into the imported table `frames`, from `slot` on.
  */
 export function assembleContinuations(
   module: WasmModule,
@@ -17,8 +17,8 @@ export function assembleContinuations(
   functions: readonly number[],
   types: readonly number[],
   bodies: Uint8Array,
-  firstFrame: number,
   frames: number,
+  slot: number,
 ): Uint8Array {
   const anyTable = { element: ValType.funcref, limits: { min: 0, shared: false, is64: false } }
   const unwindType = parts.type([], [])
@@ -44,6 +44,7 @@ export function assembleContinuations(
       }),
     ),
     { module: 'main', name: 'functions', desc: { kind: 'table', table: anyTable } },
+    { module: 'main', name: 'frames', desc: { kind: 'table', table: anyTable } },
     ...module.memories.map(
       (memory, i): Import => ({ module: 'memory', name: String(i), desc: { kind: 'memory', memory } }),
     ),
@@ -54,29 +55,26 @@ export function assembleContinuations(
     { module: 'tag', name: 'unwind', desc: { kind: 'tag', type: unwindType } },
   ]
   const framesTable = module.tables.length + 1
+  const firstFrame = functionTypes.length
   const output: WasmModule = {
     bytes: new Uint8Array(0),
     sections: [],
     types: [...module.types, ...parts.types],
     imports,
     functions: Uint32Array.from([...functionTypes, ...types]),
-    tables: [
-      ...module.tables,
-      anyTable,
-      { element: ValType.funcref, limits: { min: frames, max: frames, shared: false, is64: false } },
-    ],
+    tables: [...module.tables, anyTable, anyTable],
     memories: module.memories,
     globals: module.globals,
     tags: [...module.tags, unwindType],
     imported: {
       functions: functionTypes.length,
-      tables: framesTable,
+      tables: framesTable + 1,
       memories: module.memories.length,
       globals: module.globals.length,
       tags: module.tags.length + 1,
     },
     globalInits: [],
-    exports: [{ name: 'frames', kind: 'table', index: framesTable }],
+    exports: [],
     elements: [],
     code: { start: new Uint32Array(types.length), end: new Uint32Array(types.length) },
     data: [],
@@ -90,7 +88,10 @@ export function assembleContinuations(
       out.u32(1)
       out.u32(2)
       out.u32(framesTable)
-      for (const byte of [Op.i32Const, 0, Op.end, 0]) out.u8(byte)
+      out.u8(Op.i32Const)
+      out.s32(slot)
+      out.u8(Op.end)
+      out.u8(0)
       out.u32(frames)
       for (let i = 0; i < frames; i++) out.u32(firstFrame + i)
     },

@@ -23,13 +23,11 @@ import { loadValue } from './values.ts'
 
 export interface Continuations {
   /**
-   * A module that imports `memory`, `table`, `global`, `tag` and `func` by index, `host` by name, and the main module's
-   * `functions` table from `main`. It exports the table `frames`.
+   * A module that imports `memory`, `table`, `global`, `tag` and `func` by index, `host` by name, and from `main` the
+   * main module's table `functions` and the table `frames`. Instantiated, it puts into `frames`, from the slot asked
+   * for on, the continuation of each site and then the function that makes each call again.
    */
   readonly bytes: Uint8Array
-  /** Position in `frames` of each site's continuation, and of the function that makes a pending call again. */
-  readonly sites: ReadonlyMap<number, number>
-  readonly calls: ReadonlyMap<number, number>
   /** Function indices that the module imports. */
   readonly functions: readonly number[]
 }
@@ -54,15 +52,23 @@ export function functionOfSite(metadata: PrelinkMetadata, site: number): number 
 }
 
 /**
- * `sites` and `calls` (imported functions, -1 for a poll) without repetitions. `module` is the unmodified module that
- * `metadata` was made from.
+ * `sites` and `calls` (imported functions, -1 for a poll) without repetitions; `slot` is the first free one of `frames`.
+ * `module` is the unmodified module that `metadata` was made from.
  */
 export function buildContinuations(
   module: WasmModule,
   metadata: PrelinkMetadata,
   sites: readonly number[],
   calls: readonly number[],
+  slot: number,
 ): Continuations {
+  for (const call of calls)
+    if (!(call >= -1 && call < module.imported.functions))
+      throw new StasisError(
+        'STASIS_STACK_DAMAGED',
+        `The stack waits in import ${call}, but the module has ${module.imported.functions}. The checkpoint belongs to another module or is damaged.`,
+        { call },
+      )
   const cursor = new CodeCursor(module.bytes)
   const owners = sites.map((site) => functionOfSite(metadata, site))
   const { functions, pollLoops } = scanOwners(module, metadata, cursor, new Set(owners), calls)
@@ -142,21 +148,9 @@ export function buildContinuations(
     bodies.u32(body.length)
     bodies.bytes(body)
   }
-  return {
-    bytes: assembleContinuations(
-      module,
-      metadata,
-      parts,
-      functions,
-      types,
-      bodies.finish(),
-      firstFrame,
-      sites.length + calls.length,
-    ),
-    sites: new Map(sites.map((site, i) => [site, i])),
-    calls: new Map(calls.map((call, i) => [call, sites.length + i])),
-    functions,
-  }
+  const frames = sites.length + calls.length
+  const bytes = assembleContinuations(module, metadata, parts, functions, types, bodies.finish(), frames, slot)
+  return { bytes, functions }
 }
 
 function segmentHelper(metadata: PrelinkMetadata, op: number, a: number, b: number): number {
