@@ -23,14 +23,18 @@ export interface OpenOptions {
 const bits = <T extends string>(table: Readonly<Record<T, number>>, names: readonly T[] = []) =>
   names.reduce((sum, name) => sum | table[name], 0)
 
+/** Making a memory reserves gigabytes of addresses; guests look at theirs only during and right after a call. */
+const common = new WebAssembly.Memory({ initial: 2 })
+
 /** A program written in TypeScript: every call goes through the kernel's import. Failures are errno names. */
 export class Guest {
   readonly kernel: Kernel
-  readonly memory = new WebAssembly.Memory({ initial: 2 })
+  readonly memory: WebAssembly.Memory
   readonly abi: string
 
-  constructor(kernel: Kernel, abi = 'wasi_snapshot_preview1') {
+  constructor(kernel: Kernel, abi = 'wasi_snapshot_preview1', memory = common) {
     this.kernel = kernel
+    this.memory = memory
     this.abi = abi
     kernel.attach(() => this.memory)
   }
