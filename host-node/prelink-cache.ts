@@ -68,7 +68,15 @@ function writeEntry(directory: string, file: string, bytes: Uint8Array): void {
     renameSync(temporary, file)
     prune(directory)
   } catch {
-    rmSync(temporary, { force: true })
+    removeQuietly(temporary)
+  }
+}
+
+function removeQuietly(file: string): void {
+  try {
+    rmSync(file, { force: true })
+  } catch {
+    // Where nothing can be written, nothing is left.
   }
 }
 

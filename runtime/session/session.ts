@@ -158,7 +158,8 @@ export class Session {
   }
 
   /**
-   * Takes a checkpoint at the guest's next call or poll (at once where it waits) and resolves when it is in the store.
+   * Takes a checkpoint at the guest's next call or poll (at once where it waits) and resolves when it is in the store; one
+   * that stops the session, when that is over and could be restored.
    * Rejects where it is refused or cannot be saved, and the guest goes on; or when the session ends before.
    */
   checkpoint(options: CheckpointOptions = {}): Promise<CheckpointInfo> {
@@ -277,11 +278,14 @@ export class Session {
 
   async #save(captured: Captured, request: CheckpointRequest | undefined): Promise<void> {
     const checkpoint = await this.#write(captured, request?.options ?? {})
+    this.#parts.onEvent({ kind: 'checkpoint', checkpoint })
     if (captured.stop) {
       this.#finish('suspended', { kind: 'suspended', checkpoint })
-    } else this.#setState('running')
-    this.#parts.onEvent({ kind: 'checkpoint', checkpoint })
-    request?.resolve(checkpoint)
+      void this.done.then(() => request?.resolve(checkpoint))
+    } else {
+      this.#setState('running')
+      request?.resolve(checkpoint)
+    }
   }
 
   #saveFailed(captured: Captured, request: CheckpointRequest | undefined, error: unknown): void {

@@ -1,0 +1,107 @@
+import wabtFactory from 'wabt'
+
+const wabt = await wabtFactory()
+
+export function wat(text: string): Uint8Array {
+  const parsed = wabt.parseWat('guest.wat', text, { exceptions: true, multi_value: true, bulk_memory: true })
+  try {
+    return parsed.toBinary({ write_debug_names: true }).buffer
+  } finally {
+    parsed.destroy()
+  }
+}
+
+const wasi = (name: string, params: string, as = name) =>
+  `(import "wasi_snapshot_preview1" "${name}" (func $${as} (param ${params}) (result i32)))`
+
+const imports = `
+  ${wasi('fd_write', 'i32 i32 i32 i32')}
+  ${wasi('fd_read', 'i32 i32 i32 i32')}
+  ${wasi('random_get', 'i32 i32')}
+  (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+  (memory (export "memory") 2)
+  ;; Writes the byte of its argument to stdout.
+  (func $put (param $byte i32)
+    (i32.store8 (i32.const 64) (local.get $byte))
+    (i32.store (i32.const 16) (i32.const 64))
+    (i32.store (i32.const 20) (i32.const 1))
+    (drop (call $fd_write (i32.const 1) (i32.const 16) (i32.const 1) (i32.const 24))))`
+
+/** Writes the letters from a on inside nested calls, each with locals of its own, 26 calls in all; exits with 7. */
+export const letters: Uint8Array = wat(`(module ${imports}
+  (func $nest (param $depth i32) (result i32) (local $mine i32)
+    (local.set $mine (i32.add (i32.const 97) (local.get $depth)))
+    (call $put (local.get $mine))
+    (if (i32.lt_u (local.get $depth) (i32.const 12))
+      (then (drop (call $nest (i32.add (local.get $depth) (i32.const 1))))))
+    (call $put (i32.sub (local.get $mine) (i32.const 32)))
+    (local.get $mine))
+  (func (export "_start")
+    (drop (call $nest (i32.const 0)))
+    (call $proc_exit (i32.const 7))))`)
+
+export const lettersOutput = 'abcdefghijklmMLKJIHGFEDCBA'
+
+/** Copies stdin to stdout, one byte a call; returns at the end. */
+export const echo: Uint8Array = wat(`(module ${imports}
+  (func (export "_start")
+    (block $done
+      (loop $next
+        (i32.store (i32.const 16) (i32.const 64))
+        (i32.store (i32.const 20) (i32.const 1))
+        (drop (call $fd_read (i32.const 0) (i32.const 16) (i32.const 1) (i32.const 24)))
+        (br_if $done (i32.eqz (i32.load (i32.const 24))))
+        (call $put (i32.load8_u (i32.const 64)))
+        (br $next)))))`)
+
+/** A reactor: `_initialize` sets the counter to 10; `next` adds 1, makes a call, and returns it; \`fail\` traps. */
+export const counter: Uint8Array = wat(`(module ${imports}
+  (global $count (mut i32) (i32.const 0))
+  (func (export "_initialize") (global.set $count (i32.const 10)))
+  (func (export "next") (result i32)
+    (global.set $count (i32.add (global.get $count) (i32.const 1)))
+    (drop (call $random_get (i32.const 128) (i32.const 4)))
+    (global.get $count))
+  (func (export "echo") (param $value i64) (result i64)
+    (call $put (i32.const 33))
+    (local.get $value))
+  (func $broken (unreachable))
+  (func (export "fail") (call $broken)))`)
+
+/** Runs for ever, making a call each time around. */
+export const busy: Uint8Array = wat(`(module ${imports}
+  (func (export "_start")
+    (loop $again
+      (drop (call $random_get (i32.const 128) (i32.const 4)))
+      (br $again))))`)
+
+/** A start function that writes s before _start writes S. */
+export const withStart: Uint8Array = wat(`(module ${imports}
+  (func $begin (call $put (i32.const 115)))
+  (func (export "_start") (call $put (i32.const 83)))
+  (start $begin))`)
+
+/** Traps in the function $inner, called by $outer. */
+export const broken: Uint8Array = wat(`(module ${imports}
+  (func $inner (call $put (i32.const 33)) (unreachable))
+  (func $outer (call $inner))
+  (func $main (export "_start") (call $outer)))`)
+
+export const needsMore: Uint8Array = wat(`(module (import "env" "magic" (func $magic))
+  (memory (export "memory") 1)
+  (func (export "_start") (call $magic)))`)
+
+/** Computes for ever. */
+export const looping: Uint8Array = wat(`(module ${imports}
+  (global $sum (mut i32) (i32.const 0))
+  (func $step (global.set $sum (i32.add (global.get $sum) (i32.const 1))))
+  (func (export "_start") (loop $again (call $step) (br $again))))`)
+
+/** Makes its one call below 10,000 others, adds up on the way back, and exits with the sum modulo 256. */
+export const deep: Uint8Array = wat(`(module ${imports}
+  (func $down (param $left i32) (result i32)
+    (if (i32.eqz (local.get $left))
+      (then (drop (call $random_get (i32.const 128) (i32.const 4))) (return (i32.const 0))))
+    (i32.add (i32.const 1) (call $down (i32.sub (local.get $left) (i32.const 1)))))
+  (func (export "_start")
+    (call $proc_exit (i32.and (i32.const 255) (call $down (i32.const 10000))))))`)

@@ -1,0 +1,75 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { createInstrumentedEngine } from '../../runtime/engine/instrumented.ts'
+import { serveGuest } from '../../runtime/session/guest.ts'
+import type { FromGuest, Message, ToGuest } from '../../runtime/session/messages.ts'
+import type { RestoreOptions, StartOptions } from '../../runtime/session/options.ts'
+import type { Session } from '../../runtime/session/session.ts'
+import { restoreSession, type SessionHost, startSession } from '../../runtime/session/start.ts'
+import type { Store } from '../../runtime/store/store.ts'
+import { prelink } from '../../wasm-shim/prelink/index.ts'
+import { MemoryFileSystem } from '../../wasm-shim/wasi/fs/memory.ts'
+import { createTestHost, type TestHost, type TestHostOptions } from '../support/test-host.ts'
+
+/** Turns of the guest and of the session follow each other as messages would between threads. */
+export interface Running {
+  readonly session: Session
+  readonly host: TestHost
+}
+
+type Handler = (message: Message<ToGuest>) => void
+
+/** A session whose guest's thread is this one: it runs, to its end or until it is held, between two turns of the event loop. */
+function testHost(options: TestHostOptions): { sessionHost: SessionHost; host: () => TestHost } {
+  let host: TestHost | undefined
+  let time = 1_763_000_000_000
+  const sessionHost: SessionHost = {
+    spawnGuest: (control, receive) => {
+      let isOver = false
+      const later = (deliver: () => void) => setImmediate(() => isOver || deliver())
+      const made = createTestHost({ ...options, control })
+      host = made
+      const handle: Handler = serveGuest({
+        createHost: () => made,
+        openDirectory: () => MemoryFileSystem.create(made.clocks.realtime),
+        prepare: ({ bytes }, polls) => {
+          const module = new WebAssembly.Module(prelink(bytes, { polls }).bytes)
+          return (engine) => createInstrumentedEngine({ module, original: () => bytes, options: engine })
+        },
+        post: (kind, payload, transfer = []) => {
+          const message = structuredClone({ kind, payload }, { transfer: [...transfer] })
+          later(() => receive(message as Message<FromGuest>))
+        },
+      })
+      return {
+        post: (kind, payload, transfer = []) => {
+          const message = structuredClone({ kind, payload }, { transfer: [...transfer] })
+          later(() => handle(message as Message<ToGuest>))
+        },
+        terminate: async () => {
+          isOver = true
+        },
+      }
+    },
+    now: () => time++,
+    uuid: randomUUID,
+    sha256: async (bytes) => createHash('sha256').update(bytes).digest('hex'),
+  }
+  return { sessionHost, host: () => host! }
+}
+
+export async function start(options: StartOptions, world: TestHostOptions = {}): Promise<Running> {
+  const { sessionHost, host } = testHost(world)
+  const session = await startSession(sessionHost, options)
+  return { session, host: host() }
+}
+
+export async function restore(
+  store: Store,
+  address: string,
+  options: RestoreOptions = {},
+  world: TestHostOptions = {},
+): Promise<Running> {
+  const { sessionHost, host } = testHost(world)
+  const session = await restoreSession(sessionHost, store, address, options)
+  return { session, host: host() }
+}

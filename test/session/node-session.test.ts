@@ -1,0 +1,136 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { openStore } from '../../host-node/open-store.ts'
+import { type NodeStartOptions, Session } from '../../host-node/sessions.ts'
+import { listVersions } from '../../runtime/store/checkpoints.ts'
+import type { Store } from '../../runtime/store/store.ts'
+import { busy, counter, deep, echo, letters, lettersOutput, looping } from './guests.ts'
+
+let directory: string
+let store: Store
+let output: string
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'stasis-session-'))
+  store = await openStore(`file:${join(directory, '.stasis')}`)
+  output = ''
+})
+afterEach(() => rmSync(directory, { recursive: true, force: true }))
+
+const streams = () => ({
+  stdin: 'empty' as const,
+  stdout: (bytes: Uint8Array) => {
+    output += new TextDecoder().decode(bytes)
+  },
+  cache: join(directory, 'cache'),
+})
+const options = (module: Uint8Array): NodeStartOptions => ({ module, store, name: 'calc', ...streams() })
+
+test('a program runs in a worker thread and leaves nothing behind', async () => {
+  const session = await Session.start(options(letters))
+  expect(await session.done).toEqual({ kind: 'exited', code: 7 })
+  expect(output).toBe(lettersOutput)
+  expect(readdirSync(directory)).toEqual(['cache'])
+})
+
+test('a module can be given by its path', async () => {
+  const file = join(directory, 'letters.wasm')
+  writeFileSync(file, letters)
+  const session = await Session.start({
+    ...options(letters),
+    module: file,
+    triggers: [{ kind: 'call', call: 2 }],
+    keep: true,
+  })
+  await session.done
+  const [version] = await listVersions(store, 'calc')
+  expect(version!.content).toMatchObject({ kind: 'intact', manifest: { module: { name: 'letters.wasm' } } })
+  await expect(Session.start({ ...options(letters), module: `${file}.not` })).rejects.toMatchObject({
+    code: 'STASIS_FILE',
+  })
+})
+
+test('a program that makes calls without end is frozen, goes on, and is stopped', async () => {
+  const session = await Session.start(options(busy))
+  const first = await session.checkpoint({ label: 'first' })
+  const second = await session.checkpoint({ stop: true })
+  expect(second.calls).toBeGreaterThan(first.calls)
+  expect(await session.done).toEqual({ kind: 'suspended', checkpoint: second })
+})
+
+test('a program that only computes is frozen by its polls', async () => {
+  const session = await Session.start(options(looping))
+  expect(await session.checkpoint({ stop: true })).toMatchObject({ version: 1, calls: 0 })
+})
+
+test('a program that waits for stdin is frozen at once, and reads on', async () => {
+  const stdin = new PassThrough()
+  const session = await Session.start({ ...options(echo), stdin })
+  stdin.write('abc')
+  while (output.length < 3) await new Promise((resolve) => setTimeout(resolve, 5))
+  await session.checkpoint()
+  await session.checkpoint({ stop: true })
+  const more = new PassThrough()
+  const again = await Session.restore(store, 'calc', { ...streams(), stdin: more })
+  more.end('def')
+  expect(await again.done).toEqual({ kind: 'exited', code: 0 })
+  expect(output).toBe('abcdef')
+})
+
+test('a program that nothing stops can be ended', async () => {
+  const session = await Session.start({ ...options(looping), polls: 'none' })
+  const checkpoint = session.checkpoint().catch((error) => error.code)
+  await session.terminate(130)
+  expect(await session.done).toEqual({ kind: 'exited', code: 130 })
+  expect(await checkpoint).toBe('STASIS_SESSION_ENDED')
+  expect((await store.owners()).size).toBe(0)
+})
+
+test('ten thousand nested calls are captured and resumed', async () => {
+  const session = await Session.start({
+    ...options(deep),
+    triggers: [{ kind: 'call', call: 1 }],
+    stopAfterSnapshot: true,
+  })
+  expect(await session.done).toMatchObject({ kind: 'suspended' })
+  const again = await Session.restore(store, 'calc', streams())
+  expect(await again.done).toEqual({ kind: 'exited', code: 16 })
+})
+
+test('directories that were granted must be granted again, and nothing else', async () => {
+  mkdirSync(join(directory, 'data'))
+  const mounts = [{ host: join(directory, 'data'), guest: '/data' }]
+  const session = await Session.start({ ...options(counter), mounts })
+  await session.checkpoint({ stop: true })
+  await expect(Session.restore(store, 'calc', streams())).rejects.toMatchObject({ code: 'STASIS_MOUNT_NOT_GRANTED' })
+  const more = [...mounts, { host: directory, guest: '/more' }]
+  await expect(Session.restore(store, 'calc', { ...streams(), mounts: more })).rejects.toMatchObject({
+    code: 'STASIS_MOUNT_UNKNOWN',
+  })
+  const missing = [{ host: join(directory, 'none'), guest: '/data' }]
+  await expect(Session.restore(store, 'calc', { ...streams(), mounts: missing })).rejects.toThrow(/none/)
+  const again = await Session.restore(store, 'calc', { ...streams(), mounts })
+  expect(await again.call('next')).toBe(11)
+  await again.end()
+})
+
+test('a pre-linked module is kept, and a damaged one made anew', async () => {
+  const cache = join(directory, 'cache')
+  await (await Session.start(options(letters))).done
+  const [entry] = readdirSync(cache)
+  const good = readFileSync(join(cache, entry!))
+  for (const damaged of [good.subarray(0, 5), Buffer.alloc(0), Buffer.concat([good, good])]) {
+    writeFileSync(join(cache, entry!), damaged)
+    await (await Session.start(options(letters))).done
+    expect(readFileSync(join(cache, entry!)).equals(good)).toBe(true)
+  }
+  expect(readdirSync(cache)).toEqual([entry])
+  rmSync(cache, { recursive: true })
+  writeFileSync(join(directory, 'file'), '')
+  await (await Session.start({ ...options(letters), cache: false })).done
+  expect(existsSync(cache)).toBe(false)
+  await (await Session.start({ ...options(letters), cache: join(directory, 'file', 'cache') })).done
+  expect(output).toBe(lettersOutput.repeat(6))
+})
