@@ -29,14 +29,16 @@ export function superviseOptions(
     readonly module: string
     readonly place: StorePlace
     readonly terminal: Terminal
+    readonly preparing: string
   },
 ): SuperviseOptions {
-  const { name, module, place, terminal } = session
+  const { name, module, place, terminal, preparing } = session
   const interval = values['snapshot-interval']
   return {
     storeId: place.id,
     module,
     terminal,
+    preparing,
     signal: values.signal ?? 'SIGTSTP',
     stopOnSignal: !values['snapshot-on'].some((trigger) => trigger.kind === 'signal'),
     ...(interval !== undefined && { interval }),

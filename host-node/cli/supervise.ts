@@ -24,6 +24,9 @@ const deadlySignals: readonly (readonly [NodeJS.Signals, number])[] = [
 /** How long a checkpoint may be under way before we say why nothing happens. */
 const patience = 2000
 
+/** The same for a start: less, since nothing at all is on the screen yet. */
+const startPatience = 700
+
 /** What the command line needs of a running session: Session has it. */
 export type Supervised = Pick<Session, 'name' | 'done' | 'checkpoint' | 'terminate'>
 
@@ -44,6 +47,8 @@ export interface SuperviseOptions {
   readonly stopAfterSnapshot: boolean
   /** The command that resumes, as words. */
   readonly resume: readonly string[]
+  /** What a person is told while the start takes its time: 'Preparing app.wasm (26 MB)…'. */
+  readonly preparing: string
 }
 
 /**
@@ -61,17 +66,28 @@ export async function supervise(start: () => Promise<Supervised>, options: Super
   try {
     const killed = new Promise<number>((resolve) => {
       for (const [signal, code] of deadlySignals)
-        if (signal !== options.signal) on(signal, () => void (session?.terminate(code) ?? resolve(code)))
+        if (signal !== options.signal)
+          on(signal, () => {
+            breakLine(options.terminal)
+            void (session?.terminate(code) ?? resolve(code))
+          })
     })
     const suspend = (running: Supervised) => void unasked(running, 'signal', options.stopOnSignal)
     on(options.signal, () => {
+      breakLine(options.terminal)
       if (session === undefined) wanted = true
       else suspend(session)
     })
     const unasked = announcer(options)
-    const code = await Promise.race([
+    const slow = setTimeout(
+      () => options.terminal.interactive && tell(options.preparing, options.terminal),
+      startPatience,
+    )
+    undo.push(() => clearTimeout(slow))
+    return await Promise.race([
       killed,
       start().then(async (running) => {
+        clearTimeout(slow)
         session = running
         if (wanted) suspend(running)
         undo.push(await listen(running, options))
@@ -82,7 +98,6 @@ export async function supervise(start: () => Promise<Supervised>, options: Super
         return report(running.name, await running.done, options)
       }),
     ])
-    return code
   } finally {
     await Promise.all(undo.map((step) => step()))
   }
@@ -148,6 +163,13 @@ function report(name: string, outcome: Outcome, options: SuperviseOptions): numb
       return exitTrapped
   }
 }
+
+/** The terminal shows ^Z or ^C at the cursor: what is said next begins on a line of its own. */
+function breakLine(terminal: Terminal): void {
+  if (terminal.interactive) terminal.err('')
+}
+
+const tell = (text: string, terminal: Terminal): void => terminal.err(`${prefix(terminal)} ${text}`)
 
 const prefix = (terminal: Terminal): string => terminal.style('cyan', 'stasis:', 'err')
 

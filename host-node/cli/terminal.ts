@@ -24,7 +24,8 @@ export function processTerminal(): Terminal {
   return {
     out: (text) => void process.stdout.write(`${text}\n`),
     err: (text) => void process.stderr.write(`${text}\n`),
-    columns: Math.min(process.stdout.columns ?? 80, 100),
+    // A terminal that was not told its size says 0.
+    columns: Math.min(process.stdout.columns || 80, 100),
     interactive: process.stderr.isTTY === true && process.env.TERM !== 'dumb',
     style: (style, text, stream = 'out') => (colour[stream] ? styleText(style, text, { validateStream: false }) : text),
   }

@@ -147,8 +147,10 @@ test('--snapshot-interval takes checkpoints of a computing guest, which a kill t
   const session = place.start('run', '--snapshot-interval', '100ms', '--name', 'sum', 'compute.wasm')
   await session.says('ready')
   const versions = join(place.directory, '.stasis/sessions/sum')
-  while (!existsSync(versions) || readdirSync(versions).filter((name) => name.endsWith('.ckpt')).length < 2)
+  while (!existsSync(versions) || readdirSync(versions).filter((name) => name.endsWith('.ckpt')).length < 2) {
+    expect(session.child.exitCode, session.err).toBeNull()
     await new Promise((resolve) => setTimeout(resolve, 10))
+  }
   session.child.kill('SIGKILL')
   await session.finished
   const [listed] = JSON.parse((await place.run('ls', '--json')).out)

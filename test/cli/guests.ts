@@ -64,10 +64,10 @@ const texts = {
     (func (export "_start") ${say(6)}
       (if (i32.eq (call $work) (i32.const 450000)) (then ${say(7, 1030)})) (call $proc_exit (i32.const 7))))`,
 
-  /** Sleeps for four seconds, twice the time a loaded machine needs to freeze it, then prints "woke". */
+  /** Sleeps for six seconds, several times what a loaded machine needs to freeze it, then prints "woke". */
   sleep: `(module ${fdWrite} ${wasi('poll_oneoff', '(param i32 i32 i32 i32) (result i32)')} (memory (export "memory") 1)
     (data (i32.const 1024) "ready\\0awoke\\0a")
-    (func $nap (i32.store (i32.const 112) (i32.const 1)) (i64.store (i32.const 120) (i64.const 4000000000))
+    (func $nap (i32.store (i32.const 112) (i32.const 1)) (i64.store (i32.const 120) (i64.const 6000000000))
       (drop (call $poll_oneoff (i32.const 96) (i32.const 256) (i32.const 1) (i32.const 300))))
     (func (export "_start") ${say(6)} (call $nap) ${say(5, 1030)}))`,
 

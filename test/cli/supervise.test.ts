@@ -39,6 +39,7 @@ const defaults: SuperviseOptions = {
   signal: 'SIGUSR2',
   stopOnSignal: true,
   stopAfterSnapshot: false,
+  preparing: 'Preparing calc.wasm…',
   resume: ['stasis', 'restore', 'calc', '--dir', './my data::/data'],
 }
 
@@ -235,5 +236,22 @@ test('torture tells how often the guest went on elsewhere', async () => {
   await run(session)
   expect(said).toEqual([
     'stasis: Torture: went on in a fresh instance 12 times; refused 1 time, first because: Too deep.',
+  ])
+})
+
+test('on a terminal what is said begins on a line of its own, and a slow start is explained', async () => {
+  const session = fakeSession()
+  const slowly = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 900))
+    return session
+  }
+  const code = supervise(slowly, { ...defaults, terminal: { ...terminal, interactive: true } })
+  await listening()
+  process.emit('SIGUSR2')
+  expect(await code).toBe(75)
+  expect(said.slice(0, 3)).toEqual([
+    'stasis: Preparing calc.wasm…',
+    '',
+    'stasis: Checkpoint 1 of calc is saved (2.5 KB).',
   ])
 })

@@ -50,7 +50,7 @@ export const restoreCommand = defineCommand({
           ...(values.module !== undefined && { module: values.module }),
           ...sessionOptions(values, terminal),
         }),
-      superviseOptions(values, { name, module: name, place, terminal }),
+      superviseOptions(values, { name, module: name, place, terminal, preparing: `Restoring ${operands[0]}…` }),
     )
   },
 })

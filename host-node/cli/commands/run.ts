@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { listSessions } from '../../../runtime/store/checkpoints.ts'
 import type { Store } from '../../../runtime/store/store.ts'
@@ -5,6 +6,7 @@ import { openStore } from '../../open-store.ts'
 import { Session } from '../../sessions.ts'
 import { sessionOptions, superviseOptions } from '../begin-session.ts'
 import { defineCommand } from '../command.ts'
+import { formatSize } from '../format.ts'
 import { checkFile, checkMounts, generateName } from '../inputs.ts'
 import { list, value } from '../options.ts'
 import { dirOption, pollsOption, snapshotOptions, storeOption } from '../session-options.ts'
@@ -52,11 +54,12 @@ export const runCommand = defineCommand({
   ],
   run: async ({ values, operands, guestArgs, terminal }) => {
     const path = operands[0] as string
+    const moduleName = basename(path)
     checkFile(path, 'the module')
     checkMounts(values.dir)
+    const preparing = `Preparing ${moduleName} (${formatSize(statSync(path).size)})…`
     const place = locateStore(values.store)
     const store = await openStore(place.url)
-    const moduleName = basename(path)
     const name = values.name ?? generateName(path, await takenNames(store))
     return supervise(
       () =>
@@ -70,7 +73,7 @@ export const runCommand = defineCommand({
           ...(values.polls !== undefined && { polls: values.polls }),
           ...sessionOptions(values, terminal),
         }),
-      superviseOptions(values, { name, module: moduleName, place, terminal }),
+      superviseOptions(values, { name, module: moduleName, place, terminal, preparing }),
     )
   },
 })

@@ -16,7 +16,7 @@ export function printCheckpoint(report: CheckpointReport, terminal: Terminal): s
   return [
     title(printable(name)),
     fact('file', `${report.location}, ${formatSize(report.size)}`),
-    fact('taken', `${formatTime(report.time)}, because: ${printable(report.cause)}`),
+    fact('taken', `${formatTime(report.time)}, ${describeCause(report.cause)}`),
     ...(report.label === undefined ? [] : [fact('label', printable(report.label))]),
     fact('module', printable(`${report.module.name}, ${formatSize(report.module.size)}`)),
     fact('', `sha256 ${report.module.sha256}${report.module.present ? '' : '; not in this store'}`),
@@ -41,6 +41,18 @@ export function printCheckpoint(report: CheckpointReport, terminal: Terminal): s
     ...printConditions(report),
   ].join('\n')
 }
+
+const causes: Readonly<Record<string, string>> = {
+  request: 'asked for',
+  signal: 'by a signal',
+  interval: 'by --snapshot-interval',
+  call: 'by --snapshot-on call',
+  'first-stdin': 'by --snapshot-on first-stdin',
+  idle: 'by --snapshot-on idle',
+}
+
+const describeCause = (cause: string): string =>
+  Object.hasOwn(causes, cause) ? (causes[cause] as string) : printable(cause)
 
 function printFrames(frames: readonly FrameReport[]): string[] {
   const omitted = frames.length - 2 * framesAtEachEnd
