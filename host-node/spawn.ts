@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { Readable } from 'node:stream'
-import { Worker } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import type { ControlBlock } from '../runtime/session/control-block.ts'
 import type { FromGuest, Message } from '../runtime/session/messages.ts'
 import type { GuestPort } from '../runtime/session/session.ts'
@@ -27,6 +27,8 @@ export interface WorkerSetup {
   readonly ownStdout: boolean
   readonly ownStderr: boolean
   readonly cacheDirectory: string | undefined
+  /** Brings back the memory of checkpoints that are saved. */
+  readonly recycled: MessagePort
 }
 
 export interface OutputMessage {
@@ -50,14 +52,17 @@ export function spawnGuest(
   fail: (error: unknown) => void,
 ): GuestPort {
   const { stdin, feed } = openStdin(streams.stdin ?? 'inherit', control)
+  const { port1: recycle, port2: recycled } = new MessageChannel()
   const setup: WorkerSetup = {
     stdin,
+    recycled,
     ownStdout: typeof streams.stdout !== 'function',
     ownStderr: typeof streams.stderr !== 'function',
     cacheDirectory,
   }
   const worker = new Worker(workerFile(), {
     workerData: setup,
+    transferList: [recycled],
     resourceLimits: { stackSizeMb },
     // Node writes warnings of its own to a worker's stderr; the guest's output does not go through them.
     stdout: false,
@@ -72,8 +77,10 @@ export function spawnGuest(
   worker.on('exit', (code) => fail(new Error(`it ended with code ${code}`)))
   return {
     post: (kind, payload, transfer = []) => worker.postMessage({ kind, payload }, transfer),
+    recycle: (buffer) => recycle.postMessage(buffer, [buffer]),
     terminate: async () => {
       feed?.stop()
+      recycle.close()
       await worker.terminate()
     },
   }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { createInstrumentedEngine } from '../runtime/engine/instrumented.ts'
 import { type GuestThread, serveGuest } from '../runtime/session/guest.ts'
 import type { Message, ToGuest } from '../runtime/session/messages.ts'
@@ -34,6 +34,20 @@ const thread: GuestThread = {
     return (options) => createInstrumentedEngine({ module: prelinked, original: () => module.bytes, options })
   },
   post: (kind, payload, transfer = []) => port.postMessage({ kind, payload }, transfer),
+  allocate: (size) => recycledBuffer(size) ?? new Uint8Array(size),
+}
+
+/** The memory of a checkpoint that was saved meanwhile, if it is of use. Looked for while the guest stands still. */
+function recycledBuffer(size: number): Uint8Array | undefined {
+  for (;;) {
+    const received = receiveMessageOnPort(setup.recycled)
+    if (received === undefined) return undefined
+    const buffer: unknown = received.message
+    // More than twice as large would keep memory that the guest has given up.
+    if (buffer instanceof ArrayBuffer && buffer.byteLength >= size && buffer.byteLength <= 2 * size + 65536) {
+      return new Uint8Array(buffer)
+    }
+  }
 }
 
 function compile(bytes: Uint8Array): WebAssembly.Module {

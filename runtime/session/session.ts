@@ -50,6 +50,8 @@ export interface CheckpointOptions {
 /** The thread that the guest runs in, as seen by the session. */
 export interface GuestPort {
   readonly post: Post<ToGuest>
+  /** Gives a checkpoint's memory back, to be filled again: new memory costs several times the copy. */
+  readonly recycle?: (buffer: ArrayBuffer) => void
   /** Ends the thread, wherever the guest is. */
   terminate(): Promise<void>
 }
@@ -322,6 +324,7 @@ export class Session {
     // Again: whoever removed the last other user of the module meanwhile did not see our checkpoint yet.
     await saveModule(store, module.sha256, module.bytes)
     const size = head.length + body.length
+    if (body.buffer instanceof ArrayBuffer) this.#port.recycle?.(body.buffer)
     return { session: name, version, cause, ...label, time, calls, size, pause: captured.pause / 1e6 }
   }
 
