@@ -25,14 +25,13 @@ export function sessionOptions(values: SnapshotValues, terminal: Terminal): Comm
 export function superviseOptions(
   values: SnapshotValues,
   session: {
-    readonly name: string
     readonly module: string
     readonly place: StorePlace
     readonly terminal: Terminal
     readonly preparing: string
   },
 ): SuperviseOptions {
-  const { name, module, place, terminal, preparing } = session
+  const { module, place, terminal, preparing } = session
   const interval = values['snapshot-interval']
   return {
     storeId: place.id,
@@ -43,7 +42,7 @@ export function superviseOptions(
     stopOnSignal: !values['snapshot-on'].some((trigger) => trigger.kind === 'signal'),
     ...(interval !== undefined && { interval }),
     stopAfterSnapshot: values['stop-after-snapshot'],
-    resume: [
+    resume: (name) => [
       ...programWords(),
       'restore',
       name,

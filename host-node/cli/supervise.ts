@@ -45,8 +45,8 @@ export interface SuperviseOptions {
   readonly interval?: number
   /** The first checkpoint, whatever caused it, ends the session. */
   readonly stopAfterSnapshot: boolean
-  /** The command that resumes, as words. */
-  readonly resume: readonly string[]
+  /** The command that resumes the session of this name, as words. */
+  readonly resume: (name: string) => readonly string[]
   /** What a person is told while the start takes its time: 'Preparing app.wasm (26 MB)…'. */
   readonly preparing: string
 }
@@ -112,7 +112,7 @@ async function listen(session: Supervised, options: SuperviseOptions): Promise<(
       checkpoint: async ({ stop, label }): Promise<CheckpointResult> => {
         const stopped = stop || options.stopAfterSnapshot
         const { version, size } = await session.checkpoint({ stop: stopped, ...(label !== undefined && { label }) })
-        return { name: session.name, version, size, stopped, resume: options.resume }
+        return { name: session.name, version, size, stopped, resume: options.resume(session.name) }
       },
     })
     return () => control.close()
@@ -156,7 +156,7 @@ function report(name: string, outcome: Outcome, options: SuperviseOptions): numb
       return outcome.code
     case 'suspended':
       terminal.err(describeTaken(name, outcome.checkpoint, terminal))
-      terminal.err(`        Resume with: ${terminal.style('bold', shellJoin(options.resume), 'err')}`)
+      terminal.err(`        Resume with: ${terminal.style('bold', shellJoin(options.resume(name)), 'err')}`)
       return exitSuspended
     case 'trapped':
       terminal.err(describeTrap(outcome.error, terminal))

@@ -41,7 +41,7 @@ test.each([
   [['run', '--name', '../x', 'args.wasm'], 2, 'STASIS_SESSION_NAME'],
   [['run', 'foreign.wasm'], 1, 'env.magic'],
   [['run', 'text.wasm'], 1, 'STASIS_MODULE_MALFORMED'],
-  [['restore', 'nobody'], 1, 'There is no session named nobody.'],
+  [['restore', 'nobody'], 1, 'There is no session named nobody. The store is empty'],
   [['checkpoint', 'nobody'], 1, 'No session "nobody" of this store is running. None is.'],
   [['args.wasm'], 2, 'stasis run args.wasm'],
   [['rnu', 'args.wasm'], 2, 'Did you mean stasis run?'],
@@ -63,6 +63,14 @@ test('without a command the overview is on stderr; help is on stdout', async () 
     out: expect.stringContaining('--snapshot-interval'),
   })
   expect((await place.run('--version')).out).toMatch(/^stasis \d+\.\d+\.\d+\n$/)
+})
+
+test('sessions without a name get different ones even when started at once', async () => {
+  const sessions = ['a\n', 'b\n', 'c\n'].map((input) => ({ input, stasis: place.start('run', 'echo.wasm') }))
+  await Promise.all(sessions.map(({ stasis }) => stasis.says('ready')))
+  const listed: { name: string }[] = JSON.parse((await place.run('ls', '--json')).out)
+  expect(listed.map(({ name }) => name)).toEqual(['echo-1', 'echo-2', 'echo-3'])
+  for (const { input, stasis } of sessions) expect(await stasis.end(input)).toMatchObject({ code: 1, err: '' })
 })
 
 test('Ctrl-Z while the guest waits for stdin: 75, and the printed command resumes it in a new process', async () => {
@@ -90,8 +98,10 @@ test('a checkpoint from another process while the guest waits for stdin, and it 
   const session = place.start('run', '--name', 'calc', '--keep', 'echo.wasm')
   await session.says('ready')
   expect((await place.run('ls')).out).toMatch(/calc +0 .* running, process \d+/)
+  expect((await place.run('inspect', 'calc')).err).toContain('is running and has no checkpoint yet')
   const taken = JSON.parse((await place.run('checkpoint', 'calc', '--label', 'lunch', '--json')).out)
   expect(taken).toMatchObject({ name: 'calc', version: 1, stopped: false })
+  expect((await place.run('inspect', 'calc', '--store', '.stasis')).code).toBe(0)
   expect((await place.run('checkpoint', 'clac')).err).toContain('Running: calc.')
   expect((await place.run('rm', 'calc')).err).toContain('STASIS_SESSION_BUSY')
   expect((await place.run('run', '--name', 'calc', 'echo.wasm')).err).toContain('STASIS_SESSION_BUSY')
@@ -195,6 +205,7 @@ test('a directory that the session has open must be granted again, and the messa
   expect(refused.code).toBe(1)
   expect(refused.err).toContain('--dir')
   expect(refused.err).toContain('STASIS_MOUNT_NOT_GRANTED')
+  expect((await place.run('restore', 'clac')).err).toContain('Did you mean calc?')
   expect(await place.run('restore', 'calc', '--dir', 'data::/data')).toMatchObject({ code: 0 })
 })
 

@@ -40,7 +40,7 @@ const defaults: SuperviseOptions = {
   stopOnSignal: true,
   stopAfterSnapshot: false,
   preparing: 'Preparing calc.wasm…',
-  resume: ['stasis', 'restore', 'calc', '--dir', './my data::/data'],
+  resume: (name) => ['stasis', 'restore', name, '--dir', './my data::/data'],
 }
 
 /** A session that can be checkpointed at once, and ends when told or when a checkpoint says stop. */
@@ -120,7 +120,7 @@ test('another process takes a checkpoint and learns how to resume', async () => 
     version: 1,
     size: 2500,
     stopped: false,
-    resume: defaults.resume,
+    resume: ['stasis', 'restore', 'calc', '--dir', './my data::/data'],
   })
   expect(await control('/a/store', 'calc', 'checkpoint', { stop: true })).toMatchObject({ version: 2, stopped: true })
   expect(await code).toBe(75)

@@ -13,6 +13,7 @@ import { type ModuleReport, reportModule } from '../inspect/module-report.ts'
 import { printCheckpoint } from '../inspect/print-checkpoint.ts'
 import { printModule } from '../inspect/print-module.ts'
 import { readStackNames } from '../inspect/stack-names.ts'
+import { lookUp } from '../look-up.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
 import { locateStore } from '../store-place.ts'
 
@@ -45,7 +46,8 @@ export const inspectCommand = defineCommand({
 async function inspect(subject: string, storeOption: string | undefined): Promise<ModuleReport | CheckpointReport> {
   const store = await openStore(locateStore(storeOption).url)
   if (!isFile(subject)) {
-    const image = await loadCheckpoint(store, parseSubject(subject))
+    const address = parseSubject(subject)
+    const image = await lookUp(store, address.name, () => loadCheckpoint(store, address))
     const checkpoint = readStored(image, decodeCheckpoint)
     return reportCheckpoint({
       checkpoint,

@@ -1,11 +1,10 @@
 import { listSessions, type SessionInfo, type VersionInfo } from '../../../runtime/store/checkpoints.ts'
-import { StasisError } from '../../../wasm-shim/errors.ts'
 import { openStore } from '../../open-store.ts'
 import { defineCommand } from '../command.ts'
 import { formatSize, formatTable, formatTime, plural, printable } from '../format.ts'
+import { unknownSession } from '../look-up.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
 import { locateStore } from '../store-place.ts'
-import { didYouMean } from '../suggest.ts'
 import type { Terminal } from '../terminal.ts'
 
 export const lsCommand = defineCommand({
@@ -40,11 +39,7 @@ export const lsCommand = defineCommand({
 function findSession(sessions: readonly SessionInfo[], name: string): SessionInfo {
   const found = sessions.find((session) => session.name === name)
   if (found !== undefined) return found
-  const names = sessions.map((session) => session.name)
-  const known = names.length > 0 ? ` There are: ${names.join(', ')}.` : ' The store is empty.'
-  throw new StasisError('STASIS_SESSION_UNKNOWN', `There is no session "${name}".${didYouMean(name, names) || known}`, {
-    name,
-  })
+  throw unknownSession(name, sessions)
 }
 
 function sessionTable(sessions: readonly SessionInfo[], terminal: Terminal): string {

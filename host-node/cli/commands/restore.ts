@@ -4,6 +4,7 @@ import { Session } from '../../sessions.ts'
 import { sessionOptions, superviseOptions } from '../begin-session.ts'
 import { defineCommand } from '../command.ts'
 import { checkFile, checkMounts } from '../inputs.ts'
+import { lookUp } from '../look-up.ts'
 import { flag, value } from '../options.ts'
 import { dirOption, snapshotOptions, storeOption } from '../session-options.ts'
 import { locateStore } from '../store-place.ts'
@@ -44,13 +45,15 @@ export const restoreCommand = defineCommand({
     const name = values.name ?? address.name
     return supervise(
       () =>
-        Session.restore(store, formatAddress(address), {
-          allowChangedFiles: values['allow-changed-files'],
-          ...(values.name !== undefined && { name }),
-          ...(values.module !== undefined && { module: values.module }),
-          ...sessionOptions(values, terminal),
-        }),
-      superviseOptions(values, { name, module: name, place, terminal, preparing: `Restoring ${operands[0]}…` }),
+        lookUp(store, address.name, () =>
+          Session.restore(store, formatAddress(address), {
+            allowChangedFiles: values['allow-changed-files'],
+            ...(values.name !== undefined && { name }),
+            ...(values.module !== undefined && { module: values.module }),
+            ...sessionOptions(values, terminal),
+          }),
+        ),
+      superviseOptions(values, { module: name, place, terminal, preparing: `Restoring ${operands[0]}…` }),
     )
   },
 })

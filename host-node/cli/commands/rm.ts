@@ -4,6 +4,7 @@ import type { Store } from '../../../runtime/store/store.ts'
 import { openStore } from '../../open-store.ts'
 import { defineCommand } from '../command.ts'
 import { plural } from '../format.ts'
+import { lookUp } from '../look-up.ts'
 import { flag } from '../options.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
 import { locateStore } from '../store-place.ts'
@@ -58,7 +59,7 @@ async function resolveOperands(store: Store, operands: readonly string[]): Promi
   for (const operand of operands) {
     const address = parseAddress(operand)
     const versions = (await listVersions(store, address.name)).map((info) => info.version)
-    const chosen = resolveVersion(versions, address)
+    const chosen = await lookUp(store, address.name, async () => resolveVersion(versions, address))
     const before = targets.get(address.name) ?? []
     targets.set(address.name, new Set([...before, ...(operand.includes('@') ? [chosen] : versions)]))
   }

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { listSessions } from '../../../runtime/store/checkpoints.ts'
 import type { Store } from '../../../runtime/store/store.ts'
+import { isStasisError } from '../../../wasm-shim/errors.ts'
 import { openStore } from '../../open-store.ts'
 import { Session } from '../../sessions.ts'
 import { sessionOptions, superviseOptions } from '../begin-session.ts'
@@ -60,24 +61,36 @@ export const runCommand = defineCommand({
     const preparing = `Preparing ${moduleName} (${formatSize(statSync(path).size)})…`
     const place = locateStore(values.store)
     const store = await openStore(place.url)
-    const name = values.name ?? generateName(path, await takenNames(store))
+    const start = (name: string) =>
+      Session.start({
+        module: path,
+        moduleName,
+        name,
+        store,
+        args: [values.argv0 ?? moduleName, ...guestArgs],
+        env: values.env.filter((pair) => pair !== undefined),
+        ...(values.polls !== undefined && { polls: values.polls }),
+        ...sessionOptions(values, terminal),
+      })
     return supervise(
-      () =>
-        Session.start({
-          module: path,
-          moduleName,
-          name,
-          store,
-          args: [values.argv0 ?? moduleName, ...guestArgs],
-          env: values.env.filter((pair) => pair !== undefined),
-          ...(values.polls !== undefined && { polls: values.polls }),
-          ...sessionOptions(values, terminal),
-        }),
-      superviseOptions(values, { name, module: moduleName, place, terminal, preparing }),
+      () => (values.name === undefined ? startUnnamed(path, store, start) : start(values.name)),
+      superviseOptions(values, { module: moduleName, place, terminal, preparing }),
     )
   },
 })
 
-async function takenNames(store: Store): Promise<ReadonlySet<string>> {
-  return new Set((await listSessions(store)).map((session) => session.name))
+/** Starts under a made-up name, and under another one where somebody else was quicker. */
+async function startUnnamed<T>(path: string, store: Store, start: (name: string) => Promise<T>): Promise<T> {
+  const taken = new Set((await listSessions(store)).map((session) => session.name))
+  for (;;) {
+    const name = generateName(path, taken)
+    try {
+      return await start(name)
+    } catch (error) {
+      if (!isStasisError(error) || !takenCodes.has(error.code)) throw error
+      taken.add(name)
+    }
+  }
 }
+
+const takenCodes: ReadonlySet<string> = new Set(['STASIS_SESSION_BUSY', 'STASIS_SESSION_EXISTS'])
