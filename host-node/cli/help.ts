@@ -51,7 +51,7 @@ export function overview(commands: readonly Command[], terminal: Terminal): stri
 /** `stasis help COMMAND`, from the command's tables alone. */
 export function commandHelp(command: Command, terminal: Terminal): string {
   const title = (text: string) => terminal.style('bold', text)
-  const options = Object.entries({ ...command.options, help: helpOption } as Record<string, Option>)
+  const groups = groupOptions({ ...command.options, help: helpOption })
   return [
     `${title(`stasis ${command.name}`)}: ${command.summary}`,
     '',
@@ -59,16 +59,23 @@ export function commandHelp(command: Command, terminal: Terminal): string {
     `  stasis ${command.name} [options]${command.operands && ` ${command.operands}`}`,
     '',
     ...command.description.flatMap((paragraph) => [wrap(paragraph, terminal.columns), '']),
-    title('Options'),
-    definitions(
-      options.map(([name, option]) => [optionHead(name, option), optionText(option)]),
-      terminal,
-    ),
-    '',
+    ...[...groups].flatMap(([group, entries]) => [title(group), definitions(entries, terminal), '']),
     title('Examples'),
     ...command.examples.flatMap((example) => [`  ${example.line}`, terminal.style('dim', `      ${example.does}`)]),
   ].join('\n')
 }
+
+/** By heading, in the order of the table: the general ones first. */
+function groupOptions(options: Readonly<Record<string, Option>>): ReadonlyMap<string, readonly Definition[]> {
+  const groups = new Map<string, Definition[]>([['Options', []]])
+  for (const [name, option] of Object.entries(options)) {
+    const { group = 'Options' } = option
+    groups.set(group, [...(groups.get(group) ?? []), [optionHead(name, option), optionText(option)]])
+  }
+  return groups
+}
+
+type Definition = readonly [term: string, explanation: string]
 
 function optionHead(name: string, option: Option): string {
   const short = option.short ? `-${option.short}, ` : ''
@@ -79,7 +86,7 @@ const optionText = (option: Option): string =>
   option.kind === 'list' ? `${option.help} May be given several times.` : option.help
 
 /** Terms on the left, explanations wrapped on the right; a long term gets a line of its own. */
-function definitions(entries: readonly (readonly [string, string])[], terminal: Terminal): string {
+function definitions(entries: readonly Definition[], terminal: Terminal): string {
   const widest = Math.min(24, Math.max(...entries.map(([term]) => term.length)))
   const indent = ' '.repeat(widest + 4)
   return entries

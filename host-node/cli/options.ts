@@ -7,6 +7,8 @@ export interface Flag {
   readonly kind: 'flag'
   readonly short?: string
   readonly help: string
+  /** Heading in the help. Default: 'Options'. */
+  readonly group?: string
 }
 
 /** An option with a value; `list` may be given several times, of `value` the last one counts. */
@@ -16,6 +18,7 @@ export interface Valued<Kind extends 'value' | 'list', T> {
   /** What stands for the value in the help, for example 'HOST[::GUEST][:ro]'. */
   readonly placeholder: string
   readonly help: string
+  readonly group?: string
   /** Throws a UsageError on a value that makes no sense. */
   readonly parse: (text: string) => T
 }
@@ -49,6 +52,11 @@ export function value<T>(placeholder: string, help: string, parse: (text: string
 
 export function list<T>(placeholder: string, help: string, parse: (text: string) => T): Valued<'list', T> {
   return { kind: 'list', placeholder, help, parse }
+}
+
+/** The same options, under a heading of their own in the help. */
+export function grouped<O extends Options>(group: string, options: O): O {
+  return Object.fromEntries(Object.entries(options).map(([name, option]) => [name, { ...option, group }])) as O
 }
 
 /** Every command has it, so it stands in no table. */

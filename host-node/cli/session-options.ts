@@ -1,5 +1,5 @@
 import { parseMount } from './mounts.ts'
-import { flag, list, value } from './options.ts'
+import { flag, grouped, list, value } from './options.ts'
 import { oneOf, parseCount, parseDuration, parseSignal, parseTrigger, text } from './values.ts'
 
 export const defaultStore = '.stasis'
@@ -19,7 +19,7 @@ export const dirOption = list(
 )
 
 /** What `run` and `restore` have in common: when checkpoints are taken and what becomes of the session. */
-export const snapshotOptions = {
+export const snapshotOptions = grouped('Checkpoints', {
   signal: value(
     'NAME',
     'The signal that takes a checkpoint and stops the session. Default: TSTP, which is Ctrl-Z.',
@@ -28,7 +28,7 @@ export const snapshotOptions = {
   'snapshot-on': list(
     'WHEN',
     'Take a checkpoint and go on: at "call:N" (the N-th WASI call), at "first-stdin" (the first read of stdin), when ' +
-      '"idle" (each time the guest begins to wait), or on "signal" (Ctrl-Z no longer stops).',
+      '"idle" (each time the guest begins to wait), or on "signal" (Ctrl-Z or --signal, which then no longer stops).',
     parseTrigger,
   ),
   'snapshot-interval': value('TIME', 'Take a checkpoint every TIME (500ms, 10s, 5m) and go on.', parseDuration),
@@ -39,7 +39,7 @@ export const snapshotOptions = {
     parseCount,
   ),
   keep: flag('Keep the session’s checkpoints when it ends by itself; otherwise it leaves nothing behind.'),
-} as const
+})
 
 export const pollsOption = value(
   'WHERE',

@@ -47,10 +47,13 @@ export const runCommand = defineCommand({
       line: 'stasis run --dir ./data::/data:ro --env TZ --name calc app.wasm --verbose input.csv',
       does: 'with a directory, a variable, a name, and arguments of its own',
     },
-    { line: 'stasis run --snapshot-interval 30s --keep app.wasm', does: 'at most 30 seconds of work can get lost' },
+    {
+      line: 'stasis run --snapshot-interval 30s app.wasm',
+      does: 'after a crash or a kill, at most 30 seconds of work are lost',
+    },
     {
       line: 'stasis run --snapshot-on first-stdin --stop-after-snapshot python.wasm',
-      does: 'boot once, then restore the booted interpreter as often as you like',
+      does: 'boot an interpreter once; then "stasis restore NAME --keep" starts from there, as often as you like',
     },
   ],
   run: async ({ values, operands, guestArgs, terminal }) => {
