@@ -222,6 +222,7 @@ describe('standard streams', () => {
     ['tty', 2],
     ['pipe', 0],
     ['file', 4],
+    ['null', 0],
   ] as const)('of kind %s have file type %i and cannot seek', (kind, type) => {
     const host = createTestHost({ kinds: { stdin: kind, stdout: kind } })
     const { guest } = start({}, host)

@@ -321,6 +321,11 @@ describe('a read-only mount', () => {
 })
 
 describe('two mounts', () => {
+  test('have two names', () => {
+    const fs = MemoryFileSystem.create(() => 0n)
+    expect(() => start({ mounts: [memoryMount(fs, '/a'), memoryMount(fs, '/a')] })).toThrow('mounted as /a')
+  })
+
   test('share no files', () => {
     const host = createTestHost()
     const mounts = ['/a', '/b'].map((name) =>

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { decode, encode } from 'cborg'
@@ -232,6 +232,17 @@ describe('files of the host', () => {
     const refused = failure(() => restore(state, []))
     expect(refused.code).toBe('STASIS_MOUNT_NOT_GRANTED')
     expect(refused.message).toContain(directory)
+  })
+
+  test('are let go by a kernel that is closed', () => {
+    const openFiles = () => readdirSync('/dev/fd').length
+    const before = openFiles()
+    for (let i = 0; i < 10; i++) guest.create(3, `file${i}`)
+    expect(openFiles()).toBeGreaterThanOrEqual(before + 10)
+    const restored = restore(guest.kernel.save())
+    guest.kernel.close()
+    restored.kernel.close()
+    expect(openFiles()).toBeLessThan(before + 10)
   })
 
   test('need the same directory, under the same name, and nothing besides', () => {

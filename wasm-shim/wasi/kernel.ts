@@ -1,3 +1,4 @@
+import { StasisError } from '../errors.ts'
 import { type AbiName, findRow } from './abi.ts'
 import { calls } from './calls/index.ts'
 import type { Context } from './context.ts'
@@ -58,7 +59,14 @@ export class Kernel {
     }
   }
 
+  /** Throws StasisError STASIS_MOUNT_DUPLICATE when two mounts have one name. */
   static create(config: KernelConfig, host: Host): Kernel {
+    const names = config.mounts.map(({ guest }) => guest)
+    const twice = names.find((name, index) => names.indexOf(name) !== index)
+    if (twice !== undefined) {
+      const message = `Two directories are mounted as ${twice}. Give each a name of its own: --dir HOST::GUEST.`
+      throw new StasisError('STASIS_MOUNT_DUPLICATE', message, { guest: twice })
+    }
     const mounts = config.mounts.map(({ guest, kind, source, readOnly }) => ({
       guest,
       kind,

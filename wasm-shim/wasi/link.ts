@@ -73,6 +73,13 @@ const shapes: Readonly<Record<string, Bind>> = {
       return 0
     }
   },
+  'buffer>': (context, perform) => {
+    const { memory } = context
+    return (pointer: number, length: number): number => {
+      if (!memory.fits(pointer >>> 0, length >>> 0)) return Errno.EFAULT
+      return -perform(context, memory.slice(pointer >>> 0, length >>> 0))
+    }
+  },
   'fd>': (context, perform, apply) => {
     const { state } = context
     return (fd: number): number => {

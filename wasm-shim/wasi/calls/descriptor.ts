@@ -4,14 +4,13 @@ import { allRights, FdFlags, FileTypeNumber, Rights, Whence } from '../flags.ts'
 import type { FileType } from '../fs/file-system.ts'
 import type { HostStream } from '../host.ts'
 import { type DirectoryDescriptor, type FileDescriptor, type KernelState, setDescriptor } from '../state.ts'
-import { toOffset } from './read-write.ts'
 
 const streamTypes: Readonly<Record<HostStream['kind'], FileType>> = {
   tty: 'character',
-  null: 'character',
   file: 'file',
-  // Preview1 has no number for a pipe.
+  // Preview1 has no number for a pipe, and guests take a character device without seek for a terminal.
   pipe: 'unknown',
+  null: 'unknown',
 }
 
 export function streamType(stream: HostStream): FileType {
@@ -123,15 +122,16 @@ export const descriptorCalls: Readonly<Record<string, Call>> = {
       const descriptor = descriptorAt(context, fd)
       if (descriptor?.kind === 'stream') return -Errno.ESPIPE
       if (descriptor?.kind !== 'file') return -Errno.EBADF
-      let start = 0n
-      if (whence === Whence.cur) start = BigInt(descriptor.offset)
+      let start = 0
+      if (whence === Whence.cur) start = descriptor.offset
       else if (whence === Whence.end) {
         const stat = context.handles[fd]!.stat()
         if (typeof stat === 'number') return stat
-        start = stat.size
+        start = Number(stat.size)
       } else if (whence !== Whence.set) return -Errno.EINVAL
-      const target = start + offset
-      return target < 0n ? -Errno.EINVAL : (toOffset(target) ?? -Errno.EINVAL)
+      // Beyond 2^53 a number is inexact, but then the sum is out of range either way.
+      const target = start + Number(offset)
+      return target < 0 || target > Number.MAX_SAFE_INTEGER ? -Errno.EINVAL : target
     },
     apply: (state, offset: number, fd: number) => {
       const descriptor = state.fds[fd]
