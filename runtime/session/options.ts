@@ -89,9 +89,26 @@ function isPairs(env: NonNullable<StartOptions['env']>): env is readonly (readon
   return Array.isArray(env)
 }
 
-/** Throws STASIS_OPTION. */
-export function checkTorture(every: number | undefined): number {
-  if (every === undefined) return 0
-  if (Number.isSafeInteger(every) && every > 0) return every
-  throw new StasisError('STASIS_OPTION', `torture is ${every}, and must be a whole number above 0.`)
+/** Refuses what types cannot, or what comes from JavaScript. Throws STASIS_OPTION. */
+export function checkCommon({ mounts = [], triggers = [], torture = 1 }: CommonOptions): void {
+  const refuse = (message: string): never => {
+    throw new StasisError('STASIS_OPTION', message)
+  }
+  if (!isPositive(torture)) refuse(`torture is ${torture}, and must be a whole number above 0.`)
+  const guests = new Set<string>()
+  for (const mount of mounts) {
+    const isWhole = typeof mount.guest === 'string' && ('memory' in mount || typeof mount.host === 'string')
+    if (!isWhole) refuse('A mount is { guest, host } with two paths, or { guest, memory: true }.')
+    if (guests.has(mount.guest)) refuse(`Two mounts are granted as "${mount.guest}".`)
+    guests.add(mount.guest)
+  }
+  for (const trigger of triggers) {
+    if (trigger.kind === 'call' ? !isPositive(trigger.call) : !['first-stdin', 'idle'].includes(trigger.kind)) {
+      refuse(`${JSON.stringify(trigger)} is no trigger: { kind: 'call', call: 1 }, 'first-stdin' or 'idle' is meant.`)
+    }
+  }
+}
+
+function isPositive(value: number): boolean {
+  return Number.isSafeInteger(value) && value > 0
 }

@@ -17,15 +17,15 @@ import { ControlBlock } from './control-block.ts'
 import type { Beginning, FromGuest, Message } from './messages.ts'
 import {
   type CommonOptions,
+  checkCommon,
   checkKeys,
-  checkTorture,
   environmentPairs,
   type RestoreOptions,
   restoreKeys,
   type StartOptions,
   startKeys,
 } from './options.ts'
-import { type GuestPort, Session, type SessionParts } from './session.ts'
+import { type GuestPort, Session, type SessionEvent, type SessionParts } from './session.ts'
 
 /** What the thread that serves people must provide for one session. */
 export interface SessionHost {
@@ -54,6 +54,7 @@ type Program = SessionParts['module']
  */
 export async function startSession(host: SessionHost, options: StartOptions): Promise<Session> {
   checkKeys(options, startKeys, 'Session.start')
+  checkCommon(options)
   const { store = new MemoryStore(), polls = 'default' } = options
   const id = host.uuid()
   const name = checkSessionName(options.name ?? `session-${id.slice(0, 8)}`)
@@ -83,6 +84,7 @@ export async function restoreSession(
   options: RestoreOptions = {},
 ): Promise<Session> {
   checkKeys(options, restoreKeys, 'Session.restore')
+  checkCommon(options)
   const wanted = parseAddress(address)
   const name = checkSessionName(options.name ?? wanted.name)
   const isFork = name !== wanted.name
@@ -112,9 +114,11 @@ async function run(
   parts: Omit<SessionParts, 'control' | 'keep' | 'onEvent' | 'now'> & { readonly lock: SessionLock },
   beginning: Beginning,
 ): Promise<Session> {
-  const { mounts = [], triggers = [], stopAfterSnapshot = false, keep = false, onEvent = () => undefined } = options
-  const torture = checkTorture(options.torture)
+  const { mounts = [], triggers = [], stopAfterSnapshot = false, keep = false } = options
+  const { torture = 0 } = options
   const control = new ControlBlock()
+  // In a turn of its own: what the listener throws is an unhandled rejection, and no business of the session's.
+  const onEvent = (event: SessionEvent) => void Promise.resolve(event).then(options.onEvent)
   const session = new Session({ ...parts, control, keep, onEvent, now: () => host.now() }, (receive, fail) =>
     host.spawnGuest(control, receive, fail),
   )
@@ -132,9 +136,10 @@ async function run(
 }
 
 async function readProgram(host: SessionHost, module: Uint8Array | string, name?: string): Promise<Program> {
-  if (typeof module !== 'string') {
+  if (module instanceof Uint8Array) {
     return { bytes: module, sha256: await host.sha256(module), name: name ?? 'module.wasm' }
   }
+  if (typeof module !== 'string') throw new StasisError('STASIS_OPTION', 'module is neither a Uint8Array nor a path.')
   if (host.readFile === undefined) {
     throw new StasisError('STASIS_OPTION', 'This host has no files: give the module as bytes.', { module })
   }

@@ -129,9 +129,13 @@ export function watchHost(host: Host, triggers: readonly Trigger[], decider: Cap
     readable: () => host.stdin.readable(),
     write: (source) => host.stdin.write(source),
   }
+  const { clocks, random, stdout, stderr } = host
   return {
-    ...host,
+    clocks,
+    random,
     stdin,
+    stdout,
+    stderr,
     wait: (condition) => {
       if (condition.stdin && giveWayForStdin()) return 'interrupted'
       return giveWayForIdle(condition) ? 'interrupted' : host.wait(condition)

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -55,6 +56,7 @@ test('a module can be given by its path', async () => {
 test('a program that makes calls without end is frozen, goes on, and is stopped', async () => {
   const session = await Session.start(options(busy))
   const first = await session.checkpoint({ label: 'first' })
+  await new Promise((resolve) => setTimeout(resolve, 200))
   const second = await session.checkpoint({ stop: true })
   expect(second.calls).toBeGreaterThan(first.calls)
   expect(await session.done).toEqual({ kind: 'suspended', checkpoint: second })
@@ -133,4 +135,30 @@ test('a pre-linked module is kept, and a damaged one made anew', async () => {
   expect(existsSync(cache)).toBe(false)
   await (await Session.start({ ...options(letters), cache: join(directory, 'file', 'cache') })).done
   expect(output).toBe(lettersOutput.repeat(6))
+})
+
+test('after a kill the newest checkpoint restores in another process', async () => {
+  const script = join(directory, 'run.mjs')
+  const library = new URL('../../dist/node.js', import.meta.url).href
+  writeFileSync(join(directory, 'busy.wasm'), busy)
+  writeFileSync(
+    script,
+    `import { openStore, Session } from ${JSON.stringify(library)}
+    const store = await openStore('file:.stasis')
+    const session = await Session.start({ module: 'busy.wasm', store, name: 'calc', stdin: 'empty', cache: 'cache' })
+    for (let count = 1; ; count++) {
+      await session.checkpoint({ label: String(count) })
+      process.send(count)
+    }`,
+  )
+  const child = spawn(process.execPath, [script], { cwd: directory, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const told = await new Promise<number>((resolve) =>
+    child.on('message', (count) => Number(count) >= 5 && resolve(Number(count))),
+  )
+  child.kill('SIGKILL')
+  await new Promise((resolve) => child.once('exit', resolve))
+  const session = await Session.restore(store, 'calc', streams())
+  const { version, calls } = await session.checkpoint({ stop: true })
+  expect(version).toBeGreaterThan(told)
+  expect(calls).toBeGreaterThan(0)
 })

@@ -218,6 +218,10 @@ test('what does not fit is said before the guest runs', async () => {
   await expect(start({ module: new Uint8Array(8), store })).rejects.toMatchObject({ code: 'STASIS_MODULE_MALFORMED' })
   await expect(start({ module: letters, store, name: '../x' })).rejects.toMatchObject({ code: 'STASIS_SESSION_NAME' })
   await expect(start({ module: letters, store, torture: 0 })).rejects.toMatchObject({ code: 'STASIS_OPTION' })
+  const twice = [1, 2].map(() => ({ guest: '/tmp', memory: true as const }))
+  await expect(start({ module: letters, store, mounts: twice })).rejects.toThrow('Two mounts are granted as "/tmp"')
+  const never = [{ kind: 'call' as const, call: 0 }]
+  await expect(start({ module: letters, store, triggers: never })).rejects.toMatchObject({ code: 'STASIS_OPTION' })
   const wrong = { module: letters, store, tortures: 1 }
   await expect(start(wrong)).rejects.toThrow('Session.start has no option "tortures"')
   await expect(restore(store, 'calc')).rejects.toMatchObject({ code: 'STASIS_VERSION_UNKNOWN' })
