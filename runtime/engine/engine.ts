@@ -69,8 +69,8 @@ export interface EngineOptions {
    * stack too deep to be resumed). The guest goes on; a pending request has to be withdrawn, or it is asked again.
    */
   readonly onRefused?: (error: StasisError) => void
-  /** Most frames that a stack may have to be captured; default 10,000 (D5). Resuming needs a few KB of stack a frame. */
-  readonly maxDepth?: number
+  /** Bytes of the thread's stack that must be free for a capture, so that the stack can be resumed (D5). */
+  readonly stackReserve?: number
 }
 
 /** One way to stop and restart a guest (D12). */

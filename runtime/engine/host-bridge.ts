@@ -1,5 +1,4 @@
-import type { WasmModule } from '../../wasm-shim/module/model.ts'
-import { writeModule } from '../../wasm-shim/module/write.ts'
+import { emptyModule, writeModule } from '../../wasm-shim/module/write.ts'
 import { type HostFunction, hostFunctionNames, hostFunctions } from '../../wasm-shim/prelink/index.ts'
 import type { ImportFunction } from '../intercept/interceptor.ts'
 
@@ -15,23 +14,12 @@ export function bridgeHostFunctions(host: Readonly<Record<HostFunction, ImportFu
 }
 
 function bridgeModule(): Uint8Array {
-  const none = { functions: 0, tables: 0, memories: 0, globals: 0, tags: 0 }
-  const module: WasmModule = {
-    bytes: new Uint8Array(0),
-    sections: [],
+  return writeModule({
+    ...emptyModule,
     types: hostFunctionNames.map((name) => hostFunctions[name]),
     imports: hostFunctionNames.map((name, type) => ({ module: 'host', name, desc: { kind: 'func', type } })),
     functions: Uint32Array.from(hostFunctionNames.keys()),
-    tables: [],
-    memories: [],
-    globals: [],
-    tags: [],
-    imported: { ...none, functions: hostFunctionNames.length },
-    globalInits: [],
+    imported: { ...emptyModule.imported, functions: hostFunctionNames.length },
     exports: hostFunctionNames.map((name, index) => ({ name, kind: 'func', index })),
-    elements: [],
-    code: { start: new Uint32Array(0), end: new Uint32Array(0) },
-    data: [],
-  }
-  return writeModule(module)
+  })
 }

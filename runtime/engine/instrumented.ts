@@ -26,7 +26,7 @@ import type {
 } from './engine.ts'
 import { bridgeHostFunctions } from './host-bridge.ts'
 import { References } from './references.ts'
-import { defaultMaxDepth, tooDeep } from './stack-depth.ts'
+import { defaultStackReserve, tooDeep } from './stack-probe.ts'
 import { WordList } from './words.ts'
 
 export interface InstrumentedEngineInit {
@@ -140,7 +140,7 @@ class InstrumentedEngine implements Engine {
 
   /** Refusals come before anything is unwound (D5); what cannot be saved is found while unwinding and resumed in place. */
   #captureIfPossible(site: ImportSite | 'poll', args: readonly unknown[]): void {
-    const refused = this.#hostDepth > 0 ? hostFrames(site) : tooDeep(this.#options.maxDepth ?? defaultMaxDepth)
+    const refused = this.#hostDepth > 0 ? hostFrames(site) : tooDeep(this.#options.stackReserve ?? defaultStackReserve)
     if (refused === undefined) this.#capture(site, args)
     this.#options.onRefused?.(refused)
   }
@@ -275,10 +275,13 @@ class InstrumentedEngine implements Engine {
     return frames
   }
 
+  /** Throws STASIS_CAPTURE_REFERENCE where a global or table holds what cannot be saved. */
   save(): InstanceState {
     const { memories, tables } = this.#metadata
     this.#words.clear()
+    this.#refused = undefined
     ;(this.#export('save_globals') as () => void)()
+    if (this.#refused !== undefined) throw this.#refused
     return {
       memories: Array.from({ length: memories }, (_, i) => ({
         bytes: new Uint8Array((this.#export(`memory.${i}`) as WebAssembly.Memory).buffer),
@@ -294,7 +297,7 @@ class InstrumentedEngine implements Engine {
     state.memories.forEach(({ bytes }, i) => {
       const memory = this.#export(`memory.${i}`) as WebAssembly.Memory
       const missing = (bytes.length - memory.buffer.byteLength) / wasmPage
-      if (missing > 0) memory.grow(missing)
+      if (missing > 0) growMemory(memory, missing)
       const target = new Uint8Array(memory.buffer)
       target.set(bytes)
       target.fill(0, bytes.length)
@@ -305,6 +308,16 @@ class InstrumentedEngine implements Engine {
     this.#reading = { stack: noStack, frame: 0, words: state.globals, at: 0 }
     ;(this.#export('load_globals') as () => void)()
     this.#reading = undefined
+  }
+}
+
+/** A 64-bit memory counts its pages in BigInt; nothing but the refusal of a number tells which memory is one. */
+function growMemory(memory: WebAssembly.Memory, pages: number): void {
+  try {
+    memory.grow(pages)
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    memory.grow(BigInt(pages))
   }
 }
 

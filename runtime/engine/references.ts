@@ -2,6 +2,10 @@ import { StasisError } from '../../wasm-shim/errors.ts'
 
 const foreign = 0x8000_0000
 
+/** How a table counts: in BigInt where it is a 64-bit one. */
+const indexOf = (table: WebAssembly.Table): ((index: number) => number | bigint) =>
+  typeof (table.length as number | bigint) === 'bigint' ? BigInt : Number
+
 /**
  * References as words: 0 for null, function index + 1, or, for what has no name in the module (host objects, functions
  * of other modules), a number that only this engine understands until the next capture.
@@ -50,17 +54,20 @@ export class References {
 
   /** Throws STASIS_CAPTURE_REFERENCE for an element that cannot be named. */
   saveTable(table: WebAssembly.Table): Uint32Array {
-    return Uint32Array.from({ length: table.length }, (_, i) =>
-      this.save(table.get(i), (error) => {
+    const index = indexOf(table)
+    return Uint32Array.from({ length: Number(table.length) }, (_, i) =>
+      this.save(table.get(index(i)), (error) => {
         throw error
       }),
     )
   }
 
   restoreTable(table: WebAssembly.Table, elements: Uint32Array): void {
-    if (elements.length > table.length) table.grow(elements.length - table.length)
+    const index = indexOf(table)
+    const missing = elements.length - Number(table.length)
+    if (missing > 0) table.grow(index(missing))
     elements.forEach((word, i) => {
-      table.set(i, this.load(word))
+      table.set(index(i), this.load(word))
     })
   }
 

@@ -28,6 +28,8 @@ export interface CallGraph {
   readonly dropping: ReadonlySet<number>
   /** Per function of the index space, one byte a loop: 1 where a poll belongs. Absent where there are none. */
   readonly pollLoops: readonly (Uint8Array | undefined)[]
+  /** Which encoding of exceptions the guest itself uses; undefined where it uses none. */
+  readonly exceptions: 'legacy' | 'exnref' | undefined
 }
 
 /** Equal signatures under different type indices are one type to `call_indirect`. */
@@ -64,11 +66,26 @@ function openTables(module: WasmModule): Uint8Array {
   return open
 }
 
+/** Can the host hand over function references that the guest may then put into any table? */
+function takesHostFunctions(module: WasmModule): boolean {
+  const type = (func: number) => module.types[module.functions[func] as number]
+  for (let func = 0; func < module.imported.functions; func++)
+    if (type(func)?.results.includes(ValType.funcref)) return true
+  return (
+    module.exports.some(({ kind, index }) => kind === 'func' && type(index)?.params.includes(ValType.funcref)) ||
+    module.imports.some(({ desc }) => desc.kind === 'global' && desc.global.type === ValType.funcref) ||
+    module.exports.some(
+      ({ kind, index }) =>
+        kind === 'global' && module.globals[index]?.mutable && module.globals[index].type === ValType.funcref,
+    )
+  )
+}
+
 export function analyseCalls(module: WasmModule, polls: PollMode): CallGraph {
   const functions = module.functions.length
   const canonical = canonicalTypes(module.types)
   const tableChanges = openTables(module)
-  const anyOpen = tableChanges.includes(1)
+  const anyOpen = tableChanges.includes(1) || takesHostFunctions(module)
   const taken = new Uint8Array(functions)
   for (const func of referencedFunctions(module)) taken[func] = 1
 
@@ -89,6 +106,7 @@ export function analyseCalls(module: WasmModule, polls: PollMode): CallGraph {
   const uses = new Map<string, SegmentUse>()
   const cursor = new CodeCursor(module.bytes)
   const pollLoops: (Uint8Array | undefined)[] = []
+  let exceptions: CallGraph['exceptions']
   const scanner = {
     call: edge,
     callIndirect: (type: number) => edge(functions + (canonical[type] as number)),
@@ -102,6 +120,9 @@ export function analyseCalls(module: WasmModule, polls: PollMode): CallGraph {
       const key = `${op},${a},${b}`
       if (!uses.has(key)) uses.set(key, { op, a, b })
       if (op === Op.dataDrop || op === Op.elemDrop) dropping.add(current)
+    },
+    exceptions: (encoding: 'legacy' | 'exnref') => {
+      exceptions ??= encoding
     },
   }
   for (current = module.imported.functions; current < functions; current++) {
@@ -134,6 +155,7 @@ export function analyseCalls(module: WasmModule, polls: PollMode): CallGraph {
     segmentUses: [...uses.values()],
     dropping,
     pollLoops,
+    exceptions,
   }
 }
 

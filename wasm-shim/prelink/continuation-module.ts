@@ -1,6 +1,6 @@
 import { type Import, ValType, type WasmModule } from '../module/model.ts'
 import { Op } from '../module/opcodes.ts'
-import { writeModule } from '../module/write.ts'
+import { emptyModule, writeModule } from '../module/write.ts'
 import { segmentHelperParams } from './hidden-state.ts'
 import { hostFunctionNames, hostFunctions } from './host-functions.ts'
 import type { PrelinkMetadata } from './metadata.ts'
@@ -57,8 +57,7 @@ export function assembleContinuations(
   const framesTable = module.tables.length + 1
   const firstFrame = functionTypes.length
   const output: WasmModule = {
-    bytes: new Uint8Array(0),
-    sections: [],
+    ...emptyModule,
     types: [...module.types, ...parts.types],
     imports,
     functions: Uint32Array.from([...functionTypes, ...types]),
@@ -73,11 +72,7 @@ export function assembleContinuations(
       globals: module.globals.length,
       tags: module.tags.length + 1,
     },
-    globalInits: [],
-    exports: [],
-    elements: [],
     code: { start: new Uint32Array(types.length), end: new Uint32Array(types.length) },
-    data: [],
   }
   return writeModule(output, {
     code: (out) => {

@@ -176,6 +176,7 @@ function scanOwners(
     refFunc() {},
     changesTable() {},
     segment: (op: number, a: number, b: number) => functions.add(segmentHelper(metadata, op, a, b)),
+    exceptions() {},
   }
   for (const owner of owners) pollLoops.set(owner, scanFunction(module, cursor, owner, metadata.polls, scanner))
   return { functions: [...functions], pollLoops }

@@ -24,7 +24,7 @@ import { Op } from '../module/opcodes.ts'
 import type { BodyEmitter } from './emit.ts'
 import type { Helpers } from './helpers.ts'
 import type { AddedParts } from './parts.ts'
-import { Construct, type FunctionPlan } from './plan.ts'
+import { Construct, type FunctionPlan, SiteKind } from './plan.ts'
 import { clauseAround, rethrownAround, siteValues } from './site-values.ts'
 import { loadValue } from './values.ts'
 
@@ -211,8 +211,9 @@ export class FrameWriter {
     }
   }
 
+  /** The first site of the code that begins at `offset`. A poll there belongs to the loop that opens just before. */
   #siteFrom(offset: number): number {
-    const { siteAt, siteCount } = this.#plan
+    const { siteAt, siteKind, siteCount } = this.#plan
     let low = 0
     let high = siteCount
     while (low < high) {
@@ -220,7 +221,7 @@ export class FrameWriter {
       if (siteAt.at(middle) < offset) low = middle + 1
       else high = middle
     }
-    return low
+    return low < siteCount && siteAt.at(low) === offset && siteKind.at(low) === SiteKind.poll ? low + 1 : low
   }
 }
 

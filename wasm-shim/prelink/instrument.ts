@@ -35,24 +35,6 @@ export interface InstrumentResult {
   readonly metadata: PrelinkMetadata
 }
 
-/** Which encoding the guest itself uses; undefined where it uses none. */
-export function guestEncoding(module: WasmModule): 'legacy' | 'exnref' | undefined {
-  if (module.tags.length === 0) return undefined
-  const cursor = new CodeCursor(module.bytes)
-  for (let i = 0; i < module.code.start.length; i++) {
-    cursor.moveTo(module.code.start[i] as number, module.code.end[i] as number)
-    for (let groups = cursor.u32(); groups > 0; groups--) {
-      cursor.u32()
-      cursor.pos++
-    }
-    while (cursor.next()) {
-      if (cursor.op === Op.try) return 'legacy'
-      if (cursor.op === Op.tryTable || cursor.op === Op.throwRef) return 'exnref'
-    }
-  }
-  return undefined
-}
-
 /** Prefix of the added exports that no export of the guest starts with. */
 function exportPrefix(module: WasmModule): string {
   let prefix = 'stasis.'
@@ -80,14 +62,14 @@ export function instrument(
   polls: PollMode,
   exceptions: 'auto' | 'legacy' | 'exnref',
 ): InstrumentResult {
-  const guest = guestEncoding(module)
+  const graph = analyseCalls(module, polls)
+  const guest = graph.exceptions
   if (guest !== undefined && exceptions !== 'auto' && exceptions !== guest)
     throw new StasisError(
       'STASIS_PRELINK_ENCODING',
       `The module's own exceptions use the ${guest} encoding, which cannot be mixed with ${exceptions} in one module. Leave the option at 'auto'.`,
     )
   const encoding = exceptions === 'auto' ? (guest ?? 'legacy') : exceptions
-  const graph = analyseCalls(module, polls)
   const functions = module.functions.length
   const parts = new AddedParts(module.types, functions)
   const functionsTable = module.tables.length

@@ -15,6 +15,8 @@ export interface Scanner {
   changesTable(table: number): void
   /** memory.init, data.drop, table.init, elem.drop. */
   segment(op: number, a: number, b: number): void
+  /** An instruction of one of the two encodings of exceptions. */
+  exceptions(encoding: 'legacy' | 'exnref'): void
 }
 
 /** Returns one byte a loop in order of appearance: 1 where a poll belongs. */
@@ -48,6 +50,8 @@ export function scanFunction(
         open.push(loops.length)
         loops.push(polls === 'all' ? 1 : 0)
       } else open.push(-1)
+      if (op === Op.try) scanner.exceptions('legacy')
+      else if (op === Op.tryTable) scanner.exceptions('exnref')
       continue
     }
     switch (op) {
@@ -66,6 +70,9 @@ export function scanFunction(
         calls = true
         scanner.callIndirect(cursor.a, cursor.b)
         inLoop()
+        break
+      case Op.throwRef:
+        scanner.exceptions('exnref')
         break
       case Op.refFunc:
         scanner.refFunc(cursor.a)
