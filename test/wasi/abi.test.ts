@@ -162,6 +162,16 @@ describe('a guest that passes nonsense', () => {
     expect(guest.call('args_get', end, 0)).toBe('EFAULT')
   })
 
+  test('may ask for results at addresses that are not aligned', () => {
+    const { guest } = start()
+    for (const where of [8, 9, 12, 15]) {
+      guest.bytes.fill(255, 0, 32)
+      expect(guest.call('clock_time_get', 0, 0n, where)).toBe('ESUCCESS')
+      expect(guest.u64(where) >> 60n).toBe(1n)
+      expect([guest.bytes[where - 1], guest.bytes[where + 8]]).toEqual([255, 255])
+    }
+  })
+
   test('can grow its memory between calls', () => {
     const guest = new Guest(start().guest.kernel, undefined, new WebAssembly.Memory({ initial: 2 }))
     expect(guest.call('random_get', 0, 8)).toBe('ESUCCESS')

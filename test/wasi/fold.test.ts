@@ -24,6 +24,7 @@ function recording(): { guest: Guest; context: Context; log: Recorded[] } {
   const context: Context = {
     state: initialState([], [], [{ guest: '/', kind: 'memory', source: null, readOnly: false }]),
     host,
+    clocks: host.clocks,
     streams: [host.stdin, host.stdout, host.stderr],
     memory: new GuestMemory(),
     fileSystems: [MemoryFileSystem.create(() => host.clocks.realtime())],

@@ -15,6 +15,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 export class GuestMemory {
   bytes: Uint8Array = new Uint8Array(0)
   view: DataView = new DataView(new ArrayBuffer(0))
+  #words: BigUint64Array = new BigUint64Array(0)
   /** The iovecs of the call being made that are not empty; a call reads them before it returns. */
   vectors = 0
   /** Sum of their lengths. */
@@ -43,9 +44,16 @@ export class GuestMemory {
     if (buffer !== this.bytes.buffer || buffer.byteLength !== this.bytes.length) {
       this.bytes = new Uint8Array(buffer)
       this.view = new DataView(buffer)
+      this.#words = new BigUint64Array(buffer, 0, buffer.byteLength >>> 3)
       this.#lastPointer = -1
     }
     return end <= this.bytes.length
+  }
+
+  /** Where 8 bytes are known to fit. A typed array takes a bigint in half the time that a DataView does (V8 11.3). */
+  setU64(pointer: number, value: bigint): void {
+    if ((pointer & 7) === 0) this.#words[pointer >>> 3] = value
+    else this.view.setBigUint64(pointer, value, true)
   }
 
   /** A view of bytes that are known to fit. */

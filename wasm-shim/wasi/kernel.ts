@@ -51,6 +51,7 @@ export class Kernel {
     this.#context = {
       state,
       host,
+      clocks: host.clocks,
       streams: [host.stdin, host.stdout, host.stderr],
       memory: new GuestMemory(),
       fileSystems,

@@ -58,7 +58,7 @@ const shapes: Readonly<Record<string, Bind>> = {
       const outcome: bigint | number = perform(context, id >>> 0)
       if (typeof outcome === 'number') return -outcome
       apply(state, outcome, id >>> 0)
-      memory.view.setBigUint64(out >>> 0, outcome, true)
+      memory.setU64(out >>> 0, outcome)
       return 0
     }
   },

@@ -4,13 +4,13 @@ import { ClockId } from '../flags.ts'
 
 export const clockCalls: Readonly<Record<string, Call>> = {
   clock_res_get: {
-    perform: ({ host }, id: number) => (id > ClockId.thread_cputime ? -Errno.EINVAL : host.clocks.resolution()),
+    perform: ({ clocks }, id: number) => (id > ClockId.thread_cputime ? -Errno.EINVAL : clocks.resolution()),
   },
   clock_time_get: {
     perform: (context, id: number) => {
       switch (id) {
         case ClockId.realtime:
-          return context.host.clocks.realtime()
+          return context.clocks.realtime()
         case ClockId.monotonic:
           return guestMonotonic(context)
         case ClockId.process_cputime:
