@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
+import type { Engine } from '../../runtime/engine/engine.ts'
 import { createInstrumentedEngine } from '../../runtime/engine/instrumented.ts'
 import { serveGuest } from '../../runtime/session/guest.ts'
 import type { FromGuest, Message, ToGuest } from '../../runtime/session/messages.ts'
@@ -16,24 +17,31 @@ export interface Running {
   readonly host: TestHost
 }
 
+export interface WorldOptions extends TestHostOptions {
+  /** Stands between the guest's thread and its engine. */
+  readonly wrap?: (engine: Engine) => Engine
+}
+
 type Handler = (message: Message<ToGuest>) => void
 
 /** A session whose guest's thread is this one: it runs, to its end or until it is held, between two turns of the event loop. */
-function testHost(options: TestHostOptions): { sessionHost: SessionHost; host: () => TestHost } {
+function testHost(options: WorldOptions): { sessionHost: SessionHost; host: () => TestHost } {
   let host: TestHost | undefined
   let time = 1_763_000_000_000
   const sessionHost: SessionHost = {
     spawnGuest: (control, receive) => {
       let isOver = false
       const later = (deliver: () => void) => setImmediate(() => isOver || deliver())
-      const made = createTestHost({ ...options, control })
+      const { wrap: _, ...rest } = options
+      const made = createTestHost({ ...rest, control })
       host = made
       const handle: Handler = serveGuest({
         createHost: () => made,
         openDirectory: () => MemoryFileSystem.create(made.clocks.realtime),
         prepare: ({ bytes }, polls) => {
           const module = new WebAssembly.Module(prelink(bytes, { polls }).bytes)
-          return (engine) => createInstrumentedEngine({ module, original: () => bytes, options: engine })
+          const { wrap = (engine) => engine } = options
+          return (given) => wrap(createInstrumentedEngine({ module, original: () => bytes, options: given }))
         },
         post: (kind, payload, transfer = []) => {
           const message = structuredClone({ kind, payload }, { transfer: [...transfer] })
@@ -57,7 +65,7 @@ function testHost(options: TestHostOptions): { sessionHost: SessionHost; host: (
   return { sessionHost, host: () => host! }
 }
 
-export async function start(options: StartOptions, world: TestHostOptions = {}): Promise<Running> {
+export async function start(options: StartOptions, world: WorldOptions = {}): Promise<Running> {
   const { sessionHost, host } = testHost(world)
   const session = await startSession(sessionHost, options)
   return { session, host: host() }
@@ -67,7 +75,7 @@ export async function restore(
   store: Store,
   address: string,
   options: RestoreOptions = {},
-  world: TestHostOptions = {},
+  world: WorldOptions = {},
 ): Promise<Running> {
   const { sessionHost, host } = testHost(world)
   const session = await restoreSession(sessionHost, store, address, options)

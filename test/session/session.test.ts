@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
+import type { Engine, RunOutcome } from '../../runtime/engine/engine.ts'
 import { decodeCheckpoint } from '../../runtime/image/decode.ts'
 import { encodeCheckpoint } from '../../runtime/image/encode.ts'
 import type { TrapError } from '../../runtime/session/packed-error.ts'
@@ -6,6 +7,7 @@ import type { SessionEvent } from '../../runtime/session/session.ts'
 import { listSessions, listVersions, loadCheckpoint, removeVersions } from '../../runtime/store/checkpoints.ts'
 import { MemoryStore } from '../../runtime/store/memory-store.ts'
 import type { Store } from '../../runtime/store/store.ts'
+import { StasisError } from '../../wasm-shim/errors.ts'
 import { broken, busy, counter, echo, letters, lettersOutput, needsMore, withStart } from './guests.ts'
 import { restore, start } from './harness.ts'
 
@@ -202,6 +204,55 @@ test('a program that is stopped in a call goes on when the stop cannot be saved'
   const options = { module: letters, store, name: 'calc', stopAfterSnapshot: true }
   const { session, host } = await start({ ...options, triggers: [{ kind: 'call', call: 3 }] })
   expect(await session.done).toEqual({ kind: 'exited', code: 7 })
+  expect(host.stdoutText()).toBe(lettersOutput)
+})
+
+/** An engine that cannot save every second stack, and no instance while nothing runs. */
+function reluctant(engine: Engine): Engine {
+  let count = 0
+  const refused = new StasisError('STASIS_CAPTURE_REFERENCE', 'A reference of the host is on the stack.')
+  const refuse = (outcome: RunOutcome): RunOutcome =>
+    outcome.kind === 'captured' && count++ % 2 === 0 ? { ...outcome, refused } : outcome
+  return {
+    kind: engine.kind,
+    hasStart: engine.hasStart,
+    memory: () => engine.memory(),
+    exports: () => engine.exports(),
+    run: (...args) => refuse(engine.run(...args)),
+    resume: (stack) => refuse(engine.resume(stack)),
+    save: () => {
+      if (count === 0) throw refused
+      return engine.save()
+    },
+    restore: (state) => engine.restore(state),
+  }
+}
+
+test('a refused capture is told, and the program goes on', async () => {
+  const events: SessionEvent[] = []
+  const triggers = [3, 4].map((call) => ({ kind: 'call' as const, call }))
+  const { session, host } = await start(
+    { module: letters, store, name: 'calc', keep: true, triggers, onEvent: (event) => void events.push(event) },
+    { wrap: reluctant },
+  )
+  expect(await session.done).toEqual({ kind: 'exited', code: 7 })
+  expect(host.stdoutText()).toBe(lettersOutput)
+  expect(events).toContainEqual(expect.objectContaining({ kind: 'refused', cause: 'call' }))
+  expect((await listVersions(store, 'calc')).length).toBe(1)
+})
+
+test('a refused request is rejected with the reason', async () => {
+  const { session } = await start({ module: counter, store, name: 'calc' }, { wrap: reluctant })
+  await expect(session.checkpoint({ stop: true })).rejects.toMatchObject({ code: 'STASIS_CAPTURE_REFERENCE' })
+  expect(await session.call('next')).toBe(11)
+  await session.end()
+})
+
+test('torture counts what was refused', async () => {
+  const { session, host } = await start({ module: letters, torture: 2 }, { wrap: (engine) => reluctant(engine) })
+  const outcome = await session.done
+  // A fresh engine refuses its first capture, then saves its second.
+  expect(outcome).toMatchObject({ code: 7, torture: { restores: 6, refused: 7, reason: expect.any(String) } })
   expect(host.stdoutText()).toBe(lettersOutput)
 })
 
