@@ -20,14 +20,16 @@ declare namespace WebAssembly {
   class Memory {
     constructor(type: { initial: number; maximum?: number; shared?: boolean })
     readonly buffer: ArrayBuffer
-    grow(pages: number): number
+    /** BigInt for 64-bit memories; tables likewise. */
+    grow(pages: number | bigint): number | bigint
   }
   class Table {
     constructor(type: { initial: number; maximum?: number; element: 'anyfunc' | 'externref' })
+    /** A BigInt in a 64-bit table. */
     readonly length: number
-    get(index: number): unknown
-    set(index: number, value?: unknown): void
-    grow(count: number, value?: unknown): number
+    get(index: number | bigint): unknown
+    set(index: number | bigint, value?: unknown): void
+    grow(count: number | bigint, value?: unknown): number | bigint
   }
   class Global<T = unknown> {
     constructor(type: { value: ValueType; mutable?: boolean }, value?: T)
