@@ -1,0 +1,29 @@
+/** One measurement, in a process of its own: `child.js JOB INPUT` prints the job's output as JSON. */
+import { measureAfterRestore } from './jobs/after-restore.ts'
+import { measureBoot, saveBoot } from './jobs/boot.ts'
+import { measureCalls } from './jobs/calls.ts'
+import { measureMemory } from './jobs/memory.ts'
+import { measurePause, measureRestore } from './jobs/pause.ts'
+import { measurePrelink } from './jobs/prelink.ts'
+import { measureRunTime } from './jobs/run-time.ts'
+import { measureStacks } from './jobs/stacks.ts'
+
+const jobs = {
+  runTime: measureRunTime,
+  prelink: measurePrelink,
+  calls: measureCalls,
+  pause: measurePause,
+  restore: measureRestore,
+  stacks: measureStacks,
+  boot: measureBoot,
+  saveBoot,
+  afterRestore: measureAfterRestore,
+  memory: measureMemory,
+}
+
+export type Jobs = typeof jobs
+
+const [name = '', input = '{}'] = process.argv.slice(2)
+const job = jobs[name as keyof Jobs] as ((input: unknown) => unknown) | undefined
+if (job === undefined) throw new Error(`There is no job ${name}.`)
+process.stdout.write(`${JSON.stringify(job(JSON.parse(input)))}\n`)
