@@ -1,3 +1,4 @@
+import { tuneEngine } from '../engine-flags.ts'
 import type { Command } from './command.ts'
 import { checkpointCommand } from './commands/checkpoint.ts'
 import { helpCommand } from './commands/help.ts'
@@ -27,6 +28,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error
 })
 
+tuneEngine()
 const code = await runCommandLine(commands, process.argv.slice(2), processTerminal())
 
 // A read of stdin under way would keep the process; what has been written must get out first.
