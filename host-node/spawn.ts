@@ -27,6 +27,7 @@ export interface WorkerSetup {
   readonly ownStdout: boolean
   readonly ownStderr: boolean
   readonly cacheDirectory: string | undefined
+  readonly stackReserve: number
   /** Brings back the memory of checkpoints that are saved. */
   readonly recycled: MessagePort
 }
@@ -37,11 +38,16 @@ export interface OutputMessage {
 }
 
 /**
- * Megabytes of stack for the guest's thread, of which only what is touched takes memory. Programs recurse on it (a
- * thousand nested calls of an interpreter written in C take about a megabyte), and going on from a checkpoint takes up
- * to twice the room until the continued functions have returned.
+ * Megabytes of stack for the guest's thread, of which only what is touched takes memory; wasmtime gives wasm half a
+ * megabyte. A thousand nested calls of an interpreter written in C take about one.
  */
-const stackSizeMb = 256
+const stackSizeMb = 16
+/**
+ * Bytes that must be free for a capture, so 6 MB may be in use. What was on the stack comes back as continuations, which
+ * start in baseline code with frames up to two or three times as large: 16 MB hold 6 MB 2.6 times. To look costs 0.1 ms
+ * a megabyte, once a checkpoint.
+ */
+const stackReserve = 10 * 1024 * 1024
 
 /** Starts a worker thread for one session. */
 export function spawnGuest(
@@ -59,6 +65,7 @@ export function spawnGuest(
     ownStdout: typeof streams.stdout !== 'function',
     ownStderr: typeof streams.stderr !== 'function',
     cacheDirectory,
+    stackReserve,
   }
   const worker = new Worker(workerFile(), {
     workerData: setup,

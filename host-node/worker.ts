@@ -33,6 +33,7 @@ const thread: GuestThread = {
     const prelinked = compile(prelinkCached(module, polls, buildIdentity(), setup.cacheDirectory))
     return (options) => createInstrumentedEngine({ module: prelinked, original: () => module.bytes, options })
   },
+  stackReserve: setup.stackReserve,
   post: (kind, payload, transfer = []) => port.postMessage({ kind, payload }, transfer),
   allocate: (size) => recycledBuffer(size) ?? new Uint8Array(size),
 }

@@ -66,7 +66,11 @@ class Guest {
     this.#decider = new CaptureDecider(control, init.triggers, init.torture, checkpoint?.calls ?? 0)
     const host = watchHost(thread.createHost(control), init.triggers, this.#decider)
     this.#clocks = host.clocks
-    this.#maker = new MachineMaker(thread, settings, host, this.#decider.decide)
+    this.#maker = new MachineMaker(thread, settings, host, {
+      shouldCapture: this.#decider.decide,
+      onRefused: (error) => this.#refuse(this.#decider.refusal(), error),
+      ...(thread.stackReserve !== undefined && { stackReserve: thread.stackReserve }),
+    })
     this.#machine =
       checkpoint === undefined ? this.#maker.create(beginning) : this.#maker.restore(checkpoint, beginning)
     this.#first = this.#firstStep(checkpoint)
@@ -228,6 +232,7 @@ class Guest {
   }
 
   #refuse({ cause, requested }: CaptureReason, error: StasisError): void {
+    if (cause === 'none') return
     if (cause === 'torture') {
       const { restores, refused, reason = error.message } = this.#torture
       this.#torture = { restores, refused: refused + 1, reason }

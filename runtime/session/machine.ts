@@ -4,7 +4,7 @@ import type { FileSystem } from '../../wasm-shim/wasi/fs/file-system.ts'
 import { MemoryFileSystem } from '../../wasm-shim/wasi/fs/memory.ts'
 import type { Host } from '../../wasm-shim/wasi/host.ts'
 import { Kernel, type Mount } from '../../wasm-shim/wasi/kernel.ts'
-import type { CaptureDecision, Engine, EngineOptions } from '../engine/engine.ts'
+import type { Engine, EngineOptions } from '../engine/engine.ts'
 import type { Checkpoint } from '../image/model.ts'
 import type { ControlBlock } from './control-block.ts'
 import type { Beginning, FromGuest, GuestInit, MountGrant, Post } from './messages.ts'
@@ -16,6 +16,8 @@ export interface GuestThread {
   /** Makes the module ready, once; then engines are made of it, each with a fresh instance. */
   readonly prepare: (module: GuestInit['module'], polls: PollMode) => (options: EngineOptions) => Engine
   readonly post: Post<FromGuest>
+  /** Bytes of the thread's stack that must be free for a capture; see `EngineOptions`. */
+  readonly stackReserve?: number
   /** Room for the state of a checkpoint: at least `size` bytes, with any content. Default: new memory. */
   readonly allocate?: (size: number) => Uint8Array
 }
@@ -29,17 +31,20 @@ export interface Machine {
   readonly kernel: Kernel
 }
 
+/** When to capture, and what to do where that is refused. */
+export type CaptureOptions = Pick<EngineOptions, 'shouldCapture' | 'onRefused' | 'stackReserve'>
+
 /** Makes machines of one module, each with a fresh instance, for the guest's thread. */
 export class MachineMaker {
   readonly #host: Host
   readonly #mounts: readonly Mount[]
-  readonly #shouldCapture: CaptureDecision
+  readonly #capture: CaptureOptions
   readonly #createEngine: (options: EngineOptions) => Engine
 
   /** Opens the mounts and makes the module ready. */
-  constructor(thread: GuestThread, settings: GuestSettings, host: Host, shouldCapture: CaptureDecision) {
+  constructor(thread: GuestThread, settings: GuestSettings, host: Host, capture: CaptureOptions) {
     this.#host = host
-    this.#shouldCapture = shouldCapture
+    this.#capture = capture
     this.#mounts = settings.mounts.map((grant) => openMount(grant, thread, host))
     this.#createEngine = thread.prepare(settings.module, settings.polls)
   }
@@ -62,7 +67,7 @@ export class MachineMaker {
   #assemble(kernel: Kernel): Machine {
     const engine = this.#createEngine({
       link: ({ module, name }) => kernel.link(module, name) ?? unknownImport(module, name),
-      shouldCapture: this.#shouldCapture,
+      ...this.#capture,
     })
     kernel.attach(() => engine.memory())
     return { engine, kernel }

@@ -31,6 +31,7 @@ export class CaptureDecider {
   #nextCall = Number.POSITIVE_INFINITY
   #nextTorture = Number.POSITIVE_INFINITY
   #decided = false
+  #atPoll = false
   /** Set by the watch over the host before it gives way. */
   #hostCause: string | undefined
 
@@ -58,11 +59,13 @@ export class CaptureDecider {
   readonly decide = (site: ImportSite | 'poll'): boolean => {
     if (this.#control.pending !== 0) {
       this.#decided = true
+      this.#atPoll = site === 'poll'
       return true
     }
     if (site === 'poll') return false
     if (this.#calls + 1 >= this.#nextCall) {
       this.#decided = true
+      this.#atPoll = false
       return true
     }
     this.#calls++
@@ -86,9 +89,18 @@ export class CaptureDecider {
     return { cause: hostCause ?? this.#numberCause(), requested: false, stop: false }
   }
 
+  /** Instead of `reason`, where the capture was refused before anything was unwound: the call goes ahead, and counts. */
+  refusal(): CaptureReason {
+    const isCall = !(this.#decided && this.#atPoll)
+    const reason = this.reason()
+    if (isCall) this.#calls++
+    return reason
+  }
+
   #numberCause(): string {
     const call = this.#calls + 1
-    const isTrigger = this.#callTriggers[0] === call
+    // Earlier than the call where a request came first there, and was refused.
+    const isTrigger = (this.#callTriggers[0] ?? Number.POSITIVE_INFINITY) <= call
     if (isTrigger) this.#callTriggers.shift()
     // Both at once: torture's turn comes when the call is made again.
     else if (call >= this.#nextTorture) this.#nextTorture = call + this.#torture

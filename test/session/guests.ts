@@ -97,11 +97,12 @@ export const looping: Uint8Array = wat(`(module ${imports}
   (func $step (global.set $sum (i32.add (global.get $sum) (i32.const 1))))
   (func (export "_start") (loop $again (call $step) (br $again))))`)
 
-/** Makes its one call below 10,000 others, adds up on the way back, and exits with the sum modulo 256. */
-export const deep: Uint8Array = wat(`(module ${imports}
+/** Makes its one call below `depth` others, adds up on the way back, and exits with the sum modulo 256. */
+export const deep = (depth: number): Uint8Array =>
+  wat(`(module ${imports}
   (func $down (param $left i32) (result i32)
     (if (i32.eqz (local.get $left))
       (then (drop (call $random_get (i32.const 128) (i32.const 4))) (return (i32.const 0))))
     (i32.add (i32.const 1) (call $down (i32.sub (local.get $left) (i32.const 1)))))
   (func (export "_start")
-    (call $proc_exit (i32.and (i32.const 255) (call $down (i32.const 10000))))))`)
+    (call $proc_exit (i32.and (i32.const 255) (call $down (i32.const ${depth}))))))`)

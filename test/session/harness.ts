@@ -20,6 +20,7 @@ export interface Running {
 export interface WorldOptions extends TestHostOptions {
   /** Stands between the guest's thread and its engine. */
   readonly wrap?: (engine: Engine) => Engine
+  readonly stackReserve?: number
 }
 
 type Handler = (message: Message<ToGuest>) => void
@@ -32,11 +33,12 @@ function testHost(options: WorldOptions): { sessionHost: SessionHost; host: () =
     spawnGuest: (control, receive) => {
       let isOver = false
       const later = (deliver: () => void) => setImmediate(() => isOver || deliver())
-      const { wrap: _, ...rest } = options
+      const { wrap: _, stackReserve, ...rest } = options
       const made = createTestHost({ ...rest, control })
       host = made
       const handle: Handler = serveGuest({
         createHost: () => made,
+        ...(stackReserve !== undefined && { stackReserve }),
         openDirectory: () => MemoryFileSystem.create(made.clocks.realtime),
         prepare: ({ bytes }, polls) => {
           const module = new WebAssembly.Module(prelink(bytes, { polls }).bytes)

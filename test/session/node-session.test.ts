@@ -6,6 +6,7 @@ import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openStore } from '../../host-node/open-store.ts'
 import { type NodeStartOptions, Session } from '../../host-node/sessions.ts'
+import type { SessionEvent } from '../../runtime/session/session.ts'
 import { listVersions } from '../../runtime/store/checkpoints.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { busy, counter, deep, echo, letters, lettersOutput, looping } from './guests.ts'
@@ -90,16 +91,28 @@ test('a program that nothing stops can be ended', async () => {
   expect((await store.owners()).size).toBe(0)
 })
 
-test('ten thousand nested calls are captured and resumed', async () => {
-  const session = await Session.start({
-    ...options(deep),
-    triggers: [{ kind: 'call', call: 1 }],
-    stopAfterSnapshot: true,
-  })
-  expect(await session.done).toMatchObject({ kind: 'suspended' })
-  const again = await Session.restore(store, 'calc', streams())
-  expect(await again.done).toEqual({ kind: 'exited', code: 16 })
+test('nested calls are captured and resumed, or refused where they could not be, and never lost', async () => {
+  const kinds: string[] = []
+  for (const depth of [10_000, 40_000, 70_000, 100_000, 150_000, 190_000]) {
+    const events: SessionEvent[] = []
+    const session = await Session.start({
+      ...options(deep(depth)),
+      name: `deep-${depth}`,
+      triggers: [{ kind: 'call', call: 1 }],
+      stopAfterSnapshot: true,
+      onEvent: (event) => void events.push(event),
+    })
+    let outcome = await session.done
+    kinds.push(outcome.kind)
+    if (outcome.kind === 'suspended') outcome = await (await Session.restore(store, session.name, streams())).done
+    else expect(events).toContainEqual(expect.objectContaining({ kind: 'refused', error: tooDeep }))
+    expect(outcome).toEqual({ kind: 'exited', code: depth % 256 })
+  }
+  expect(kinds[0]).toBe('suspended')
+  expect(kinds.at(-1)).toBe('exited')
 })
+
+const tooDeep = expect.objectContaining({ code: 'STASIS_CAPTURE_DEPTH' })
 
 test('directories that were granted must be granted again, and nothing else', async () => {
   mkdirSync(join(directory, 'data'))
