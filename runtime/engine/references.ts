@@ -2,6 +2,20 @@ import { StasisError } from '../../wasm-shim/errors.ts'
 
 const foreign = 0x8000_0000
 
+/** Throws STASIS_CAPTURE_REFERENCE where JavaScript may not read the table. */
+function readElement(table: WebAssembly.Table, index: number | bigint): unknown {
+  try {
+    return table.get(index)
+  } catch (cause) {
+    throw new StasisError(
+      'STASIS_CAPTURE_REFERENCE',
+      'A checkpoint cannot hold a table of exceptions that the guest changes.',
+      {},
+      { cause },
+    )
+  }
+}
+
 /** How a table counts: in BigInt where it is a 64-bit one. */
 const indexOf = (table: WebAssembly.Table): ((index: number) => number | bigint) =>
   typeof (table.length as number | bigint) === 'bigint' ? BigInt : Number
@@ -56,7 +70,7 @@ export class References {
   saveTable(table: WebAssembly.Table): Uint32Array {
     const index = indexOf(table)
     return Uint32Array.from({ length: Number(table.length) }, (_, i) =>
-      this.save(table.get(index(i)), (error) => {
+      this.save(readElement(table, index(i)), (error) => {
         throw error
       }),
     )

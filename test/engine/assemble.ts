@@ -12,7 +12,8 @@ const features =
   Features.ReferenceTypes |
   Features.TailCall
 
-export function assemble(fixture: Pick<Fixture, 'text' | 'binaryen' | 'padded'>): Uint8Array {
+export function assemble(fixture: Fixture): Uint8Array {
+  if (fixture.bytes) return fixture.bytes
   if (!fixture.binaryen) return wat(fixture.text, { padded: fixture.padded === true })
   const module = binaryen.parseText(fixture.text)
   try {

@@ -2,6 +2,8 @@
 export interface Fixture {
   readonly name: string
   readonly text: string
+  /** In place of the text. */
+  readonly bytes?: Uint8Array
   /** Exports to call, in order, with arguments. Default: `run` without any. */
   readonly calls?: readonly (readonly [name: string, ...args: unknown[]])[]
   /** What the module imports beside functions with the default behaviour; asked once a run. */

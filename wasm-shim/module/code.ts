@@ -117,10 +117,13 @@ export class CodeCursor {
       case Immediate.global:
       case Immediate.table:
       case Immediate.tag:
-      case Immediate.data:
-      case Immediate.elem:
       case Immediate.memory:
         this.a = this.u32()
+        break
+      case Immediate.data:
+      case Immediate.elem:
+        this.a = this.u32()
+        this.b = 0
         break
       case Immediate.memarg:
         this.#memarg()

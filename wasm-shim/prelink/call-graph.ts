@@ -59,11 +59,12 @@ function* referencedFunctions(module: WasmModule): Generator<number> {
   for (const table of module.tables) if (table.init) yield* inExpression(table.init.start, table.init.end)
 }
 
+/** Tables that the host can change. JavaScript has no access to tables of exceptions. */
 function openTables(module: WasmModule): Uint8Array {
   const open = new Uint8Array(module.tables.length)
   open.fill(1, 0, module.imported.tables)
   for (const item of module.exports) if (item.kind === 'table') open[item.index] = 1
-  return open
+  return open.map((flag, table) => (module.tables[table]?.element === ValType.exnref ? 0 : flag))
 }
 
 /** Can the host hand over function references that the guest may then put into any table? */
