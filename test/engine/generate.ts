@@ -65,7 +65,10 @@ const typeNames = new Map<number, string>(Object.entries(ValType).map(([name, by
 const typeName = (type: number) => (type === ValType.funcref ? 'anyfunc' : typeNames.get(type)) as WebAssembly.ValueType
 
 function hostGlobal({ type, mutable }: GlobalType): unknown {
-  return new WebAssembly.Global({ value: typeName(type), mutable }, type === ValType.v128 ? undefined : (argument[type] ?? null))
+  return new WebAssembly.Global(
+    { value: typeName(type), mutable },
+    type === ValType.v128 ? undefined : (argument[type] ?? null),
+  )
 }
 
 /** The module of a seed, with every export called in turn. */
