@@ -2,17 +2,16 @@ import type { Readable } from 'node:stream'
 import type { ControlBlock } from '../runtime/session/control-block.ts'
 import type { StdinRing } from './stdin-ring.ts'
 
-export interface StdinFeedOptions {
-  /** Bytes that come before those of the stream: what an earlier part of the session had fed and not read. */
-  readonly first?: Uint8Array
-}
-
 export interface StdinFeed {
   /**
-   * Leaves the stream alone from now on and returns what was taken from it and not read by the guest, which must be at
-   * rest: for the session to keep and to feed first when it goes on.
+   * Leaves the stream alone from now on and returns a copy of what was taken from it and not read by the guest, which
+   * must be at rest: for the checkpoint that stops the session.
    */
-  stop(): Uint8Array
+  hold(): Uint8Array
+  /** Goes on after `hold`. */
+  release(): void
+  /** Leaves the stream alone for ever. */
+  stop(): void
 }
 
 const nothing = new Uint8Array(0)
@@ -22,70 +21,86 @@ const nothing = new Uint8Array(0)
  * before the guest asks for input. At most one chunk of the stream waits outside the ring. An error of the stream is
  * its end.
  */
-export function feedStdin(
-  ring: StdinRing,
-  control: ControlBlock,
-  open: Readable | (() => Readable),
-  options: StdinFeedOptions = {},
-): StdinFeed {
-  let stopped = false
+export function feedStdin(ring: StdinRing, control: ControlBlock, open: Readable | (() => Readable)): StdinFeed {
+  let isHeld = false
+  let isDelivering = false
+  let hasEnded = false
   let stream: Readable | undefined
-  let rest = options.first ?? nothing
+  let rest: Uint8Array = nothing
 
+  /** Brings what was taken into the ring, and then takes more. */
   const deliver = async () => {
-    while (rest.length > 0 && !stopped) {
+    if (isDelivering) return
+    isDelivering = true
+    while (rest.length > 0 && !isHeld) {
       const since = ring.signals
-      const given = ring.give(rest)
-      rest = rest.subarray(given)
-      if (given > 0) {
-        control.wake()
-        continue
-      }
+      if (giveSome(rest.length)) continue
       ring.setStarved(true)
       // The guest may have made room before it could see that somebody waits for it.
-      if (ring.give(rest.subarray(0, 1)) === 0) await ring.nextSignal(since)
-      else {
-        rest = rest.subarray(1)
-        control.wake()
-      }
+      if (!giveSome(1)) await ring.nextSignal(since)
       ring.setStarved(false)
     }
+    isDelivering = false
+    if (isHeld) return
+    if (hasEnded) end()
+    else stream?.resume()
+  }
+  const giveSome = (most: number): boolean => {
+    const given = ring.give(rest.subarray(0, most))
+    rest = rest.subarray(given)
+    if (given > 0) control.wake()
+    return given > 0
   }
 
   const onData = (chunk: Uint8Array | string) => {
     rest = toBytes(chunk)
     stream?.pause()
-    void deliver().then(() => {
-      if (!stopped) stream?.resume()
-    })
+    void deliver()
   }
   const onEnd = () => {
-    if (stopped) return
+    hasEnded = true
+    if (!isHeld && !isDelivering) end()
+  }
+  const end = () => {
     ring.end()
     control.wake()
   }
 
-  const run = async () => {
-    while (!ring.wanted && !stopped) {
+  const start = async () => {
+    while (!ring.wanted) {
       const since = ring.signals
       if (!ring.wanted) await ring.nextSignal(since)
     }
-    await deliver()
-    if (stopped) return
+    if (isHeld || stream !== undefined) return
     stream = typeof open === 'function' ? open() : open
     stream.on('data', onData).on('end', onEnd).on('error', onEnd).on('close', onEnd)
     if (stream.destroyed || stream.readableEnded) onEnd()
   }
-  void run()
+  void start()
+
+  const stop = () => {
+    isHeld = true
+    ring.signal()
+    stream?.off('data', onData).off('end', onEnd).off('close', onEnd).pause()
+  }
 
   return {
-    stop: () => {
-      stopped = true
-      ring.signal()
-      stream?.off('data', onData).off('end', onEnd).off('close', onEnd).pause()
-      // Node reads ahead. Taking it from the stream may make it read one chunk more, which only a further feed sees.
-      const ahead = stream !== undefined && stream.readableLength > 0 ? toBytes(stream.read()) : nothing
-      return concat([ring.unread(), rest, ahead])
+    stop,
+    hold: () => {
+      stop()
+      // Node reads ahead. Taking it from the stream may make it read one chunk more, which then waits there.
+      if (stream !== undefined && stream.readableLength > 0) rest = concat(rest, toBytes(stream.read()))
+      return concat(ring.unread(), rest)
+    },
+    release: () => {
+      isHeld = false
+      if (stream === undefined) {
+        void start()
+        return
+      }
+      stream.on('data', onData).on('end', onEnd).on('close', onEnd)
+      if (stream.destroyed || stream.readableEnded) hasEnded = true
+      void deliver()
     },
   }
 }
@@ -94,12 +109,9 @@ function toBytes(chunk: Uint8Array | string | null): Uint8Array {
   return typeof chunk === 'string' ? new TextEncoder().encode(chunk) : (chunk ?? nothing)
 }
 
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let offset = 0
-  for (const part of parts) {
-    whole.set(part, offset)
-    offset += part.length
-  }
+function concat(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(first.length + second.length)
+  whole.set(first)
+  whole.set(second, first.length)
   return whole
 }

@@ -12,7 +12,11 @@ import { StdinRing } from './stdin-ring.ts'
 export type OutputSink = 'inherit' | ((bytes: Uint8Array) => void)
 
 export interface StreamOptions {
-  /** Default: 'inherit', this process's own. */
+  /**
+   * Default: 'inherit', this process's own. What was taken from it and not read by the guest goes with a checkpoint, and
+   * comes first after a restore; but for a regular file, which is read at its descriptor's position and no further than
+   * the guest reads: whoever restores gives it again, at the position where the guest is to go on.
+   */
   readonly stdin?: 'inherit' | 'empty' | Uint8Array | Readable
   /** Default: 'inherit', written by the guest's thread at once. A function is called on this thread, soon after. */
   readonly stdout?: OutputSink
@@ -84,6 +88,7 @@ export function spawnGuest(
   worker.on('exit', (code) => fail(new Error(`it ended with code ${code}`)))
   return {
     post: (kind, payload, transfer = []) => worker.postMessage({ kind, payload }, transfer),
+    ...(feed && { holdInput: () => feed.hold(), releaseInput: () => feed.release() }),
     recycle: (buffer) => recycle.postMessage(buffer, [buffer]),
     terminate: async () => {
       feed?.stop()

@@ -57,7 +57,7 @@ export class StdinRing {
     return length
   }
 
-  /** Any side, while the other is at rest: what was given and not read. It stays in the ring. */
+  /** Consumer, or producer while the consumer is at rest: what was given and not read. It stays in the ring. */
   unread(): Uint8Array {
     const bytes = new Uint8Array(this.#length())
     this.#copyOut(bytes, Atomics.load(this.#words, takenWord), bytes.length)

@@ -46,6 +46,7 @@ export function createRingInput(ring: StdinRing, kind: StreamKind): HostStream {
     kind,
     read: (target) => ring.read(target),
     readable: () => ring.readable(),
+    unread: () => ring.unread(),
     write: () => -Errno.EBADF,
   }
 }
@@ -83,6 +84,7 @@ export function createBytesInput(bytes: Uint8Array, kind: StreamKind): HostStrea
       return part.length
     },
     readable: () => bytes.length - position,
+    unread: () => bytes.slice(position),
     write: () => -Errno.EBADF,
   }
 }

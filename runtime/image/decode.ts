@@ -59,9 +59,17 @@ class BodyReader {
       return decodeStack(section, offset, instances.length)
     })
     const [kernel] = this.#take(SectionKind.kernel, 0, 0)
+    const input = this.#input()
     const extra = this.#head.sections[this.#next]
     if (extra !== undefined) throw damaged(`there is one more section, ${describe(extra)}`, extra.offset)
-    return { ...rest, instances, stacks, kernel }
+    return { ...rest, instances, stacks, kernel, ...(input && { input }) }
+  }
+
+  #input(): Uint8Array | undefined {
+    if (this.#head.sections[this.#next]?.kind !== SectionKind.input) return undefined
+    const [input, offset] = this.#take(SectionKind.input, 0, 0)
+    if (input.length === 0) throw damaged('the input is there and empty', offset)
+    return input
   }
 
   #instance(instance: number, count: Manifest['instances'][number]): InstanceState {
@@ -143,6 +151,8 @@ function describe({ kind, instance, index }: Pick<PlacedSection, 'kind' | 'insta
       return `stack ${index}`
     case SectionKind.kernel:
       return 'the kernel state'
+    case SectionKind.input:
+      return 'the input'
     default:
       return name
   }

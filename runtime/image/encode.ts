@@ -23,7 +23,7 @@ export interface Body {
   readonly sections: readonly SectionEntry[]
 }
 
-export type CheckpointState = Pick<Checkpoint, 'instances' | 'stacks' | 'kernel'>
+export type CheckpointState = Pick<Checkpoint, 'instances' | 'stacks' | 'kernel' | 'input'>
 
 export interface EncodeOptions {
   /** 'none' (default) is made at the speed of a copy; 'deflate' is for images that travel. */
@@ -58,7 +58,15 @@ export function packBody(
   state: CheckpointState,
   allocate: (size: number) => Uint8Array = (size) => new Uint8Array(size),
 ): Body {
-  const parts = partsOf(state)
+  return packParts(partsOf(state), allocate)
+}
+
+/** What follows a body that was packed without its input; empty where there is none. */
+export function packInput(input: Uint8Array): Body {
+  return packParts(inputPart(input), (size) => new Uint8Array(size))
+}
+
+function packParts(parts: readonly Part[], allocate: (size: number) => Uint8Array): Body {
   const total = parts.reduce((sum, { size }) => sum + align8(size), 0)
   const bytes = allocate(total).subarray(0, total)
   let at = 0
@@ -76,10 +84,18 @@ export function packBody(
   return { bytes, sections }
 }
 
-function partsOf({ instances, stacks, kernel }: CheckpointState): Part[] {
+function plainPart(kind: number, instance: number, index: number, bytes: Uint8Array): Part {
+  return { kind, instance, index, size: bytes.length, write: (target) => target.set(bytes) }
+}
+
+function inputPart(input: Uint8Array): Part[] {
+  return input.length === 0 ? [] : [plainPart(SectionKind.input, 0, 0, input)]
+}
+
+function partsOf({ instances, stacks, kernel, input = new Uint8Array(0) }: CheckpointState): Part[] {
   const parts: Part[] = []
-  const bytesPart = (kind: number, instance: number, index: number, bytes: Uint8Array): void => {
-    parts.push({ kind, instance, index, size: bytes.length, write: (target) => target.set(bytes) })
+  const bytesPart = (...args: Parameters<typeof plainPart>): void => {
+    parts.push(plainPart(...args))
   }
   instances.forEach((state, instance) => {
     state.memories.forEach(({ bytes }, index) => {
@@ -96,7 +112,7 @@ function partsOf({ instances, stacks, kernel }: CheckpointState): Part[] {
     bytesPart(SectionKind.stack, 0, index, encodeStack(stack))
   })
   bytesPart(SectionKind.kernel, 0, 0, kernel)
-  return parts
+  return [...parts, ...inputPart(input)]
 }
 
 // Words are written in the host's order: every host of WebAssembly that JavaScript engines support is little-endian.
@@ -104,19 +120,19 @@ function bytesOf(words: Uint32Array): Uint8Array {
   return new Uint8Array(words.buffer, words.byteOffset, words.byteLength)
 }
 
-/** The head of the image that consists of it and `body`. */
-export function encodeHead(manifest: Manifest, body: Body): Uint8Array {
+/** The head of the image that consists of it and `bodies`, one after the other. */
+export function encodeHead(manifest: Manifest, ...bodies: readonly Body[]): Uint8Array {
+  const rows = bodies.flatMap(rowsOf)
   const cbor = encodeManifest(manifest)
   const tableAt = headerSize + align8(cbor.length)
-  const head = new Uint8Array(tableAt + body.sections.length * entrySize)
+  const head = new Uint8Array(tableAt + rows.length * entrySize)
   const view = new DataView(head.buffer)
   head.set(magic)
   view.setUint32(8, formatVersion, true)
   view.setUint32(12, cbor.length, true)
-  view.setUint32(16, body.sections.length, true)
+  view.setUint32(16, rows.length, true)
   head.set(cbor, headerSize)
-  let from = 0
-  body.sections.forEach((section, number) => {
+  rows.forEach(({ section, stored }, number) => {
     const at = tableAt + number * entrySize
     view.setUint32(at, section.kind, true)
     view.setUint32(at + 4, section.instance, true)
@@ -124,12 +140,22 @@ export function encodeHead(manifest: Manifest, body: Body): Uint8Array {
     view.setUint32(at + 12, section.encoding, true)
     view.setBigUint64(at + 16, BigInt(section.length), true)
     view.setBigUint64(at + 24, BigInt(section.rawLength), true)
-    head.set(checksum(body.bytes.subarray(from, from + section.length)), at + 32)
-    from += align8(section.length)
+    head.set(checksum(stored), at + 32)
   })
-  invariant(from === body.bytes.length, 'the sections of an image fill its body')
   head.set(headChecksum(head), headChecksumAt)
   return head
+}
+
+/** Sections with their bytes. */
+function rowsOf({ bytes, sections }: Body): { section: SectionEntry; stored: Uint8Array }[] {
+  let from = 0
+  const rows = sections.map((section) => {
+    const stored = bytes.subarray(from, from + section.length)
+    from += align8(section.length)
+    return { section, stored }
+  })
+  invariant(from === bytes.length, 'the sections of an image fill its body')
+  return rows
 }
 
 /** `head` is the whole head; its checksum field does not count. */

@@ -24,10 +24,11 @@ export interface CheckpointJson {
     readonly frames: readonly { readonly instance: number; readonly site: number; readonly words: readonly number[] }[]
   }[]
   readonly kernel: { readonly bytes: number; readonly xxh64: string }
+  readonly input?: { readonly bytes: number; readonly xxh64: string }
 }
 
 export function checkpointToJson(checkpoint: Checkpoint): CheckpointJson {
-  const { session, cause, label, time, module, prelink, calls, instances, stacks, kernel } = checkpoint
+  const { session, cause, label, time, module, prelink, calls, instances, stacks, kernel, input } = checkpoint
   return {
     session: { ...session },
     cause,
@@ -51,5 +52,6 @@ export function checkpointToJson(checkpoint: Checkpoint): CheckpointJson {
       frames: frames.map(({ instance, site, words }) => ({ instance, site, words: [...words] })),
     })),
     kernel: { bytes: kernel.length, xxh64: checksumHex(kernel) },
+    ...(input && { input: { bytes: input.length, xxh64: checksumHex(input) } }),
   }
 }

@@ -17,4 +17,6 @@ export interface Checkpoint {
   readonly stacks: readonly StackState[]
   /** The kernel's own encoding of its state. */
   readonly kernel: Uint8Array
+  /** What was taken from stdin and not read by the guest, which gets it first. Absent where that is nothing. */
+  readonly input?: Uint8Array
 }

@@ -1,10 +1,11 @@
 import { isStasisError, StasisError } from '../../wasm-shim/errors.ts'
-import type { HostClocks } from '../../wasm-shim/wasi/host.ts'
+import type { Host } from '../../wasm-shim/wasi/host.ts'
 import type { Entry, RunOutcome, StackState } from '../engine/engine.ts'
 import { decodeCheckpoint } from '../image/decode.ts'
 import { type CheckpointState, encodeCheckpoint, packBody } from '../image/encode.ts'
 import type { Checkpoint } from '../image/model.ts'
 import { ControlBlock } from './control-block.ts'
+import { FirstInput } from './first-input.ts'
 import { type GuestSettings, type GuestThread, type Machine, MachineMaker } from './machine.ts'
 import type { GuestInit, Message, ToGuest, TortureCount } from './messages.ts'
 import { packError } from './packed-error.ts'
@@ -41,7 +42,8 @@ class Guest {
   readonly #thread: GuestThread
   readonly #init: GuestSettings
   readonly #decider: CaptureDecider
-  readonly #clocks: HostClocks
+  readonly #host: Host
+  readonly #firstInput: FirstInput
   readonly #maker: MachineMaker
   #machine: Machine
   #first: Step | undefined
@@ -64,8 +66,9 @@ class Guest {
     const control = new ControlBlock(init.control)
     const checkpoint = beginning.image === undefined ? undefined : decodeCheckpoint(beginning.image)
     this.#decider = new CaptureDecider(control, init.triggers, init.torture, checkpoint?.calls ?? 0)
-    const host = watchHost(thread.createHost(control), init.triggers, this.#decider)
-    this.#clocks = host.clocks
+    this.#host = thread.createHost(control)
+    this.#firstInput = new FirstInput(checkpoint?.input?.slice() ?? new Uint8Array(0))
+    const host = watchHost(this.#firstInput.before(this.#host), init.triggers, this.#decider)
     this.#maker = new MachineMaker(thread, settings, host, {
       shouldCapture: this.#decider.decide,
       onRefused: (error) => this.#refuse(this.#decider.refusal(), error),
@@ -252,7 +255,7 @@ class Guest {
 
   /** Hands out the state as it is now. The guest stands still for no more than the copy. */
   #ship(reason: CaptureReason, stacks: readonly StackState[]): boolean {
-    const { monotonic } = this.#clocks
+    const { monotonic } = this.#host.clocks
     const began = monotonic()
     const state = this.#save(reason, stacks)
     if (state === undefined) return false
@@ -266,6 +269,7 @@ class Guest {
       stacks: stacks.length,
       body: bytes,
       sections,
+      input: { first: this.#firstInput.rest, taken: this.#host.stdin.unread?.() ?? new Uint8Array(0) },
       pause: Number(monotonic() - began),
     }
     this.#thread.post('captured', payload, bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [])

@@ -58,6 +58,8 @@ export interface Captured {
   readonly stacks: number
   readonly body: Uint8Array
   readonly sections: readonly SectionEntry[]
+  /** Input that the guest has not read: what was there when it was restored, and what its stdin has taken since. */
+  readonly input: { readonly first: Uint8Array; readonly taken: Uint8Array }
   /** Nanoseconds for which the guest stood still, as seen by its thread. */
   readonly pause: number
 }

@@ -1,15 +1,13 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
 import type { PollMode } from '../../wasm-shim/prelink/index.ts'
-import { prelinkVersion } from '../../wasm-shim/prelink/index.ts'
-import { encodeHead } from '../image/encode.ts'
-import type { Manifest } from '../image/manifest.ts'
-import { removeVersions, saveCheckpoint, saveModule } from '../store/checkpoints.ts'
+import { removeVersions } from '../store/checkpoints.ts'
 import type { SessionLock, Store } from '../store/store.ts'
 import { type ControlBlock, Request } from './control-block.ts'
 import type { Captured, FromGuest, Message, Post, ToGuest, TortureCount } from './messages.ts'
 import { checkKeys, checkpointKeys } from './options.ts'
 import { TrapError, unpackError } from './packed-error.ts'
 import { isOver, move, type SessionState } from './state.ts'
+import { writeCheckpoint } from './write-checkpoint.ts'
 
 /** A checkpoint that is in the store. */
 export interface CheckpointInfo {
@@ -52,6 +50,12 @@ export interface GuestPort {
   readonly post: Post<ToGuest>
   /** Gives a checkpoint's memory back, to be filled again: new memory costs several times the copy. */
   readonly recycle?: (buffer: ArrayBuffer) => void
+  /**
+   * Takes nothing more from stdin's source, and gives all that was taken and not read by the guest, which stands still.
+   * Absent, or without a result, where the guest's thread takes its input by itself.
+   */
+  readonly holdInput?: () => Uint8Array | undefined
+  readonly releaseInput?: () => void
   /** Ends the thread, wherever the guest is. */
   terminate(): Promise<void>
 }
@@ -279,7 +283,9 @@ export class Session {
   }
 
   async #save(captured: Captured, request: CheckpointRequest | undefined): Promise<void> {
-    const checkpoint = await this.#write(captured, request?.options ?? {})
+    const taken = (captured.stop ? this.#port.holdInput?.() : undefined) ?? captured.input.taken
+    const checkpoint = await writeCheckpoint(this.#parts, captured, taken, request?.options ?? {})
+    if (captured.body.buffer instanceof ArrayBuffer) this.#port.recycle?.(captured.body.buffer)
     this.#parts.onEvent({ kind: 'checkpoint', checkpoint })
     if (captured.stop) {
       this.#finish('suspended', { kind: 'suspended', checkpoint })
@@ -296,36 +302,9 @@ export class Session {
     this.#parts.onEvent({ kind: 'refused', cause, error: error instanceof Error ? error : new Error(String(error)) })
     this.#setState('running')
     if (!captured.stop) return
+    this.#port.releaseInput?.()
     this.#port.post('proceed', {})
     this.#ask()
-  }
-
-  /** Everything that needs not happen while the guest stands still. */
-  async #write(captured: Captured, options: CheckpointOptions): Promise<CheckpointInfo> {
-    const { name, id, store, module, polls, now } = this.#parts
-    const { calls, instances, stacks, body, sections } = captured
-    const cause = options.cause ?? captured.cause
-    const time = Math.trunc(now())
-    const label = options.label === undefined ? {} : { label: options.label }
-    const manifest: Manifest = {
-      session: { name, id },
-      cause,
-      ...label,
-      time,
-      module: { sha256: module.sha256, size: module.bytes.length, name: module.name },
-      prelink: { version: prelinkVersion, polls },
-      calls,
-      instances,
-      stacks,
-    }
-    const head = encodeHead(manifest, { bytes: body, sections })
-    await saveModule(store, module.sha256, module.bytes)
-    const version = await saveCheckpoint(store, name, [head, body])
-    // Again: whoever removed the last other user of the module meanwhile did not see our checkpoint yet.
-    await saveModule(store, module.sha256, module.bytes)
-    const size = head.length + body.length
-    if (body.buffer instanceof ArrayBuffer) this.#port.recycle?.(body.buffer)
-    return { session: name, version, cause, ...label, time, calls, size, pause: captured.pause / 1e6 }
   }
 
   #threadFailed(error: unknown): void {

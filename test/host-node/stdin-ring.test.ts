@@ -140,7 +140,7 @@ describe('feeding stdin to a guest in a worker', () => {
     await delay(10)
     control.request(Request.checkpoint)
     expect(await report).toMatchObject({ outcome: 'interrupted', total: 0 })
-    expect(feed.stop().length).toBe(0)
+    expect(feed.hold().length).toBe(0)
     await worker.terminate()
   })
 
@@ -160,7 +160,7 @@ describe('feeding stdin to a guest in a worker', () => {
     await worker.terminate()
   })
 
-  it('returns what the guest has not read when it stops, and feeds it first the next time', async () => {
+  it('returns what the guest has not read when it is held, and gives it when it goes on', async () => {
     const [ring, control] = [new StdinRing(), new ControlBlock()]
     const bytes = pattern(200_000)
     const stream = Readable.from([bytes.subarray(0, 150_000), bytes.subarray(150_000)], { objectMode: false })
@@ -168,12 +168,13 @@ describe('feeding stdin to a guest in a worker', () => {
     const feed = feedStdin(ring, control, stream)
     expect(await first.report).toMatchObject({ total: 10_000, sha256: sha256(bytes.subarray(0, 10_000)) })
     await first.worker.terminate()
-    const left = feed.stop()
+    const left = feed.hold()
     expect(left.length).toBeGreaterThan(ringCapacity)
 
-    const next = new StdinRing()
-    const second = startReader(next, control, { size: 1000 })
-    feedStdin(next, control, stream, { first: left })
+    expect(sha256(left)).toBe(sha256(bytes.subarray(10_000, 10_000 + left.length)))
+    await delay(20)
+    feed.release()
+    const second = startReader(ring, control, { size: 1000 })
     expect(await second.report).toMatchObject({ total: 190_000, sha256: sha256(bytes.subarray(10_000)) })
     await second.worker.terminate()
   })
@@ -191,6 +192,36 @@ describe('feeding stdin to a guest in a worker', () => {
     await worker.terminate()
   })
 
+  it('can be held and released before the guest asks, at any time, and after the end', async () => {
+    const [ring, control] = [new StdinRing(), new ControlBlock()]
+    let opened = 0
+    const stream = new PassThrough()
+    const feed = feedStdin(ring, control, () => {
+      opened++
+      return stream
+    })
+    const holdAndRelease = async () => {
+      feed.hold()
+      feed.release()
+      feed.hold()
+      await delay(10)
+      feed.release()
+    }
+    await holdAndRelease()
+    const { worker, report } = startReader(ring, control, { size: 100 })
+    while (opened === 0) await delay(5)
+    await holdAndRelease()
+    stream.write('one')
+    await holdAndRelease()
+    feed.hold()
+    stream.end('two')
+    await delay(10)
+    feed.release()
+    expect(await report).toMatchObject({ outcome: 'end', total: 6, sha256: sha256(encode('onetwo')) })
+    expect(opened).toBe(1)
+    await worker.terminate()
+  })
+
   it('leaves the stream to others after stopping', async () => {
     const [ring, control] = [new StdinRing(), new ControlBlock()]
     const stream = new PassThrough()
@@ -198,7 +229,7 @@ describe('feeding stdin to a guest in a worker', () => {
     const feed = feedStdin(ring, control, stream)
     stream.write('for the guest')
     await delay(10)
-    expect(text(feed.stop())).toBe('for the guest')
+    expect(text(feed.hold())).toBe('for the guest')
     stream.write('for the shell')
     await delay(10)
     expect(text(stream.read())).toBe('for the shell')

@@ -30,7 +30,7 @@ const memory = fc
     for (const [at, value] of writes) if (at < size) bytes[at] = value
     return { bytes }
   })
-const checkpoint: fc.Arbitrary<Checkpoint> = fc.record({
+const whole = {
   session: fc.record({ name: fc.string({ maxLength: 64 }), id: fc.uuid() }),
   cause: fc.constantFrom('request', 'signal', 'torture'),
   time: fc.nat(),
@@ -47,7 +47,11 @@ const checkpoint: fc.Arbitrary<Checkpoint> = fc.record({
   ),
   stacks: fc.array(stack, { maxLength: 2 }),
   kernel: fc.uint8Array({ maxLength: 50 }),
-})
+}
+const checkpoint: fc.Arbitrary<Checkpoint> = fc.oneof(
+  fc.record(whole),
+  fc.record({ ...whole, input: fc.uint8Array({ minLength: 1, maxLength: 50 }) }),
+)
 
 /** Compares memories as buffers: the test runner's comparison takes seconds for a memory. */
 function expectSame(actual: Checkpoint, wanted: Checkpoint): void {
@@ -57,6 +61,7 @@ function expectSame(actual: Checkpoint, wanted: Checkpoint): void {
     expect(Buffer.compare(bytes, memories(wanted)[index]!.bytes)).toBe(0)
   })
   expect([...actual.kernel]).toEqual([...wanted.kernel])
+  expect([...(actual.input ?? [])]).toEqual([...(wanted.input ?? [])])
 }
 
 test('a checkpoint comes back from its image as it was', () => {

@@ -26,6 +26,8 @@ export interface HostStream {
   read(target: Uint8Array): number | undefined
   /** Bytes that can be read at once; undefined when none are there and the stream has not ended. */
   readable(): number | undefined
+  /** A copy of what was taken from stdin's source and not read: it goes with a checkpoint. Absent where nothing is. */
+  unread?(): Uint8Array
   /** Writes all of `source`, blocking as needed, and returns its length. */
   write(source: Uint8Array): number
 }

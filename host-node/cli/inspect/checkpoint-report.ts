@@ -22,6 +22,8 @@ export interface CheckpointReport {
   readonly prelink: Checkpoint['prelink']
   /** Intercepted calls made so far. */
   readonly calls: number
+  /** Bytes of input that were taken from stdin and not read. */
+  readonly input: number
   readonly instances: readonly InstanceReport[]
   readonly stacks: readonly StackReport[]
   readonly args: readonly string[]
@@ -82,6 +84,7 @@ export function reportCheckpoint(source: CheckpointSource): CheckpointReport {
     module: { ...module, present: names !== undefined },
     prelink,
     calls,
+    input: checkpoint.input?.length ?? 0,
     instances: instances.map(({ memories, globals, tables }) => ({
       memories: memories.map(({ bytes }) => ({ bytes: bytes.length, nonZeroBytes: scanPages(bytes).dataLength })),
       globals: globals.length,

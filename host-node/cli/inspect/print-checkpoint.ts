@@ -22,6 +22,7 @@ export function printCheckpoint(report: CheckpointReport, terminal: Terminal): s
     fact('', `sha256 ${report.module.sha256}${report.module.present ? '' : '; not in this store'}`),
     fact('command', printable(shellJoin(report.args))),
     fact('environment', printable(report.env.join(' ')) || 'empty'),
+    ...(report.input === 0 ? [] : [fact('input', `${formatSize(report.input)} read ahead`)]),
     fact('calls', `${report.calls.toLocaleString('en-US')} made before it`),
     ...report.instances.flatMap((instance) => [
       ...instance.memories.map(({ bytes, nonZeroBytes }) =>
