@@ -1,6 +1,15 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ProgramName, program } from '../test/programs/programs.ts'
@@ -43,13 +52,17 @@ export class Bench {
   }
 
   /** Runs a job in a process of its own. */
-  run<K extends keyof Jobs>(job: K, input: Parameters<Jobs[K]>[0], node: NodeBinary): Promise<ReturnType<Jobs[K]>> {
+  run<K extends keyof Jobs>(
+    job: K,
+    input: Parameters<Jobs[K]>[0],
+    node: NodeBinary,
+  ): Promise<Awaited<ReturnType<Jobs[K]>>> {
     const args = ['--no-warnings', '--stack-size=3000', this.settings.child, job, JSON.stringify(input)]
     return new Promise((resolve, reject) => {
       execFile(node.path, args, { encoding: 'utf8', maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
         if (error)
           reject(new Error(`${job} failed on ${node.name}: ${stderr.trim().split('\n').slice(0, 12).join('\n')}`))
-        else resolve(JSON.parse(stdout) as ReturnType<Jobs[K]>)
+        else resolve(JSON.parse(stdout) as Awaited<ReturnType<Jobs[K]>>)
       })
     })
   }
@@ -73,8 +86,10 @@ export class Bench {
 
   /** Path of the pre-linked module; made where this build of the pre-linker has not made it yet. */
   async prelinked(module: string, polls: PollMode): Promise<string> {
-    const path = join(this.#cache, `${hashOf(readFileSync(module))}-${polls}-${this.#identity}.wasm`)
+    const prefix = `${hashOf(readFileSync(module))}-${polls}-`
+    const path = join(this.#cache, `${prefix}${this.#identity}.wasm`)
     if (!existsSync(path)) {
+      for (const old of readdirSync(this.#cache)) if (old.startsWith(prefix)) rmSync(join(this.#cache, old))
       const out = `${path}.${process.pid}`
       await this.run('prelink', { module, polls, out }, this.settings.nodes[0]!)
       renameSync(out, path)
@@ -90,7 +105,7 @@ export class Bench {
     if (!existsSync(path)) {
       say(`  wasm-opt --asyncify -O3 ${module.slice(this.settings.root.length)} (once)`)
       const out = `${path}.${process.pid}`
-      const args = [join(tool, 'bin/wasm-opt'), '--asyncify', '-O3', '--all-features', module, '-o', out]
+      const args = [join(tool, 'bin/wasm-opt'), ...features, '--asyncify', '-O3', module, '-o', out]
       execFileSync(this.settings.nodes.at(-1)!.path, args, { stdio: ['ignore', 'ignore', 'pipe'] })
       renameSync(out, path)
     }
@@ -111,6 +126,11 @@ export class Bench {
 }
 
 const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex').slice(0, 16)
+
+/** What every Node has that is measured; with all of Binaryen's features its output is too new for any. */
+const features = ['sign-ext', 'mutable-globals', 'nontrapping-float-to-int', 'bulk-memory', 'multivalue'].map(
+  (name) => `--enable-${name}`,
+)
 
 /** A sentence why the program cannot be measured, or undefined. */
 export function missing(name: ProgramName): string | undefined {

@@ -26,4 +26,4 @@ export type Jobs = typeof jobs
 const [name = '', input = '{}'] = process.argv.slice(2)
 const job = jobs[name as keyof Jobs] as ((input: unknown) => unknown) | undefined
 if (job === undefined) throw new Error(`There is no job ${name}.`)
-process.stdout.write(`${JSON.stringify(job(JSON.parse(input)))}\n`)
+process.stdout.write(`${JSON.stringify(await job(JSON.parse(input)))}\n`)

@@ -1,7 +1,7 @@
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { WASI } from 'node:wasi'
+import type { WASI as NodeWasi } from 'node:wasi'
 import { openDirectory } from '../../host-node/directory.ts'
 import { createNodeHost } from '../../host-node/host.ts'
 import { createOutput } from '../../host-node/streams.ts'
@@ -34,16 +34,17 @@ export interface CallsOutput {
 type Exports = Readonly<Record<string, (times?: number) => number>>
 
 /** The same guest under node:wasi (twice), under our kernel, and pre-linked under our engine, in one process. */
-export function measureCalls({ module: path, prelinked, call, rounds, batch }: CallsInput): CallsOutput {
+export async function measureCalls({ module: path, prelinked, call, rounds, batch }: CallsInput): Promise<CallsOutput> {
+  const { WASI } = await import('node:wasi')
   const folder = mkdtempSync(join(tmpdir(), 'stasis-bench-'))
   const sink = openSync('/dev/null', 'w')
   try {
     writeFileSync(join(folder, 'data.bin'), new Uint8Array(4096 * 1024).fill(7))
     const module = new WebAssembly.Module(readBytes(path))
     const runs = {
-      nodeWasi: batchOf(underNodeWasi(module, folder, sink), call),
+      nodeWasi: batchOf(underNodeWasi(WASI, module, folder, sink), call),
       kernel: batchOf(underKernel(module, folder, sink), call),
-      nodeWasiAgain: batchOf(underNodeWasi(module, folder, sink), call),
+      nodeWasiAgain: batchOf(underNodeWasi(WASI, module, folder, sink), call),
       stasis: batchOf(underEngine(readBytes(prelinked), readBytes(path), folder, sink), call),
     }
     const times = calibrate(runs.nodeWasi, batch)
@@ -85,7 +86,7 @@ function calibrate(run: (times: number) => void, milliseconds: number): number {
   }
 }
 
-function underNodeWasi(module: WebAssembly.Module, folder: string, stdout: number): Exports {
+function underNodeWasi(WASI: typeof NodeWasi, module: WebAssembly.Module, folder: string, stdout: number): Exports {
   const wasi = new WASI({ version: 'preview1', env: { LANG: 'C' }, preopens: { '/data': folder }, stdout })
   const instance = new WebAssembly.Instance(module, wasi.getImportObject() as WebAssembly.Imports)
   wasi.initialize(instance)

@@ -6,7 +6,7 @@ import { type CheckpointState, encodeCheckpoint, packBody } from '../../runtime/
 import { prelinkVersion } from '../../wasm-shim/prelink/index.ts'
 import type { Kernel } from '../../wasm-shim/wasi/kernel.ts'
 import { threadTime } from '../clock.ts'
-import { createWorld, type Guest, instantiatePrelinked, type Link, linkTo, readBytes } from '../world.ts'
+import { createWorld, type Guest, instantiatePrelinked, type Link, readBytes, type World } from '../world.ts'
 
 const nobody: Guest = { args: ['guest'], mounts: {} }
 
@@ -24,6 +24,8 @@ export interface PauseOutput {
   readonly pause: readonly number[]
   /** And until the guest makes the pending call again. */
   readonly back: readonly number[]
+  /** The state's copy into memory that was used before: what the pause costs beyond the operating system's new pages. */
+  readonly kept: readonly number[]
 }
 
 /** bench/guest/memory.wat calls the clock in nested functions for ever, over a memory that cannot be compressed. */
@@ -33,6 +35,8 @@ export function measurePause({ module, prelinked, megabytes, repeats, image }: P
   const kernel = create()
   const pause: number[] = []
   const back: number[] = []
+  const kept: number[] = []
+  let room = new Uint8Array(0)
   let calls = 0
   let decided = 0
   let isResuming = false
@@ -55,11 +59,25 @@ export function measurePause({ module, prelinked, megabytes, repeats, image }: P
     packBody(stateOf(engine, outcome.stack, kernel))
     pause.push(threadTime() - decided)
     if (back.length === repeats) break
+    room = measureKept(stateOf(engine, outcome.stack, kernel), room, kept)
+    decided = threadTime() - pause.at(-1)!
     isResuming = true
     outcome = engine.resume(outcome.stack)
   }
   writeFileSync(image, encode(stateOf(engine, outcome.stack, kernel)))
-  return { pause, back }
+  return { pause, back, kept: kept.slice(1) }
+}
+
+/** Copies the state into `room`, and returns it or a larger one. */
+function measureKept(state: CheckpointState, room: Uint8Array<ArrayBuffer>, times: number[]): Uint8Array<ArrayBuffer> {
+  let used = room
+  const began = threadTime()
+  packBody(state, (size) => {
+    if (used.length < size) used = new Uint8Array(size)
+    return used
+  })
+  times.push(threadTime() - began)
+  return used
 }
 
 /** Random bytes everywhere but on the guest's own first page. */
@@ -91,41 +109,62 @@ export interface RestoreInput {
   readonly prelinked: string
   readonly image: string
   readonly guest?: Guest
+  /** Default: once. */
+  readonly times?: number
 }
 
 export interface RestoreOutput {
   /** Milliseconds of compiling the pre-linked module. */
   readonly compile: number
-  /** Milliseconds from the image's bytes to the pending call. */
-  readonly restore: number
+  /** Milliseconds from the image's bytes to the pending call, for each time in turn. */
+  readonly restore: readonly number[]
+  /** Milliseconds in which a fresh memory of the size takes its bytes: no restore can be faster. */
+  readonly floor: number
 }
 
 class Arrived extends Error {}
 
 /** In a process of its own: from bytes in memory to the first thing that the guest does. */
-export function measureRestore({ module, prelinked, image, guest = nobody }: RestoreInput): RestoreOutput {
-  const original = readBytes(module)
-  const bytes = readBytes(prelinked)
-  const imageBytes = readBytes(image)
-  const world = createWorld(guest)
+export function measureRestore(input: RestoreInput): RestoreOutput {
+  const original = readBytes(input.module)
+  const bytes = readBytes(input.prelinked)
+  const image = readBytes(input.image)
+  const world = createWorld(input.guest ?? nobody)
   const began = performance.now()
   const compiled = new WebAssembly.Module(bytes)
   const compile = performance.now() - began
-  const begun = threadTime()
-  const checkpoint = decodeCheckpoint(imageBytes)
+  const restore: number[] = []
+  while (restore.length < (input.times ?? 1)) {
+    const begun = threadTime()
+    restoreOnce(compiled, original, image, world, () => restore.push(threadTime() - begun))
+  }
+  const { memories } = decodeCheckpoint(image).instances[0]!
+  return { compile, restore, floor: measureFloor(memories[0]!.bytes) }
+}
+
+function restoreOnce(
+  compiled: WebAssembly.Module,
+  original: Uint8Array,
+  image: Uint8Array,
+  world: World,
+  arrive: () => void,
+): void {
+  const checkpoint = decodeCheckpoint(image)
   const kernel = world.restore(checkpoint.kernel)
-  let arrived = 0
-  const link: Link = (site) => {
-    const next = linkTo(kernel)(site)
-    return (...args) => {
-      if (arrived > 0) return next(...args)
-      arrived = threadTime()
-      throw new Arrived()
-    }
+  const link: Link = () => () => {
+    arrive()
+    throw new Arrived()
   }
   const engine = instantiatePrelinked(compiled, original, kernel, () => false, link)
   engine.restore(checkpoint.instances[0]!)
   const outcome = engine.resume(checkpoint.stacks[0]!)
+  kernel.close()
   if (outcome.kind !== 'trapped' || !(outcome.error instanceof Arrived)) throw new Error(`the guest ${outcome.kind}`)
-  return { compile, restore: arrived - begun }
+}
+
+function measureFloor(bytes: Uint8Array): number {
+  const began = threadTime()
+  const memory = new WebAssembly.Memory({ initial: bytes.length / 65536 })
+  new Uint8Array(memory.buffer).set(bytes)
+  return threadTime() - began
 }

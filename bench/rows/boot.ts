@@ -29,8 +29,8 @@ export async function boot(bench: Bench): Promise<Section> {
         const restored = await bench.run('restore', { guest, module, prelinked, image }, node)
         cold[0]!.push(started.compile + started.start)
         cold[1]!.push(started.start)
-        warm[0]!.push(restored.compile + restored.restore)
-        warm[1]!.push(restored.restore)
+        warm[0]!.push(restored.compile + restored.restore[0]!)
+        warm[1]!.push(restored.restore[0]!)
       }
       const [all, beyond] = [ratios(cold[0]!, warm[0]!), ratios(cold[1]!, warm[1]!)]
       lines.push([
