@@ -25,6 +25,7 @@ import type {
   StackState,
 } from './engine.ts'
 import { bridgeHostFunctions } from './host-bridge.ts'
+import { type Gate, interceptImport } from './intercept-import.ts'
 import { References } from './references.ts'
 import { defaultStackReserve, tooDeep } from './stack-probe.ts'
 import { WordList } from './words.ts'
@@ -62,11 +63,10 @@ class InstrumentedEngine implements Engine {
   readonly #references: References
   readonly #linker: ContinuationLinker
   readonly #words = new WordList()
+  readonly #gate: Gate
   /** Call site and first word of each frame saved so far, in turn. */
   readonly #begun: number[] = []
   #unwinding: Unwinding | undefined
-  /** Host functions being called: more than none at an interceptor's entry means host frames between the guest's. */
-  #hostDepth = 0
   #refused: StasisError | undefined
   #entry: Entry | undefined
   #reading: { readonly stack: StackState; frame: number; words: Uint32Array; at: number } | undefined
@@ -75,6 +75,12 @@ class InstrumentedEngine implements Engine {
     this.#metadata = metadata
     this.#options = options
     this.hasStart = metadata.hasStart
+    this.#gate = {
+      hostDepth: 0,
+      shouldCapture: options.shouldCapture,
+      capture: (site, args) => this.#captureIfPossible(site, args),
+      hostThrew: (thrown) => this.#hostThrew(thrown),
+    }
     const host = this.#hostFunctions()
     const imports: WebAssembly.Imports = {}
     const bind = (from: string, name: string, value: unknown) => {
@@ -84,7 +90,8 @@ class InstrumentedEngine implements Engine {
     for (const item of WebAssembly.Module.imports(module))
       if (item.kind !== 'function') bind(item.module, item.name, options.extern?.(item.module, item.name))
     this.#imports = metadata.imports.map(({ module: from, name, link, params, results }, index) => {
-      const wrapped = this.#intercept({ index, module: from, name, params, results })
+      const site = { index, module: from, name, params, results }
+      const wrapped = interceptImport(this.#gate, site, options.link(site))
       bind(from, link, wrapped)
       return wrapped
     })
@@ -112,35 +119,18 @@ class InstrumentedEngine implements Engine {
     return Object.keys(this.#instance.exports).filter((name) => !name.startsWith(prefix))
   }
 
-  /** The function that stands in an import's place. */
-  #intercept(site: ImportSite): ImportFunction {
-    const next = this.#options.link(site)
-    const { shouldCapture } = this.#options
-    return (...args) => {
-      if (shouldCapture(site)) this.#captureIfPossible(site, args)
-      for (;;) {
-        this.#hostDepth++
-        try {
-          return next(...args)
-        } catch (thrown) {
-          if (!(thrown instanceof WaitInterrupted)) this.#hostThrew(thrown)
-        } finally {
-          this.#hostDepth--
-        }
-        this.#captureIfPossible(site, args)
-      }
-    }
-  }
-
-  #hostThrew(thrown: unknown): never {
+  #hostThrew(thrown: unknown): void {
+    if (thrown instanceof WaitInterrupted) return
     if (this.#unwinding !== undefined || thrown instanceof WebAssembly.Exception) throw thrown
-    if (thrown instanceof ExitSignal) return this.#unwind({ kind: 'exit', code: thrown.code })
-    return this.#unwind({ kind: 'failure', error: thrown })
+    this.#unwind(
+      thrown instanceof ExitSignal ? { kind: 'exit', code: thrown.code } : { kind: 'failure', error: thrown },
+    )
   }
 
   /** Refusals come before anything is unwound (D5); what cannot be saved is found while unwinding and resumed in place. */
   #captureIfPossible(site: ImportSite | 'poll', args: readonly unknown[]): void {
-    const refused = this.#hostDepth > 0 ? hostFrames(site) : tooDeep(this.#options.stackReserve ?? defaultStackReserve)
+    const refused =
+      this.#gate.hostDepth > 0 ? hostFrames(site) : tooDeep(this.#options.stackReserve ?? defaultStackReserve)
     if (refused === undefined) this.#capture(site, args)
     this.#options.onRefused?.(refused)
   }
