@@ -148,7 +148,7 @@ class Guest {
       try {
         outcome = step()
       } catch (error) {
-        // The engine could not even begin: a stack that does not fit the module, for example.
+        // The engine could not even begin: a stack that does not fit the module, a file that has changed meanwhile.
         outcome = { kind: 'trapped', error }
       }
       if (outcome.kind === 'captured') {
@@ -276,23 +276,25 @@ class Guest {
     return true
   }
 
-  /** Encodes the state, forgets everything, and goes on from the image. */
+  /** Encodes the state, forgets everything, and goes on from the image; undefined where it cannot be saved. */
   #transplant(stack: StackState, reason: CaptureReason): Step | undefined {
     const state = this.#save(reason, [stack])
     if (state === undefined) return undefined
-    const image = encodeCheckpoint({
-      session: { name: 'torture', id: '' },
-      cause: reason.cause,
-      time: 0,
-      module: { sha256: this.#init.module.sha256, size: this.#init.module.bytes.length, name: '' },
-      prelink: { version: 0, polls: this.#init.polls },
-      calls: this.#decider.calls,
-      ...state,
-    })
-    const checkpoint = decodeCheckpoint(image)
-    this.#machine.kernel.close()
-    this.#machine = this.#maker.restore(checkpoint, { allowChangedFiles: false })
-    this.#torture = { ...this.#torture, restores: this.#torture.restores + 1 }
-    return this.#resume(checkpoint.stacks[0]!)
+    return () => {
+      const image = encodeCheckpoint({
+        session: { name: 'torture', id: '' },
+        cause: reason.cause,
+        time: 0,
+        module: { sha256: this.#init.module.sha256, size: this.#init.module.bytes.length, name: '' },
+        prelink: { version: 0, polls: this.#init.polls },
+        calls: this.#decider.calls,
+        ...state,
+      })
+      const checkpoint = decodeCheckpoint(image)
+      this.#machine.kernel.close()
+      this.#machine = this.#maker.restore(checkpoint, { allowChangedFiles: false })
+      this.#torture = { ...this.#torture, restores: this.#torture.restores + 1 }
+      return this.#resume(checkpoint.stacks[0]!)()
+    }
   }
 }

@@ -256,6 +256,26 @@ test('torture counts what was refused', async () => {
   expect(host.stdoutText()).toBe(lettersOutput)
 })
 
+test('torture that cannot go on in a fresh instance ends the session with the reason', async () => {
+  const changed = new StasisError('STASIS_FILE_CHANGED', 'The file /data/x is not as it was.')
+  let count = 0
+  const wrap = (engine: Engine): Engine => {
+    const { restore } = engine
+    engine.restore = (state) => {
+      if (++count === 3) throw changed
+      restore.call(engine, state)
+    }
+    return engine
+  }
+  const { session, host } = await start({ module: letters, torture: 2 }, { wrap })
+  expect(await session.done).toMatchObject({
+    kind: 'trapped',
+    error: { code: 'STASIS_FILE_CHANGED', message: changed.message },
+    torture: { restores: 2 },
+  })
+  expect(host.stdoutText()).toBe('abcde')
+})
+
 test('a memory mount travels with the session, and needs no grant', async () => {
   const mounts = [{ guest: '/tmp', memory: true as const }]
   const options = { module: letters, store, name: 'calc', stopAfterSnapshot: true, mounts }
