@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { exceptionEncoding } from '../runtime/engine/exception-encoding.ts'
 import { checksum } from '../runtime/image/checksum.ts'
 import { equal } from '../runtime/image/head.ts'
 import { type PollMode, prelink, prelinkVersion } from '../wasm-shim/prelink/index.ts'
@@ -25,7 +26,7 @@ export interface CachedModule {
 }
 
 /**
- * The pre-linked module. `build` identifies the pre-linker's code, since its version only tells when sites change.
+ * The module, pre-linked for this host. `build` identifies the pre-linker's code, since its version only tells when sites change.
  * Without a directory nothing is kept.
  */
 export function prelinkCached(
@@ -34,12 +35,14 @@ export function prelinkCached(
   build: string,
   directory: string | undefined,
 ): Uint8Array {
-  if (directory === undefined) return prelink(module.bytes, { polls }).bytes
-  const key = createHash('sha256').update(`${module.sha256} ${polls} ${prelinkVersion} ${build}`).digest('hex')
+  const options = { polls, exceptions: exceptionEncoding() }
+  if (directory === undefined) return prelink(module.bytes, options).bytes
+  const identity = [module.sha256, polls, options.exceptions, prelinkVersion, build].join(' ')
+  const key = createHash('sha256').update(identity).digest('hex')
   const file = join(directory, `${key}.wasm`)
   const found = readEntry(file)
   if (found !== undefined) return found
-  const { bytes } = prelink(module.bytes, { polls })
+  const { bytes } = prelink(module.bytes, options)
   writeEntry(directory, file, bytes)
   return bytes
 }
