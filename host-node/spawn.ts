@@ -1,13 +1,12 @@
-import { existsSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import type { ControlBlock } from '../runtime/session/control-block.ts'
 import type { FromGuest, Message } from '../runtime/session/messages.ts'
 import type { GuestPort } from '../runtime/session/session.ts'
-import { StasisError } from '../wasm-shim/errors.ts'
 import { feedStdin, type StdinFeed } from './feed-stdin.ts'
 import type { StdinSource } from './host.ts'
 import { StdinRing } from './stdin-ring.ts'
+import { workerFile } from './worker-file.ts'
 
 export type OutputSink = 'inherit' | ((bytes: Uint8Array) => void)
 
@@ -108,13 +107,4 @@ function openStdin(
   const isInherited = source === 'inherit'
   const feed = feedStdin(ring, control, isInherited ? () => process.stdin : source)
   return { stdin: { kind: isInherited ? 'inherit' : 'ring', ring: ring.buffer }, feed }
-}
-
-/** Beside this file when bundled (or one level up, from a chunk); else what the last build made. */
-function workerFile(): URL {
-  const found = ['./worker.js', '../worker.js', '../dist/worker.js']
-    .map((path) => new URL(path, import.meta.url))
-    .find((url) => existsSync(url))
-  if (found !== undefined) return found
-  throw new StasisError('STASIS_WORKER_MISSING', 'dist/worker.js is missing. Run "npm run build".')
 }

@@ -1,7 +1,4 @@
 /** The guest's thread: `runtime/session/guest.ts` with Node's directories, clocks and streams. Started by spawn.ts. */
-import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { createInstrumentedEngine } from '../runtime/engine/instrumented.ts'
 import { type GuestThread, serveGuest } from '../runtime/session/guest.ts'
@@ -12,6 +9,7 @@ import { openDirectory } from './directory.ts'
 import { createNodeHost } from './host.ts'
 import { prelinkCached } from './prelink-cache.ts'
 import type { OutputMessage, WorkerSetup } from './spawn.ts'
+import { buildIdentity } from './worker-file.ts'
 
 /** Deep enough to tell where a program trapped; V8's default of 10 shows the innermost calls only. */
 Error.stackTraceLimit = 50
@@ -58,13 +56,6 @@ function compile(bytes: Uint8Array): WebAssembly.Module {
     const message = cause instanceof Error ? cause.message : String(cause)
     throw new StasisError('STASIS_MODULE_INVALID', `The pre-linked module does not compile: ${message}.`, {}, { cause })
   }
-}
-
-/** This file imports the bundled code by names made of content hashes, so its own hash tells all of them. */
-function buildIdentity(): string {
-  return createHash('sha256')
-    .update(readFileSync(fileURLToPath(import.meta.url)))
-    .digest('hex')
 }
 
 /** Output that the session takes instead of this process. */

@@ -1,11 +1,14 @@
+import { createHash } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { decodeCheckpoint } from '../../../runtime/image/decode.ts'
 import { magic as imageMagic } from '../../../runtime/image/layout.ts'
 import { parseAddress } from '../../../runtime/store/address.ts'
 import { loadCheckpoint, loadModule, readStored } from '../../../runtime/store/checkpoints.ts'
 import { StasisError } from '../../../wasm-shim/errors.ts'
-import { prelink } from '../../../wasm-shim/prelink/index.ts'
+import { type PollMode, prelink } from '../../../wasm-shim/prelink/index.ts'
 import { openStore } from '../../open-store.ts'
+import { defaultCacheDirectory, prelinkCached } from '../../prelink-cache.ts'
+import { buildIdentity } from '../../worker-file.ts'
 import { defineCommand } from '../command.ts'
 import { readInput } from '../inputs.ts'
 import { type CheckpointReport, reportCheckpoint } from '../inspect/checkpoint-report.ts'
@@ -87,6 +90,10 @@ function isFile(path: string): boolean {
 const startsWith = (bytes: Uint8Array, magic: Uint8Array): boolean => magic.every((byte, at) => bytes[at] === byte)
 
 /** Without the module functions are shown by number. */
-function namesOf(module: Uint8Array | undefined, polls: Parameters<typeof readStackNames>[1]) {
-  return module === undefined ? {} : { names: readStackNames(module, polls) }
+function namesOf(bytes: Uint8Array | undefined, polls: PollMode) {
+  if (bytes === undefined) return {}
+  const module = { bytes, sha256: createHash('sha256').update(bytes).digest('hex') }
+  return {
+    names: readStackNames(bytes, prelinkCached(module, polls, buildIdentity(), defaultCacheDirectory())),
+  }
 }

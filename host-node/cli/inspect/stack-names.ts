@@ -1,8 +1,7 @@
 import type { WasmModule } from '../../../wasm-shim/module/model.ts'
 import { type ModuleNames, readNames } from '../../../wasm-shim/module/names.ts'
 import { readModule } from '../../../wasm-shim/module/read.ts'
-import type { PollMode } from '../../../wasm-shim/prelink/index.ts'
-import { decodeMetadata, metadataSection, prelink } from '../../../wasm-shim/prelink/index.ts'
+import { decodeMetadata, metadataSection } from '../../../wasm-shim/prelink/index.ts'
 
 /** Names for what a checkpoint knows by number. */
 export interface StackNames {
@@ -12,11 +11,11 @@ export interface StackNames {
   importName(index: number): string
 }
 
-/** Site numbers come from pre-linking, so it is done again: deterministic, and quicker than a person can tell. */
-export function readStackNames(moduleBytes: Uint8Array, polls: PollMode): StackNames {
+/** `prelinked` is the same module as it ran: site numbers come from pre-linking. */
+export function readStackNames(moduleBytes: Uint8Array, prelinked: Uint8Array): StackNames {
   const module = readModule(moduleBytes)
   const names = readNames(module)
-  const { firstSite } = metadataOf(prelink(moduleBytes, { polls }).bytes)
+  const { firstSite } = metadataOf(prelinked)
   return {
     functionOfSite(site) {
       const index = lastAtMost(firstSite, site)
