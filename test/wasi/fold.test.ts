@@ -29,7 +29,6 @@ function recording(): { guest: Guest; context: Context; log: Recorded[] } {
     memory: new GuestMemory(),
     fileSystems: [MemoryFileSystem.create(() => host.clocks.realtime())],
     handles: [],
-    clockOffsets: { moved: false, monotonic: 0n, cpu: 0n },
   }
   const log: Recorded[] = []
   const link = (_: string, name: string) => {

@@ -11,7 +11,7 @@ import type { Descriptor, DirectoryDescriptor, FileDescriptor, KernelState } fro
 export interface Context {
   readonly state: KernelState
   readonly host: Host
-  /** The host's, one step nearer: programs ask for the time more often than for anything else. */
+  /** The guest's: the host's own, or moved to go on where a checkpoint's were. */
   readonly clocks: HostClocks
   readonly streams: readonly [HostStream, HostStream, HostStream]
   readonly memory: GuestMemory
@@ -19,8 +19,6 @@ export interface Context {
   readonly fileSystems: readonly (FileSystem | undefined)[]
   /** Open files by descriptor number; directories have none. */
   readonly handles: (FileHandle | undefined)[]
-  /** What to add to the host's clocks to get the guest's. */
-  readonly clockOffsets: { readonly moved: boolean; readonly monotonic: bigint; readonly cpu: bigint }
 }
 
 /** A negated errno where a result was expected. */
@@ -52,15 +50,19 @@ export function fileAt(context: Context, fd: number): FileDescriptor | Failed {
 }
 
 /**
- * The guest's monotonic clock now: the host's, moved once, when the session was restored, to where the checkpoint's was. It
- * never runs back, since the host's does not.
+ * The host's clocks, moved once, when a session is restored, to where the checkpoint's monotonic clock and processor time
+ * were. They never run back, since the host's do not.
  */
-export function guestMonotonic({ clocks, clockOffsets }: Context): bigint {
-  const now = clocks.monotonic()
-  return clockOffsets.moved ? now + clockOffsets.monotonic : now
-}
-
-export function guestCpu({ clocks, clockOffsets }: Context): bigint {
-  const now = clocks.cpuTime()
-  return clockOffsets.moved ? now + clockOffsets.cpu : now
+export function movedClocks(
+  clocks: HostClocks,
+  from: { readonly monotonic: bigint; readonly cpu: bigint },
+): HostClocks {
+  const monotonic = from.monotonic - clocks.monotonic()
+  const cpu = from.cpu - clocks.cpuTime()
+  return {
+    realtime: clocks.realtime,
+    monotonic: () => clocks.monotonic() + monotonic,
+    cpuTime: () => clocks.cpuTime() + cpu,
+    resolution: clocks.resolution,
+  }
 }

@@ -1,11 +1,11 @@
 import { StasisError } from '../errors.ts'
 import { type AbiName, findRow } from './abi.ts'
 import { calls } from './calls/index.ts'
-import type { Context } from './context.ts'
+import { type Context, movedClocks } from './context.ts'
 import { type DescriptorSummary, describeDescriptor } from './describe.ts'
 import type { FileSystem } from './fs/file-system.ts'
 import { GuestMemory } from './guest-memory.ts'
-import { ExitSignal, type Host } from './host.ts'
+import { ExitSignal, type Host, type HostClocks } from './host.ts'
 import { bind } from './link.ts'
 import { type Grants, reopenFiles, restoreMounts } from './restore.ts'
 import { saveState } from './save.ts'
@@ -46,17 +46,16 @@ export class Kernel {
     state: KernelState,
     fileSystems: readonly (FileSystem | undefined)[],
     host: Host,
-    clockOffsets: Context['clockOffsets'] = { moved: false, monotonic: 0n, cpu: 0n },
+    clocks: HostClocks,
   ) {
     this.#context = {
       state,
       host,
-      clocks: host.clocks,
+      clocks,
       streams: [host.stdin, host.stdout, host.stderr],
       memory: new GuestMemory(),
       fileSystems,
       handles: [],
-      clockOffsets,
     }
   }
 
@@ -75,7 +74,7 @@ export class Kernel {
       readOnly,
     }))
     const fileSystems = config.mounts.map((mount) => mount.fs)
-    return new Kernel(initialState(config.args, config.env, mounts), fileSystems, host)
+    return new Kernel(initialState(config.args, config.env, mounts), fileSystems, host, host.clocks)
   }
 
   /**
@@ -92,16 +91,11 @@ export class Kernel {
       env: saved.env,
       mounts,
       fds: saved.fds.map((one) => one?.descriptor ?? null),
-      monotonic: clocks.monotonic,
-      cpu: clocks.cpu,
+      clocks: new BigUint64Array([0n, clocks.monotonic, clocks.cpu, clocks.cpu]),
       poll: saved.poll,
       exitCode: saved.exit,
     }
-    const kernel = new Kernel(restored, fileSystems, host, {
-      moved: true,
-      monotonic: clocks.monotonic - host.clocks.monotonic(),
-      cpu: clocks.cpu - host.clocks.cpuTime(),
-    })
+    const kernel = new Kernel(restored, fileSystems, host, movedClocks(host.clocks, clocks))
     reopenFiles(kernel.#context, saved, grants.allowChangedFiles ?? false, problems)
     return kernel
   }

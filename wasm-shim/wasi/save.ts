@@ -1,5 +1,5 @@
 import { StasisError } from '../errors.ts'
-import { type Context, guestCpu, guestMonotonic } from './context.ts'
+import type { Context } from './context.ts'
 import type { FileHandle, FileStat } from './fs/file-system.ts'
 import { encodeState, type SavedDescriptor, type SavedState } from './saved-state.ts'
 import type { Descriptor, FileDescriptor } from './state.ts'
@@ -23,7 +23,7 @@ export function saveState(context: Context): Uint8Array {
       content: mount.kind === 'memory' ? (context.fileSystems[index]?.save?.() ?? null) : null,
     })),
     fds: state.fds.map((descriptor, fd) => descriptor && saveDescriptor(context, descriptor, fd, orphans)),
-    clocks: { monotonic: guestMonotonic(context), cpu: guestCpu(context) },
+    clocks: { monotonic: context.clocks.monotonic(), cpu: context.clocks.cpuTime() },
     poll: state.poll,
     exit: state.exitCode,
     orphans: orphans.contents,

@@ -1,3 +1,4 @@
+import { ClockId } from './flags.ts'
 import type { DirectoryEntry, FileType } from './fs/file-system.ts'
 
 /**
@@ -10,13 +11,18 @@ export interface KernelState {
   readonly mounts: readonly MountState[]
   /** By descriptor number; null where none is open. The last element is never null. */
   readonly fds: (Descriptor | null)[]
-  /** The latest values the guest saw of its own clocks, in nanoseconds; they never run back. */
-  monotonic: bigint
-  cpu: bigint
+  /**
+   * The latest values the guest saw of its clocks, by clock id, in nanoseconds. An array, since a bigint that stays in
+   * one need not become an object.
+   */
+  readonly clocks: BigUint64Array
   /** A poll_oneoff that gave way to a checkpoint and is going to be made again. */
   poll: InterruptedPoll | null
   exitCode: number | null
 }
+
+/** Of `KernelState.clocks`. */
+export const clockCount: number = Object.keys(ClockId).length
 
 export interface MountState {
   readonly guest: string
@@ -94,8 +100,7 @@ export function initialState(
         }),
       ),
     ],
-    monotonic: 0n,
-    cpu: 0n,
+    clocks: new BigUint64Array(clockCount),
     poll: null,
     exitCode: null,
   }

@@ -1,4 +1,4 @@
-import { type Call, guestCpu, guestMonotonic } from '../context.ts'
+import type { Call } from '../context.ts'
 import { Errno } from '../errno.ts'
 import { ClockId } from '../flags.ts'
 
@@ -9,20 +9,19 @@ export const clockCalls: Readonly<Record<string, Call>> = {
   clock_time_get: {
     perform: (context, id: number) => {
       switch (id) {
+        case ClockId.monotonic:
+          return context.clocks.monotonic()
         case ClockId.realtime:
           return context.clocks.realtime()
-        case ClockId.monotonic:
-          return guestMonotonic(context)
         case ClockId.process_cputime:
         case ClockId.thread_cputime:
-          return guestCpu(context)
+          return context.clocks.cpuTime()
         default:
           return -Errno.EINVAL
       }
     },
     apply: (state, time: bigint, id: number) => {
-      if (id === ClockId.monotonic) state.monotonic = time
-      else if (id !== ClockId.realtime) state.cpu = time
+      state.clocks[id] = time
     },
   },
 }

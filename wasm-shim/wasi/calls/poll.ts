@@ -1,4 +1,4 @@
-import { type Call, type Context, descriptorAt, guestMonotonic } from '../context.ts'
+import { type Call, type Context, descriptorAt } from '../context.ts'
 import { Errno } from '../errno.ts'
 import { ClockId, EventRwFlags, EventType, SubClockFlags } from '../flags.ts'
 import { event, type Layout, subscription, subscriptionUnstable } from '../layout.ts'
@@ -48,7 +48,7 @@ function eventOf(context: Context, one: Subscription): Event | undefined {
     case 'error':
       return { userdata, error: one.error, type: one.type }
     case 'clock': {
-      const now = one.realtime ? context.host.clocks.realtime() : guestMonotonic(context)
+      const now = one.realtime ? context.host.clocks.realtime() : context.clocks.monotonic()
       return now >= one.deadline ? { userdata, type: EventType.clock } : undefined
     }
     case 'read': {
@@ -81,7 +81,7 @@ function timeoutOf(context: Context, subscriptions: readonly Subscription[]): bi
   let least: bigint | undefined
   for (const one of subscriptions) {
     if (one.kind !== 'clock') continue
-    const now = one.realtime ? context.host.clocks.realtime() : guestMonotonic(context)
+    const now = one.realtime ? context.host.clocks.realtime() : context.clocks.monotonic()
     const rest = one.deadline > now ? one.deadline - now : 0n
     if (least === undefined || rest < least) least = rest
   }
@@ -96,7 +96,7 @@ function poll(context: Context, layout: Layout, input: number, output: number, c
   if (!memory.fits(input, count * layout.size) || !memory.fits(output, count * event.size)) return -Errno.EFAULT
   const bytes = memory.slice(input, count * layout.size)
   const since =
-    state.poll !== null && sameBytes(state.poll.subscriptions, bytes) ? state.poll.since : guestMonotonic(context)
+    state.poll !== null && sameBytes(state.poll.subscriptions, bytes) ? state.poll.since : context.clocks.monotonic()
   const subscriptions = Array.from({ length: count }, (_, i) => parse(context, input + i * layout.size, layout, since))
   const stdin = subscriptions.some((one) => one.kind === 'read' && context.state.fds[one.fd]?.kind === 'stream')
   for (;;) {
