@@ -223,7 +223,7 @@ export function readLocals(cursor: CodeCursor, params: readonly ValType[]): ValT
     if (!isValType(type)) {
       throw new StasisError(
         'STASIS_MODULE_UNSUPPORTED',
-        `The module uses typed references in a local (byte ${cursor.pos}), which the pre-linker does not rewrite yet.`,
+        `The module uses typed function references (a local at byte ${cursor.pos}), which the pre-linker does not rewrite yet.`,
         { feature: 'typed function references', offset: cursor.pos },
       )
     }
@@ -232,6 +232,14 @@ export function readLocals(cursor: CodeCursor, params: readonly ValType[]): ValT
     for (let i = 0; i < count; i++) types.push(type)
   }
   return types
+}
+
+/** Moves past the local declarations without looking at them. */
+export function skipLocals(cursor: CodeCursor): void {
+  for (let groups = cursor.u32(); groups > 0; groups--) {
+    cursor.u32()
+    cursor.pos++
+  }
 }
 
 /** V8 and SpiderMonkey both stop at 50,000 locals. */

@@ -9,7 +9,7 @@ import { Op } from '../module/opcodes.ts'
 import type { CallGraph } from './call-graph.ts'
 import { Event, Flow } from './flow.ts'
 import { IntList } from './int-list.ts'
-import { Liveness } from './liveness.ts'
+import { Liveness, maxSavedValues, refuseSize } from './liveness.ts'
 import { OperandStack, type Operands, type Spill } from './operand-stack.ts'
 import { applyEffect } from './stack-effect.ts'
 
@@ -109,7 +109,7 @@ export class FunctionPlanner {
     this.#cursor = cursor
   }
 
-  #site(kind: number, at: number, end: number, type: number, table: number, construct: number): void {
+  #site(func: number, kind: number, at: number, end: number, type: number, table: number, construct: number): void {
     const lists = this.#lists
     const site = lists.siteAt.push(at)
     lists.siteEnd.push(end)
@@ -119,6 +119,7 @@ export class FunctionPlanner {
     lists.siteConstruct.push(construct)
     lists.siteOperands.push(lists.operands.length)
     for (let height = 0; height < this.#stack.height; height++) lists.operands.push(this.#stack.spill(height))
+    if (lists.operands.length > maxSavedValues) refuseSize(func, `more than ${maxSavedValues} operands under its calls`)
     this.#flow.event(Event.site, site)
   }
 
@@ -214,7 +215,7 @@ export class FunctionPlanner {
           // A branch back brings new values: they are produced here, not outside.
           stack.pop(params.length)
           stack.pushAll(params)
-          if (pollLoops?.[loops++] === 1) this.#site(SiteKind.poll, cursor.pos, cursor.pos, -1, 0, construct)
+          if (pollLoops?.[loops++] === 1) this.#site(func, SiteKind.poll, cursor.pos, cursor.pos, -1, 0, construct)
           break
         }
         case Op.if: {
@@ -333,7 +334,7 @@ export class FunctionPlanner {
           const unwinds = indirect ? this.#graph.indirectMayUnwind[a] : this.#graph.mayUnwind[a]
           if (unwinds === 1) {
             const kind = indirect ? SiteKind.indirect : SiteKind.call
-            this.#site(kind, cursor.at, cursor.pos, calleeType, cursor.b, construct)
+            this.#site(func, kind, cursor.at, cursor.pos, calleeType, cursor.b, construct)
           }
           stack.pushAll(callee.results)
           break

@@ -2,7 +2,7 @@
  * One pass over a function's instructions, before anything is decided: what it calls, what it does to tables and
  * segments, and which of its loops qualify for a poll (D11: those that contain loops or calls; all loops under 'all').
  */
-import { type CodeCursor, opensBlock, readLocals } from '../module/code.ts'
+import { type CodeCursor, opensBlock, skipLocals } from '../module/code.ts'
 import type { WasmModule } from '../module/model.ts'
 import { Op } from '../module/opcodes.ts'
 import type { PollMode } from './index.ts'
@@ -29,7 +29,7 @@ export function scanFunction(
 ): Uint8Array {
   const body = index - module.imported.functions
   cursor.moveTo(module.code.start[body] as number, module.code.end[body] as number)
-  readLocals(cursor, [])
+  skipLocals(cursor)
   const loops: number[] = []
   const open: number[] = []
   const inLoop = () => {
