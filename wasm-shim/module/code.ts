@@ -218,28 +218,31 @@ export function readLocals(cursor: CodeCursor, params: readonly ValType[]): ValT
   const types: ValType[] = params.slice()
   for (let groups = cursor.u32(); groups > 0; groups--) {
     const count = cursor.u32()
-    const type = cursor.bytes[cursor.pos] as number
-    cursor.at = cursor.pos
-    if (!isValType(type)) {
-      throw new StasisError(
-        'STASIS_MODULE_UNSUPPORTED',
-        `The module uses typed function references (a local at byte ${cursor.pos}), which the pre-linker does not rewrite yet.`,
-        { feature: 'typed function references', offset: cursor.pos },
-      )
-    }
-    cursor.pos++
+    const type = localType(cursor)
     if (types.length + count > maxLocals) cursor.fail('too many locals')
     for (let i = 0; i < count; i++) types.push(type)
   }
   return types
 }
 
-/** Moves past the local declarations without looking at them. */
+/** Moves past the local declarations without listing them. */
 export function skipLocals(cursor: CodeCursor): void {
   for (let groups = cursor.u32(); groups > 0; groups--) {
     cursor.u32()
-    cursor.pos++
+    localType(cursor)
   }
+}
+
+/** Types of more than one byte are refused here, since what follows them could not be found. */
+function localType(cursor: CodeCursor): ValType {
+  cursor.at = cursor.pos
+  const type = cursor.bytes[cursor.pos++] as number
+  if (isValType(type)) return type
+  throw new StasisError(
+    'STASIS_MODULE_UNSUPPORTED',
+    `The module uses typed function references (a local at byte ${cursor.at}), which the pre-linker does not rewrite yet.`,
+    { feature: 'typed function references', offset: cursor.at },
+  )
 }
 
 /** V8 and SpiderMonkey both stop at 50,000 locals. */

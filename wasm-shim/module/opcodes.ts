@@ -349,15 +349,7 @@ const simd: readonly (readonly [number, string, string, string, string])[] = [
   [275, 'i32x4', 'vvv>v', 'none', 'relaxed_dot_i8x16_i7x16_add_s'],
 ]
 
-const atomicAccess = [
-  'i32.atomic',
-  'i64.atomic',
-  'i32.atomic8',
-  'i32.atomic16',
-  'i64.atomic8',
-  'i64.atomic16',
-  'i64.atomic32',
-]
+const atomicAccess = ['i32', 'i64', 'i32 8', 'i32 16', 'i64 8', 'i64 16', 'i64 32']
 const atomicReadModifyWrite = ['add', 'sub', 'and', 'or', 'xor', 'xchg']
 
 export interface Opcode {
@@ -408,12 +400,15 @@ function buildTable(): Opcode[] {
   add(atomics + 3, 'atomic.fence', '>', 'byte')
   atomicAccess.forEach((access, i) => {
     const letter = access.startsWith('i64') ? 'I' : 'i'
-    add(atomics + 0x10 + i, `${access}.load`, `a>${letter}`, 'memarg')
-    add(atomics + 0x17 + i, `${access}.store`, `a${letter}>`, 'memarg')
+    const [type, width = ''] = access.split(' ')
+    const unsigned = width && '_u'
+    add(atomics + 0x10 + i, `${type}.atomic.load${width}${unsigned}`, `a>${letter}`, 'memarg')
+    add(atomics + 0x17 + i, `${type}.atomic.store${width}`, `a${letter}>`, 'memarg')
+    const readModifyWrite = (operation: string) => `${type}.atomic.rmw${width}.${operation}${unsigned}`
     atomicReadModifyWrite.forEach((operation, j) => {
-      add(atomics + 0x1e + 7 * j + i, `${access}.rmw.${operation}`, `a${letter}>${letter}`, 'memarg')
+      add(atomics + 0x1e + 7 * j + i, readModifyWrite(operation), `a${letter}>${letter}`, 'memarg')
     })
-    add(atomics + 0x48 + i, `${access}.rmw.cmpxchg`, `a${letter}${letter}>${letter}`, 'memarg')
+    add(atomics + 0x48 + i, readModifyWrite('cmpxchg'), `a${letter}${letter}>${letter}`, 'memarg')
   })
   return table
 }
