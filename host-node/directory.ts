@@ -1,5 +1,8 @@
 import {
+  type BigIntStats,
+  closeSync,
   constants,
+  fstatSync,
   linkSync,
   lstatSync,
   lutimesSync,
@@ -20,11 +23,13 @@ import type {
   FileHandle,
   FileStat,
   FileSystem,
+  FileType,
   OpenFlags,
 } from '../wasm-shim/wasi/fs/file-system.ts'
 import { HostHandle } from './directory/handle.ts'
-import { HostEntry, toFileStat } from './directory/host-stat.ts'
-import type { Locator } from './directory/locator.ts'
+import { HostEntry, toFileStat, typeOf } from './directory/host-stat.ts'
+import { KnownFiles } from './directory/known-files.ts'
+import { type Locator, tryOpen } from './directory/locator.ts'
 import { ProcLocator } from './directory/proc-locator.ts'
 import { TimeSetter } from './directory/set-times.ts'
 import { WalkLocator } from './directory/walk-locator.ts'
@@ -86,6 +91,7 @@ class HostDirectory implements FileSystem {
   readonly readOnly: boolean
   readonly #locator: Locator
   readonly #times = new TimeSetter()
+  readonly #known = new KnownFiles()
 
   constructor(locator: Locator, readOnly: boolean) {
     this.#locator = locator
@@ -110,9 +116,36 @@ class HostDirectory implements FileSystem {
       if (refusal !== 0) return refusal
       bits &= ~constants.O_CREAT
     }
+    const hasSideEffects = flags.create || flags.truncate
+    if (!hasSideEffects && this.#known.has(path)) {
+      const handle = this.#openKnown(path, bits, flags)
+      if (handle !== undefined) return handle
+    }
     const fd = this.#locator.open(path, bits)
     if (fd < 0) return flags.directory && fd === -Errno.ENOTDIR ? this.#notDirectory(path) : fd
+    const stats = attempt(() => fstatSync(fd, { bigint: true }))
+    if (typeof stats === 'number') {
+      closeSync(fd)
+      return stats
+    }
+    this.#known.remember(path, stats)
+    return this.#handle(fd, typeOf(stats), flags)
+  }
+
+  #openKnown(path: string, bits: number, flags: OpenFlags): HostHandle | undefined {
+    const shortcut = this.#locator.shortcut(path)
+    if (shortcut === undefined) return undefined
+    const fd = tryOpen(shortcut, bits | constants.O_NOFOLLOW)
+    if (fd < 0) return undefined
+    const stats = attempt(() => fstatSync(fd, { bigint: true }))
+    if (typeof stats === 'object' && this.#known.isSame(path, stats)) return this.#handle(fd, typeOf(stats), flags)
+    closeSync(fd)
+    return undefined
+  }
+
+  #handle(fd: number, type: FileType, flags: OpenFlags): HostHandle {
     return new HostHandle(fd, {
+      type,
       readable: flags.read || !flags.write,
       writable: flags.write,
       append: flags.append,
@@ -158,7 +191,7 @@ class HostDirectory implements FileSystem {
     if (path === '') return -Errno.EISDIR
     const target = this.#locator.entry(path)
     if (typeof target === 'number') return target
-    const result = attemptVoid(() => unlinkSync(target))
+    const result = this.#change(() => unlinkSync(target))
     // POSIX says EPERM for a directory, Linux and preview1's reference say EISDIR.
     if (result !== -Errno.EPERM) return result
     const stat = this.#stat(path)
@@ -169,7 +202,7 @@ class HostDirectory implements FileSystem {
     if (this.readOnly) return -Errno.EROFS
     if (path === '') return -Errno.EBUSY
     const target = this.#locator.entry(path)
-    return typeof target === 'number' ? target : attemptVoid(() => rmdirSync(target))
+    return typeof target === 'number' ? target : this.#change(() => rmdirSync(target))
   }
 
   rename(from: string, to: string): number {
@@ -178,7 +211,7 @@ class HostDirectory implements FileSystem {
     const source = this.#locator.entry(from)
     if (typeof source === 'number') return source
     const target = this.#locator.entry(to)
-    return typeof target === 'number' ? target : attemptVoid(() => renameSync(source, target))
+    return typeof target === 'number' ? target : this.#change(() => renameSync(source, target))
   }
 
   setTimes(path: string, atim: bigint | undefined, mtim: bigint | undefined): number {
@@ -194,17 +227,29 @@ class HostDirectory implements FileSystem {
   }
 
   #stat(path: string): FileStat | Failure {
+    if (this.#known.has(path)) {
+      const shortcut = this.#locator.shortcut(path)
+      const stats = shortcut === undefined ? 0 : lookAt(shortcut)
+      if (typeof stats === 'object' && this.#known.isSame(path, stats)) return toFileStat(stats)
+    }
     const target = this.#locator.entry(path)
     if (typeof target === 'number') return target
-    const stats = attempt(() => lstatSync(target, { bigint: true, throwIfNoEntry: false }))
-    if (stats === undefined) return -Errno.ENOENT
-    return typeof stats === 'number' ? stats : toFileStat(stats)
+    const stats = lookAt(target)
+    if (typeof stats === 'number') return stats
+    this.#known.remember(path, stats)
+    return toFileStat(stats)
+  }
+
+  /** Paths may mean something else afterwards. */
+  #change(call: () => void): number {
+    this.#known.forget()
+    return attemptVoid(call)
   }
 
   #create(path: string, call: (target: string) => void): number {
     const target = this.#locator.entry(path)
     if (typeof target === 'number') return target
-    if (!this.readOnly) return attemptVoid(() => call(target))
+    if (!this.readOnly) return this.#change(() => call(target))
     return typeof this.#stat(path) === 'object' ? -Errno.EEXIST : -Errno.EROFS
   }
 
@@ -228,6 +273,10 @@ class HostDirectory implements FileSystem {
     const stat = this.#stat(path)
     return typeof stat === 'object' && stat.type === 'symlink'
   }
+}
+
+function lookAt(hostPath: string): BigIntStats | Failure {
+  return attempt(() => lstatSync(hostPath, { bigint: true, throwIfNoEntry: false })) ?? -Errno.ENOENT
 }
 
 /** The same file, even when it has no name any more, with or without O_APPEND, which node:fs cannot change. */

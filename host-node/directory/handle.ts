@@ -9,12 +9,13 @@ import {
   writeSync,
 } from 'node:fs'
 import { Errno } from '../../wasm-shim/wasi/errno.ts'
-import type { FileHandle, FileStat } from '../../wasm-shim/wasi/fs/file-system.ts'
+import type { FileHandle, FileStat, FileType } from '../../wasm-shim/wasi/fs/file-system.ts'
 import { attempt, attemptVoid } from '../errno.ts'
 import { toFileStat } from './host-stat.ts'
 import type { TimeSetter } from './set-times.ts'
 
 export interface HandleOptions {
+  readonly type: FileType
   readonly readable: boolean
   readonly writable: boolean
   readonly append: boolean
@@ -27,11 +28,13 @@ export interface HandleOptions {
 
 export class HostHandle implements FileHandle {
   readonly #options: HandleOptions
+  readonly type: FileType
   /** -1 once closed. */
   #fd: number
   #append: boolean
 
   constructor(fd: number, options: HandleOptions) {
+    this.type = options.type
     this.#fd = fd
     this.#options = options
     this.#append = options.append

@@ -15,14 +15,18 @@ export function toFileStat(stats: BigIntStats): FileStat {
   return {
     dev: stats.dev,
     ino: stats.ino,
-    // Preview1 has no word for a FIFO.
-    type: typeByFormat.get(Number(stats.mode) & constants.S_IFMT) ?? 'unknown',
+    type: typeOf(stats),
     nlink: stats.nlink,
     size: stats.size,
     atim: atLeastEpoch(stats.atimeNs),
     mtim: atLeastEpoch(stats.mtimeNs),
     ctim: atLeastEpoch(stats.ctimeNs),
   }
+}
+
+export function typeOf(stats: BigIntStats): FileType {
+  // Preview1 has no word for a FIFO.
+  return typeByFormat.get(Number(stats.mode) & constants.S_IFMT) ?? 'unknown'
 }
 
 /** Preview1's timestamps are unsigned. */

@@ -14,6 +14,11 @@ export interface Locator {
   entry(path: string): string | number
   /** A host path that leads to the directory itself, for one call. */
   directory(path: string): string | number
+  /**
+   * A host path that leads to the same if nobody has swapped a component: what is found there counts only if it is
+   * recognised. Undefined where there is no quicker way than `entry`.
+   */
+  shortcut(path: string): string | undefined
   close(): void
 }
 

@@ -27,7 +27,7 @@ const rootLookedAtEvery = 100
  * What remains: a directory that somebody moves out of the root between the check and the call is still operated on,
  * as by every sandbox built on openat; and opening may touch a file outside for a moment (never creating, truncating,
  * reading or blocking), if a directory is swapped just then. When the root itself is moved away and another directory put
- * in its place, files below its subdirectories may be opened there for another 100 ms.
+ * in its place, files below its subdirectories may be opened there for another 100 ms. Of `shortcut` see KnownFiles.
  */
 export class ProcLocator implements Locator {
   readonly #rootFd: number
@@ -81,6 +81,10 @@ export class ProcLocator implements Locator {
   directory(path: string): string | number {
     const fd = this.#directoryFd(path)
     return fd < 0 ? fd : descriptors + fd
+  }
+
+  shortcut(path: string): string {
+    return this.#expected(path)
   }
 
   close(): void {

@@ -57,6 +57,8 @@ export class WalkLocator implements Locator {
     return failure === 0 ? hostPath : failure
   }
 
+  shortcut(): undefined {}
+
   close(): void {}
 }
 

@@ -237,6 +237,30 @@ describe.runIf(onLinux)('a directory mounted on Linux', () => {
     expect(readFile(fs, 'secret')).toBe('ENOENT')
   })
 
+  it('is not led elsewhere when the directory of a file it has just seen is swapped for a symlink', () => {
+    const fs = mount()
+    fs.mkdir('dir')
+    writeFile(fs, 'dir/secret', 'mine')
+    expect([readFile(fs, 'dir/secret'), readFile(fs, 'dir/secret')]).toEqual(['mine', 'mine'])
+    expect(fs.stat('dir/secret')).toMatchObject({ size: 4n })
+    renameSync(join(root, 'dir'), join(root, 'away'))
+    symlinkSync(outside, join(root, 'dir'))
+    expect(existsSync(join(root, 'dir', 'secret'))).toBe(true)
+    expect(readFile(fs, 'dir/secret')).toBe('ENOTCAPABLE')
+    expect(outcome(fs.stat('dir/secret'))).toBe('ENOTCAPABLE')
+  })
+
+  it('follows a rename of its own at once where a symlink leads to the file by its old path', () => {
+    const fs = mount()
+    fs.mkdir('dir')
+    writeFile(fs, 'dir/file', 'x')
+    expect([readFile(fs, 'dir/file'), readFile(fs, 'dir/file')]).toEqual(['x', 'x'])
+    fs.rename('dir', 'moved')
+    fs.symlink('moved', 'dir')
+    expect(readFile(fs, 'dir/file')).toBe('ENOTCAPABLE')
+    expect(readFile(fs, 'moved/file')).toBe('x')
+  })
+
   it('holds a bounded number of descriptors, and none after closing', () => {
     const before = openDescriptors()
     const fs = openDirectory(root)

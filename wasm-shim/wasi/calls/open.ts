@@ -1,7 +1,7 @@
 import { type Call, type Context, directoryAt } from '../context.ts'
 import { Errno } from '../errno.ts'
 import { FdFlags, LookupFlags, OFlags, Rights } from '../flags.ts'
-import type { FileHandle, FileType, OpenFlags } from '../fs/file-system.ts'
+import type { FileHandle, FileStat, FileType, OpenFlags } from '../fs/file-system.ts'
 import { direct, mayBeSymlink, resolve } from '../resolve.ts'
 import { type DirectoryDescriptor, type KernelState, lowestFree, setDescriptor } from '../state.ts'
 
@@ -71,11 +71,13 @@ function openPath(
 }
 
 function typed(path: string, handle: FileHandle): Found | number {
-  const stat = handle.stat()
-  if (typeof stat !== 'number' && stat.type !== 'directory') return { path, handle, type: stat.type }
+  const type = handle.type ?? typeOf(handle.stat())
+  if (typeof type === 'string' && type !== 'directory') return { path, handle, type }
   handle.close()
-  return typeof stat === 'number' ? stat : { path, handle: undefined, type: 'directory' }
+  return typeof type === 'number' ? type : { path, handle: undefined, type: 'directory' }
 }
+
+const typeOf = (stat: FileStat | number): FileType | number => (typeof stat === 'number' ? stat : stat.type)
 
 function openDirectory(context: Context, base: DirectoryDescriptor, path: string, follow: boolean): Found | number {
   const fs = context.fileSystems[base.mount]!

@@ -58,6 +58,8 @@ export interface DirectoryEntry {
 export interface FileHandle {
   /** Number by which `FileSystem.openInode` finds this file again after a restore; only on file systems that save. */
   readonly inode?: bigint
+  /** What opening has found out; absent where `stat` is as quick. */
+  readonly type?: FileType
   stat(): FileStat | Failure
   /** Bytes read into `target` from byte `position`; 0 at the end. */
   read(target: Uint8Array, position: number): number
