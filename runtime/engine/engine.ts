@@ -53,6 +53,14 @@ export interface MemoryState {
   readonly bytes: Uint8Array
 }
 
+/** A memory of which only some pages are kept; `bytes` would have to be put together first. */
+export interface SparseMemory extends MemoryState {
+  /** Bytes of the memory. */
+  readonly size: number
+  /** Writes the memory into `target`, which has at least `size` bytes; those from `used` on are zero. */
+  copyTo(target: Uint8Array, used: number): void
+}
+
 export type Entry = StackState['entry']
 
 /** Whether to capture at this call; asked on entry of every intercepted call, before anything is consumed (D4). */

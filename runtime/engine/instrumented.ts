@@ -20,8 +20,10 @@ import type {
   Entry,
   Frame,
   InstanceState,
+  MemoryState,
   PendingCall,
   RunOutcome,
+  SparseMemory,
   StackState,
 } from './engine.ts'
 import { bridgeHostFunctions } from './host-bridge.ts'
@@ -284,13 +286,8 @@ class InstrumentedEngine implements Engine {
   }
 
   restore(state: InstanceState): void {
-    state.memories.forEach(({ bytes }, i) => {
-      const memory = this.#export(`memory.${i}`) as WebAssembly.Memory
-      const missing = (bytes.length - memory.buffer.byteLength) / wasmPage
-      if (missing > 0) growMemory(memory, missing)
-      const target = new Uint8Array(memory.buffer)
-      target.set(bytes)
-      target.fill(0, bytes.length)
+    state.memories.forEach((saved, i) => {
+      restoreMemory(this.#export(`memory.${i}`) as WebAssembly.Memory, saved)
     })
     state.tables.forEach((elements, i) => {
       if (elements) this.#references.restoreTable(this.#export(`table.${i}`) as WebAssembly.Table, elements)
@@ -299,6 +296,22 @@ class InstrumentedEngine implements Engine {
     ;(this.#export('load_globals') as () => void)()
     this.#reading = undefined
   }
+}
+
+/** New memory is zero, and costs a page fault where it is written to: pages of zeros are left alone. */
+function restoreMemory(memory: WebAssembly.Memory, saved: MemoryState): void {
+  const size = isSparse(saved) ? saved.size : saved.bytes.length
+  const used = memory.buffer.byteLength
+  const missing = (size - used) / wasmPage
+  if (missing > 0) growMemory(memory, missing)
+  const target = new Uint8Array(memory.buffer)
+  if (isSparse(saved)) saved.copyTo(target, used)
+  else target.set(saved.bytes)
+  target.fill(0, size)
+}
+
+function isSparse(memory: MemoryState): memory is SparseMemory {
+  return 'copyTo' in memory
 }
 
 /** A 64-bit memory counts its pages in BigInt; nothing but the refusal of a number tells which memory is one. */

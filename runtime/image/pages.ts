@@ -1,4 +1,4 @@
-import type { MemoryState } from '../engine/engine.ts'
+import type { SparseMemory } from '../engine/engine.ts'
 import { align8, damaged } from './layout.ts'
 
 /**
@@ -25,19 +25,26 @@ function bitmapSize(size: number): number {
 export function scanPages(bytes: Uint8Array): PagedSize {
   const pages = pageCount(bytes.length)
   const present = new Uint8Array(bitmapSize(bytes.length))
-  const aligned = bytes.byteOffset % 4 === 0
-  const words = aligned ? new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2) : undefined
+  const words = wordsOf(bytes)
   let dataLength = 0
   for (let page = 0; page < pages; page++) {
     const start = page * pageSize
     const end = Math.min(start + pageSize, bytes.length)
-    const zero =
-      words !== undefined && end - start === pageSize ? isZeroPage(words, start >> 2) : isZero(bytes, start, end)
-    if (zero) continue
+    if (isZeroRange(bytes, words, start, end)) continue
     present[page >> 3] = present[page >> 3]! | (1 << (page & 7))
     dataLength += end - start
   }
   return { present, dataLength }
+}
+
+/** undefined where the bytes do not lie on a word's boundary. */
+function wordsOf(bytes: Uint8Array): Int32Array | undefined {
+  return bytes.byteOffset % 4 === 0 ? new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2) : undefined
+}
+
+/** At most a page; `start` is a page's. */
+function isZeroRange(bytes: Uint8Array, words: Int32Array | undefined, start: number, end: number): boolean {
+  return words !== undefined && end - start === pageSize ? isZeroPage(words, start >> 2) : isZero(bytes, start, end)
 }
 
 function isZeroPage(words: Int32Array, start: number): boolean {
@@ -82,7 +89,7 @@ function forEachRun(size: number, present: Uint8Array, run: (start: number, end:
   const pages = pageCount(size)
   let first = -1
   for (let page = 0; page <= pages; page++) {
-    const isPresent = page < pages && (present[page >> 3]! & (1 << (page & 7))) !== 0
+    const isPresent = page < pages && has(present, page)
     if (isPresent === first >= 0) continue
     if (isPresent) first = page
     else {
@@ -92,8 +99,12 @@ function forEachRun(size: number, present: Uint8Array, run: (start: number, end:
   }
 }
 
+function has(present: Uint8Array, page: number): boolean {
+  return (present[page >> 3]! & (1 << (page & 7))) !== 0
+}
+
 /** A memory as it lies in an image. Costs nothing until its bytes are asked for. */
-export class PagedMemory implements MemoryState {
+export class PagedMemory implements SparseMemory {
   /** Bytes of the memory. */
   readonly size: number
   /** Bytes of its pages that are not zero. */
@@ -115,19 +126,29 @@ export class PagedMemory implements MemoryState {
       if (this.#data.length === this.size) this.#bytes = this.#data
       else {
         this.#bytes = new Uint8Array(this.size)
-        this.copyTo(this.#bytes)
+        this.copyTo(this.#bytes, 0)
       }
     }
     return this.#bytes
   }
 
-  /** Writes the present pages into `target`, which holds zeros and at least `size` bytes; touches no other page. */
-  copyTo(target: Uint8Array): void {
+  copyTo(target: Uint8Array, used: number): void {
+    this.#clear(target, Math.min(used, this.size))
     let from = 0
     forEachRun(this.size, this.#present, (start, end) => {
       target.set(this.#data.subarray(from, from + end - start), start)
       from += end - start
     })
+  }
+
+  /** Absent pages below `end`: few of a fresh instance's have anything in them, and what is zero stays untouched. */
+  #clear(target: Uint8Array, end: number): void {
+    const words = wordsOf(target)
+    for (let start = 0; start < end; start += pageSize) {
+      if (has(this.#present, start / pageSize)) continue
+      const pageEnd = Math.min(start + pageSize, end)
+      if (!isZeroRange(target, words, start, pageEnd)) target.fill(0, start, pageEnd)
+    }
   }
 }
 

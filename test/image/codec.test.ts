@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { SparseMemory } from '../../runtime/engine/engine.ts'
 import { decodeCheckpoint, readManifest } from '../../runtime/image/decode.ts'
 import { deflateBody, encodeCheckpoint, encodeHead, packBody } from '../../runtime/image/encode.ts'
 import { readHead } from '../../runtime/image/head.ts'
@@ -87,6 +88,24 @@ test('pages of zeros take no room', () => {
   expect(image.length).toBeLessThan(4096)
   const { bytes } = decodeCheckpoint(image).instances[1]!.memories[0]!
   expect(Buffer.compare(bytes, state.memories[0]!.bytes)).toBe(0)
+})
+
+test('a memory is written over another one, of which a part may be untouched', () => {
+  const sizes = fc.record({ used: fc.nat({ max: 40_000 }), more: fc.nat({ max: 5000 }), odd: fc.nat({ max: 1 }) })
+  fc.assert(
+    fc.property(memory, sizes, ({ bytes }, { used, more, odd }) => {
+      const state = { memories: [{ bytes }], globals: new Uint32Array(0), tables: [] }
+      const image = encodeCheckpoint({ ...sampleCheckpoint(), instances: [state, state] })
+      const saved = decodeCheckpoint(image).instances[0]!.memories[0] as SparseMemory
+      const target = new Uint8Array(bytes.length + more + odd).fill(0xee, 0, used + odd).subarray(odd)
+      const rest = target.slice(bytes.length)
+      saved.copyTo(target, used)
+      expect(saved.size).toBe(bytes.length)
+      expect(Buffer.compare(target.subarray(0, bytes.length), bytes)).toBe(0)
+      expect(Buffer.compare(target.subarray(bytes.length), rest)).toBe(0)
+    }),
+    { seed: 3, numRuns: 150 },
+  )
 })
 
 test('an image at an odd address, or in a Buffer, is read like any other', () => {

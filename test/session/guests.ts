@@ -97,6 +97,23 @@ export const looping: Uint8Array = wat(`(module ${imports}
   (func $step (global.set $sum (i32.add (global.get $sum) (i32.const 1))))
   (func (export "_start") (loop $again (call $step) (br $again))))`)
 
+/**
+ * Clears its data segment, grows, writes 40 into the new page and 2 into the old ones, makes its first call, and exits
+ * with the sum of everything in its memory.
+ */
+export const forgetful: Uint8Array = wat(`(module ${imports}
+  (data (i32.const 9000) "all of this is to be forgotten")
+  (func (export "_start") (local $at i32) (local $sum i32)
+    (memory.fill (i32.const 9000) (i32.const 0) (i32.const 30))
+    (drop (memory.grow (i32.const 3)))
+    (i32.store8 (i32.const 200000) (i32.const 40))
+    (i32.store8 (i32.const 100000) (i32.const 2))
+    (drop (call $random_get (i32.const 128) (i32.const 0)))
+    (loop $next
+      (local.set $sum (i32.add (local.get $sum) (i32.load8_u (local.get $at))))
+      (br_if $next (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 1))) (i32.const 327680))))
+    (call $proc_exit (local.get $sum))))`)
+
 /** Makes its one call below `depth` others, adds up on the way back, and exits with the sum modulo 256. */
 export const deep = (depth: number): Uint8Array =>
   wat(`(module ${imports}

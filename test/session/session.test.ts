@@ -8,7 +8,7 @@ import { listSessions, listVersions, loadCheckpoint, removeVersions } from '../.
 import { MemoryStore } from '../../runtime/store/memory-store.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { StasisError } from '../../wasm-shim/errors.ts'
-import { broken, busy, counter, echo, letters, lettersOutput, needsMore, withStart } from './guests.ts'
+import { broken, busy, counter, echo, forgetful, letters, lettersOutput, needsMore, withStart } from './guests.ts'
 import { restore, start } from './harness.ts'
 
 let store: Store
@@ -83,6 +83,13 @@ test('first-stdin catches a program before it reads, with nothing consumed', asy
   const again = await restore(store, 'calc', {}, { stdin: 'other' })
   await again.session.done
   expect(again.host.stdoutText()).toBe('other')
+})
+
+test('a restored memory has what was saved and nothing of the data segments, in pages new and old', async () => {
+  const options = { module: forgetful, store, name: 'calc', triggers: [{ kind: 'call' as const, call: 1 }] }
+  expect(await (await start({ ...options, stopAfterSnapshot: true })).session.done).toMatchObject({ kind: 'suspended' })
+  const again = await restore(store, 'calc')
+  expect(await again.session.done).toEqual({ kind: 'exited', code: 42 })
 })
 
 test('idle catches a program each time it begins to wait', async () => {
