@@ -8,6 +8,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -89,12 +90,20 @@ export class Bench {
     const prefix = `${hashOf(readFileSync(module))}-${polls}-`
     const path = join(this.#cache, `${prefix}${this.#identity}.wasm`)
     if (!existsSync(path)) {
-      for (const old of readdirSync(this.#cache)) if (old.startsWith(prefix)) rmSync(join(this.#cache, old))
+      this.#forget(prefix)
       const out = `${path}.${process.pid}`
       await this.run('prelink', { module, polls, out }, this.settings.nodes[0]!)
       renameSync(out, path)
     }
     return path
+  }
+
+  /** Removes what earlier builds of the pre-linker made, unless another run may be using it. */
+  #forget(prefix: string): void {
+    for (const name of readdirSync(this.#cache)) {
+      const path = join(this.#cache, name)
+      if (name.startsWith(prefix) && Date.now() - statSync(path).mtimeMs > 3_600_000) rmSync(path)
+    }
   }
 
   /** Path of the module as Binaryen's Asyncify makes it. Takes a minute a megabyte, hence is kept. */

@@ -85,9 +85,15 @@ export async function main(root: string, child: string, node: string, args: stri
   const began = performance.now()
   try {
     const sections: Section[] = []
+    let hasFailed = false
     for (const name of names) {
       say(`${name} ...`)
-      sections.push(await rows[name]!(bench))
+      try {
+        sections.push(await rows[name]!(bench))
+      } catch (error) {
+        say(`${name} failed: ${(error as Error).message}`)
+        hasFailed = true
+      }
     }
     const results: Results = {
       conditions: conditionsOf(options, rounds, nodes.map((node) => node.name).join(', '), performance.now() - began),
@@ -95,6 +101,7 @@ export async function main(root: string, child: string, node: string, args: stri
     }
     const text = options.json ? JSON.stringify(results, null, 2) : renderTerminal(results)
     process.stdout.write(`${text}\n`)
+    if (hasFailed) return 1
     if (options.only === undefined && options.node === undefined) write(root, results, nodes.at(-1)!.name)
     return 0
   } finally {
