@@ -91,7 +91,9 @@ class HostDirectory implements FileSystem {
   readonly readOnly: boolean
   readonly #locator: Locator
   readonly #times = new TimeSetter()
-  readonly #known = new KnownFiles()
+  /** By opening and by looking at them. */
+  readonly #opened = new KnownFiles<number>()
+  readonly #seen = new KnownFiles<bigint>()
 
   constructor(locator: Locator, readOnly: boolean) {
     this.#locator = locator
@@ -117,19 +119,19 @@ class HostDirectory implements FileSystem {
       bits &= ~constants.O_CREAT
     }
     const hasSideEffects = flags.create || flags.truncate
-    if (!hasSideEffects && this.#known.has(path)) {
+    if (!hasSideEffects && this.#opened.has(path)) {
       const handle = this.#openKnown(path, bits, flags)
       if (handle !== undefined) return handle
     }
     const fd = this.#locator.open(path, bits)
     if (fd < 0) return flags.directory && fd === -Errno.ENOTDIR ? this.#notDirectory(path) : fd
-    const stats = attempt(() => fstatSync(fd, { bigint: true }))
+    const stats = attempt(() => fstatSync(fd))
     if (typeof stats === 'number') {
       closeSync(fd)
       return stats
     }
-    this.#known.remember(path, stats)
-    return this.#handle(fd, typeOf(stats), flags)
+    this.#opened.remember(path, stats.dev, stats.ino, stats.birthtimeMs)
+    return this.#handle(fd, typeOf(stats.mode), flags)
   }
 
   #openKnown(path: string, bits: number, flags: OpenFlags): HostHandle | undefined {
@@ -137,8 +139,9 @@ class HostDirectory implements FileSystem {
     if (shortcut === undefined) return undefined
     const fd = tryOpen(shortcut, bits | constants.O_NOFOLLOW)
     if (fd < 0) return undefined
-    const stats = attempt(() => fstatSync(fd, { bigint: true }))
-    if (typeof stats === 'object' && this.#known.isSame(path, stats)) return this.#handle(fd, typeOf(stats), flags)
+    const stats = attempt(() => fstatSync(fd))
+    if (typeof stats === 'object' && this.#opened.isSame(path, stats.dev, stats.ino, stats.birthtimeMs))
+      return this.#handle(fd, typeOf(stats.mode), flags)
     closeSync(fd)
     return undefined
   }
@@ -227,22 +230,24 @@ class HostDirectory implements FileSystem {
   }
 
   #stat(path: string): FileStat | Failure {
-    if (this.#known.has(path)) {
+    if (this.#seen.has(path)) {
       const shortcut = this.#locator.shortcut(path)
       const stats = shortcut === undefined ? 0 : lookAt(shortcut)
-      if (typeof stats === 'object' && this.#known.isSame(path, stats)) return toFileStat(stats)
+      if (typeof stats === 'object' && this.#seen.isSame(path, stats.dev, stats.ino, stats.birthtimeNs))
+        return toFileStat(stats)
     }
     const target = this.#locator.entry(path)
     if (typeof target === 'number') return target
     const stats = lookAt(target)
     if (typeof stats === 'number') return stats
-    this.#known.remember(path, stats)
+    this.#seen.remember(path, stats.dev, stats.ino, stats.birthtimeNs)
     return toFileStat(stats)
   }
 
   /** Paths may mean something else afterwards. */
   #change(call: () => void): number {
-    this.#known.forget()
+    this.#opened.forget()
+    this.#seen.forget()
     return attemptVoid(call)
   }
 

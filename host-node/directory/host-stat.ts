@@ -15,7 +15,7 @@ export function toFileStat(stats: BigIntStats): FileStat {
   return {
     dev: stats.dev,
     ino: stats.ino,
-    type: typeOf(stats),
+    type: typeOf(Number(stats.mode)),
     nlink: stats.nlink,
     size: stats.size,
     atim: atLeastEpoch(stats.atimeNs),
@@ -24,9 +24,9 @@ export function toFileStat(stats: BigIntStats): FileStat {
   }
 }
 
-export function typeOf(stats: BigIntStats): FileType {
+export function typeOf(mode: number): FileType {
   // Preview1 has no word for a FIFO.
-  return typeByFormat.get(Number(stats.mode) & constants.S_IFMT) ?? 'unknown'
+  return typeByFormat.get(mode & constants.S_IFMT) ?? 'unknown'
 }
 
 /** Preview1's timestamps are unsigned. */

@@ -1,15 +1,17 @@
-import type { BigIntStats } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 
 /** Milliseconds after which a file must be found the safe way again. */
 const trustedFor = 100
 const knownMax = 256
 
-interface Known {
-  readonly dev: bigint
-  readonly ino: bigint
-  /** Tells an inode from an earlier one of the same number. A file system that keeps none gives the time of change. */
-  readonly birthtimeNs: bigint
+interface Known<T extends number | bigint> {
+  readonly dev: T
+  readonly ino: T
+  /**
+   * Tells an inode from an earlier one of the same number: Node's `birthtimeMs`, which as a number has a fraction, or
+   * `birthtimeNs`. A file system that keeps none gives the time of change.
+   */
+  readonly birth: T
   readonly until: number
 }
 
@@ -19,8 +21,8 @@ interface Known {
  * the safe way's system calls (the dear ones, through /proc) are spared. A path's entry is forgotten after a moment, and
  * all are when the program itself renames, links or removes, so that what a path means is never out of date.
  */
-export class KnownFiles {
-  readonly #known = new Map<string, Known>()
+export class KnownFiles<T extends number | bigint> {
+  readonly #known = new Map<string, Known<T>>()
 
   has(path: string): boolean {
     const known = this.#known.get(path)
@@ -30,20 +32,15 @@ export class KnownFiles {
     return false
   }
 
-  isSame(path: string, stats: BigIntStats): boolean {
+  isSame(path: string, dev: T, ino: T, birth: T): boolean {
     const known = this.#known.get(path)
-    return (
-      known !== undefined &&
-      stats.ino === known.ino &&
-      stats.dev === known.dev &&
-      stats.birthtimeNs === known.birthtimeNs
-    )
+    return known !== undefined && ino === known.ino && dev === known.dev && birth === known.birth
   }
 
   /** What the safe way has found. */
-  remember(path: string, { dev, ino, birthtimeNs }: BigIntStats): void {
+  remember(path: string, dev: T, ino: T, birth: T): void {
     if (this.#known.size >= knownMax) this.#known.clear()
-    this.#known.set(path, { dev, ino, birthtimeNs, until: performance.now() + trustedFor })
+    this.#known.set(path, { dev, ino, birth, until: performance.now() + trustedFor })
   }
 
   forget(): void {

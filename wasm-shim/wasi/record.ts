@@ -26,9 +26,13 @@ export const writers: Readonly<
 export type RecordValue = Readonly<Record<string, number | bigint>>
 
 /** Writes a record into memory that is known to hold it, padding zeroed. */
-export function writeRecord({ bytes, view }: GuestMemory, at: number, layout: Layout, value: RecordValue): void {
-  bytes.fill(0, at, at + layout.size)
-  for (const field of layout.fields) writers[field.type](view, at + field.offset, value[field.name] ?? 0)
+export function writeRecord(memory: GuestMemory, at: number, layout: Layout, value: RecordValue): void {
+  memory.bytes.fill(0, at, at + layout.size)
+  for (const { name, offset, type } of layout.fields) {
+    const field = value[name] ?? 0
+    if (typeof field === 'bigint' && type === 'u64') memory.setU64(at + offset, field)
+    else writers[type](memory.view, at + offset, field)
+  }
 }
 
 export function readRecord({ view }: GuestMemory, at: number, layout: Layout): Record<string, number | bigint> {

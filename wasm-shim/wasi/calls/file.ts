@@ -9,7 +9,8 @@ import { toOffset } from './read-write.ts'
 /** The record `filestat` of a host's stat. */
 export function filestat(stat: FileStat | number) {
   if (typeof stat === 'number') return stat
-  return { ...stat, filetype: FileTypeNumber[stat.type] }
+  const { dev, ino, type, nlink, size, atim, mtim, ctim } = stat
+  return { dev, ino, filetype: FileTypeNumber[type], nlink, size, atim, mtim, ctim }
 }
 
 interface Times {
