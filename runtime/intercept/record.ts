@@ -1,0 +1,120 @@
+import { StasisError } from '../../wasm-shim/errors.ts'
+import { ExitSignal, WaitInterrupted } from '../../wasm-shim/wasi/host.ts'
+import { Ranges } from '../../wasm-shim/wasi/host-writes.ts'
+import { leavesSession } from '../log/effects.ts'
+import { Quirk, wordsOf } from '../log/layout.ts'
+import type { LogWriter } from '../log/writer.ts'
+import { type CallSite, callSite, guestMemory, type MemoryOptions } from './call-site.ts'
+import { around, type CallHooks } from './call-slots.ts'
+import type { Interceptor, WasmValue } from './interceptor.ts'
+
+export interface RecordOptions extends MemoryOptions {
+  /** Called before an effect leaves the session, when all before it was handed to the log's sink: to flush to the disk. */
+  readonly beforeEffect?: () => void
+}
+
+/**
+ * Writes every call to a log: parameters, results, what the host wrote into memory; before effects an intent, which is
+ * handed to the log's sink together with all before it (D9). Belongs next to the kernel, behind all other interceptors.
+ * Throws STASIS_LOG_REFERENCE at linking for a function that returns references.
+ *
+ *     const log = new LogWriter({ session, sink: (block) => appendFile(block), chunks })
+ *     const link = (site) => compose([record(log, { memory: () => engine.memory() })], kernel.link(...), site)
+ */
+export function record(log: LogWriter, options: RecordOptions): Interceptor {
+  const memory = guestMemory(options.memory)
+  return (next, site) => {
+    const reference = site.results.some((type) => wordsOf(type) === 0)
+    if (reference) {
+      const message = `${site.module}.${site.name} returns a reference, which a call log cannot hold. Run without a log.`
+      throw new StasisError('STASIS_LOG_REFERENCE', message, { module: site.module, name: site.name })
+    }
+    const call = callSite(site, memory, options.rows, (log.quirks & Quirk.writtenBytes) !== 0)
+    return around(call.slots, site.params.length, next, new Recorder(log, call, options.beforeEffect))
+  }
+}
+
+const none = new Ranges()
+
+class Recorder implements CallHooks {
+  readonly #log: LogWriter
+  readonly #call: CallSite
+  readonly #fn: number
+  readonly #words: Int32Array
+  readonly #resultSlot: number
+  readonly #beforeEffect: (() => void) | undefined
+  readonly #hasRow: boolean
+  readonly #hasInput: boolean
+  /** Inputs as they were before the call, which may overwrite them. */
+  readonly #given = { bytes: new Uint8Array(256) }
+  readonly #givenRanges = new Ranges()
+  /** Never set while a function with a row is being called, so that calls from within do not disturb it. */
+  #isEffect = false
+
+  constructor(log: LogWriter, call: CallSite, beforeEffect: (() => void) | undefined) {
+    this.#log = log
+    this.#call = call
+    this.#fn = log.define(call.shape)
+    this.#words = call.slots.words
+    this.#resultSlot = call.slots.plan.resultSlot
+    this.#beforeEffect = beforeEffect
+    this.#hasRow = call.row !== undefined
+    this.#hasInput = call.shape.input
+  }
+
+  enter(): boolean {
+    const { access, row, memory } = this.#call
+    access?.before(this.#words)
+    this.#isEffect = leavesSession(row, this.#words)
+    if (this.#isEffect) {
+      this.#log.intent(this.#fn, this.#words, access?.inputs ?? none, memory)
+      this.#log.commit()
+      this.#beforeEffect?.()
+    } else if (this.#hasInput) this.#keepInput()
+    return true
+  }
+
+  leave(outcome: WasmValue): WasmValue {
+    const { access, slots, memory } = this.#call
+    slots.putOutcome(outcome)
+    const succeeded = this.#hasRow && slots.errno === 0
+    if (succeeded) {
+      access!.readResults(this.#words, this.#words, this.#resultSlot)
+      access!.after(this.#words, this.#words, this.#resultSlot)
+    } else access?.outputs.clear()
+    const outputs = access?.outputs ?? none
+    if (this.#isEffect || !this.#hasRow) this.#log.result(this.#fn, this.#words, succeeded, outputs, memory)
+    else this.#log.call(this.#fn, this.#words, succeeded, this.#givenRanges, this.#given, outputs, memory)
+    return outcome
+  }
+
+  threw(thrown: unknown): never {
+    const log = this.#log
+    const waits = thrown instanceof WaitInterrupted
+    const open = this.#isEffect || !this.#hasRow
+    // A wait that gave way to a checkpoint was no call: it is made again.
+    if (waits && !open) throw thrown
+    if (!open) log.intent(this.#fn, this.#words, this.#givenRanges, this.#given)
+    if (waits) log.abandon()
+    else if (thrown instanceof ExitSignal) log.exit(thrown.code)
+    else log.threw(thrown instanceof Error ? thrown.message : String(thrown))
+    log.commit()
+    throw thrown
+  }
+
+  #keepInput(): void {
+    const { access, memory } = this.#call
+    const { inputs } = access!
+    const kept = this.#givenRanges
+    kept.clear()
+    kept.add(0, inputs.total)
+    if (this.#given.bytes.length < inputs.total) this.#given.bytes = new Uint8Array(inputs.total * 2)
+    let at = 0
+    for (let i = 0; i < inputs.count; i++) {
+      const start = inputs.pointers[i]!
+      const length = inputs.lengths[i]!
+      this.#given.bytes.set(memory.bytes.subarray(start, start + length), at)
+      at += length
+    }
+  }
+}

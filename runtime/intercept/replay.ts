@@ -1,0 +1,211 @@
+import { StasisError } from '../../wasm-shim/errors.ts'
+import { ExitSignal } from '../../wasm-shim/wasi/host.ts'
+import { type CallView, viewRecord } from '../log/call-view.ts'
+import { type ChunkStore, type Payload, payloadBytes, payloadPieces } from '../log/chunks.ts'
+import { divergence } from '../log/divergence.ts'
+import { formatCall } from '../log/format-call.ts'
+import { Quirk } from '../log/layout.ts'
+import type { LogSource } from '../log/reader.ts'
+import type { LogRecord } from '../log/record.ts'
+import { type CallSite, callSite, guestMemory, type MemoryOptions } from './call-site.ts'
+import { around, type CallHooks } from './call-slots.ts'
+import type { Interceptor, WasmValue } from './interceptor.ts'
+
+export interface ReplayOptions extends MemoryOptions {
+  /** Of the log that is replayed. */
+  readonly chunks?: ChunkStore
+  /** Bits of `Quirk`, from the log's header. */
+  readonly quirks?: number
+  /**
+   * Called once, when a call is made that the log has no result for: from then on calls go to the host. `intent`: the
+   * log has announced the call, so its effect may have taken place.
+   */
+  readonly onEnd?: (end: { readonly call: number; readonly intent: boolean }) => void
+  /** Called after every call that was answered from the log. */
+  readonly onCall?: (call: number) => void
+}
+
+/**
+ * Answers calls from a log instead of making them, until its end. Each is compared with its record, parameters and
+ * texts included; the first difference is STASIS_REPLAY_DIVERGED with call number, expected and actual. Other errors:
+ * STASIS_REPLAY_THREW for a call that had thrown, STASIS_REPLAY_CALLBACK where the host had called the guest back,
+ * STASIS_LOG_DAMAGED, STASIS_LOG_CHUNK_MISSING.
+ *
+ *     const source = openLog(pieces)
+ *     const link = (site) => compose([replay(source, { memory: () => engine.memory(), chunks })], kernel.link(...), site)
+ */
+export function replay(source: LogSource, options: ReplayOptions): Interceptor {
+  const memory = guestMemory(options.memory)
+  const state: ReplayState = { source, options, atEnd: false, calls: 0 }
+  const quirks = options.quirks ?? 0
+  return (next, site) => {
+    const call = callSite(site, memory, options.rows, (quirks & Quirk.writtenBytes) !== 0)
+    return around(call.slots, site.params.length, next, new Replayer(state, call))
+  }
+}
+
+interface ReplayState {
+  readonly source: LogSource
+  readonly options: ReplayOptions
+  atEnd: boolean
+  /** Number of the next call, of those that were compared. */
+  calls: number
+}
+
+class Replayer implements CallHooks {
+  readonly #state: ReplayState
+  readonly #call: CallSite
+  /** Of this function in the log; -1 until a record was met. */
+  #number = -1
+  #live = false
+
+  constructor(state: ReplayState, call: CallSite) {
+    this.#state = state
+    this.#call = call
+  }
+
+  enter(): boolean {
+    const state = this.#state
+    this.#live = true
+    if (state.atEnd) return true
+    const record = this.#recorded()
+    if (record === undefined) return true
+    this.#answer(record)
+    this.#live = false
+    state.options.onCall?.(record.call)
+    return false
+  }
+
+  /** The record that answers this call; undefined at the log's end. */
+  #recorded(): LogRecord | undefined {
+    const state = this.#state
+    let record = state.source.next()
+    for (;;) {
+      if (record === undefined) return this.#end(false)
+      this.#compare(record)
+      state.calls = record.call + 1
+      if (record.kind === 'call') return record
+      const { call } = record
+      const isIntent = record.kind === 'intent'
+      record = isIntent ? state.source.next() : record
+      if (record === undefined) return this.#end(true)
+      if (!isIntent || record.call !== call) throw calledBack(call)
+      // A call that gave way to a checkpoint or to a crash stands in the log once more.
+      if (record.kind === 'abandoned') record = state.source.next()
+      else if (record.kind !== 'intent') return record
+    }
+  }
+
+  leave(outcome: WasmValue): WasmValue {
+    return this.#live ? outcome : this.#call.slots.outcome()
+  }
+
+  threw(thrown: unknown): never {
+    throw thrown
+  }
+
+  #end(intent: boolean): undefined {
+    const state = this.#state
+    state.atEnd = true
+    state.options.onEnd?.({ call: state.calls - (intent ? 1 : 0), intent })
+    return undefined
+  }
+
+  #compare(record: LogRecord): void {
+    const { slots, access, memory, shape } = this.#call
+    const { fn } = record
+    const { words } = slots
+    access?.before(words)
+    if (fn.number !== this.#number) {
+      if (fn.shape.module !== shape.module || fn.shape.name !== shape.name) this.#diverged(record)
+      if (fn.plan.all !== slots.plan.all || fn.plan.params !== slots.plan.params) this.#diverged(record)
+      this.#number = fn.number
+    }
+    const { map, params } = fn.plan
+    for (let k = 0; k < params; k++) if (words[map[k]!] !== fn.words[k]) this.#diverged(record)
+    if (!fn.shape.input || (record.kind !== 'call' && record.kind !== 'intent')) return
+    const { inputs } = access!
+    if (inputs.total !== record.input.length) this.#diverged(record)
+    const { chunks } = this.#state.options
+    let range = 0
+    let at = 0
+    for (const piece of payloadPieces(record.input, chunks, record.call)) {
+      for (const byte of piece) {
+        if (memory.bytes[inputs.pointers[range]! + at] !== byte) this.#diverged(record)
+        if (++at < inputs.lengths[range]!) continue
+        range++
+        at = 0
+      }
+    }
+  }
+
+  /** Puts memory and slots in the state that the recorded call left. */
+  #answer(record: LogRecord): void {
+    const { slots, access } = this.#call
+    if (record.kind === 'exit') throw new ExitSignal(record.code)
+    if (record.kind === 'threw') {
+      const message = `Call ${record.call} had ended by an exception of the host: ${record.message}`
+      throw new StasisError('STASIS_REPLAY_THREW', message, { call: record.call })
+    }
+    if (record.kind !== 'call' && record.kind !== 'result') return
+    const { words } = slots
+    const { plan, words: recorded } = record.fn
+    for (let k = plan.params; k < plan.all; k++) words[plan.map[k]!] = recorded[k]!
+    if (access === undefined || slots.errno !== 0) return
+    if (record.fn.shape.output) this.#write(record.output, record.call)
+    if (!access.writeResults(words, words, plan.resultSlot)) throw this.#unwritable(record.call)
+  }
+
+  #write(output: Payload, call: number): void {
+    const { access, slots, memory, row } = this.#call
+    const { chunks } = this.#state.options
+    // Only arguments and environment need their bytes to tell how many strings they are.
+    const strings = row!.params.some((param) => param.kind === 'pointer' && param.size.from === 'state')
+    const recorded = strings ? payloadBytes(output, chunks, call) : undefined
+    access!.after(slots.words, slots.words, slots.plan.resultSlot, recorded)
+    const { outputs } = access!
+    if (outputs.total !== output.length) throw this.#unwritable(call)
+    let range = 0
+    let done = 0
+    for (const piece of payloadPieces(output, chunks, call)) {
+      for (let at = 0; at < piece.length; ) {
+        const length = Math.min(outputs.lengths[range]! - done, piece.length - at)
+        memory.bytes.set(piece.subarray(at, at + length), outputs.pointers[range]! + done)
+        at += length
+        done += length
+        if (done < outputs.lengths[range]!) continue
+        range++
+        done = 0
+      }
+    }
+  }
+
+  #unwritable(call: number): StasisError {
+    const message = `What the host had written in call ${call} does not fit where the program wants it. The log is not of this run.`
+    return new StasisError('STASIS_REPLAY_DIVERGED', message, { call })
+  }
+
+  #diverged(record: LogRecord): never {
+    const { chunks } = this.#state.options
+    const { shape, slots, row, access, memory } = this.#call
+    const input = access?.inputs.gather(memory, 4096) ?? new Uint8Array(0)
+    const actual: CallView = {
+      shape,
+      plan: slots.plan,
+      row,
+      words: slots.words,
+      input,
+      inputLength: access?.inputs.total ?? 0,
+      output: new Uint8Array(0),
+      outputLength: 0,
+      ending: { kind: 'pending' },
+    }
+    const expected = { ...viewRecord(record, chunks), ending: { kind: 'pending' } as const }
+    throw divergence({ call: record.call, expected: formatCall(expected), actual: formatCall(actual) })
+  }
+}
+
+function calledBack(call: number): StasisError {
+  const message = `In call ${call} the host had called the program back, which a replay without it cannot do.`
+  return new StasisError('STASIS_REPLAY_CALLBACK', `${message} Restore a checkpoint instead.`, { call })
+}

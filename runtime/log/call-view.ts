@@ -1,0 +1,71 @@
+import { findRow, type Row } from '../../wasm-shim/wasi/abi.ts'
+import { type ChunkStore, payloadBytes } from './chunks.ts'
+import type { LoggedFunction, WordPlan } from './functions.ts'
+import type { LogFunction, LogRecord } from './record.ts'
+
+/** How a call ended, as far as is known. */
+export type Ending =
+  | { readonly kind: 'returned' }
+  | { readonly kind: 'pending' }
+  | { readonly kind: 'exit'; readonly code: number }
+  | { readonly kind: 'threw'; readonly message: string }
+  | { readonly kind: 'abandoned' }
+
+/** All that is shown of one call; `words` in the layout of `plan`'s slots. */
+export interface CallView {
+  readonly shape: LoggedFunction
+  readonly plan: WordPlan
+  readonly row: Row | undefined
+  readonly words: Int32Array
+  /** The beginning of what the guest gave and of what the host wrote, and how much there was. */
+  readonly input: Uint8Array
+  readonly output: Uint8Array
+  readonly inputLength: number
+  readonly outputLength: number
+  readonly ending: Ending
+  /** Nanoseconds that the call took. */
+  readonly duration?: bigint
+}
+
+/** Longer payloads are shown by their beginning. */
+export const shownBytes = 4096
+
+/** Words of a record as slots. */
+export function slotWords({ plan, words }: LogFunction): Int32Array {
+  const slots = new Int32Array(plan.slots)
+  plan.map.forEach((slot, k) => {
+    slots[slot] = words[k]!
+  })
+  return slots
+}
+
+const endings = { call: 'returned', intent: 'pending', result: 'returned' } as const
+
+/** A record to be shown; of a result only what it adds to its intent. */
+export function viewRecord(record: LogRecord, chunks?: ChunkStore): CallView {
+  const { fn } = record
+  const row = findRow(fn.shape.module, fn.shape.name)
+  const common = { shape: fn.shape, plan: fn.plan, row, words: slotWords(fn) }
+  const none = { input: new Uint8Array(0), output: new Uint8Array(0), inputLength: 0, outputLength: 0 }
+  switch (record.kind) {
+    case 'call':
+    case 'intent':
+    case 'result': {
+      const { input, output, call } = record
+      return {
+        ...common,
+        input: payloadBytes(input, chunks, call, shownBytes).slice(),
+        output: payloadBytes(output, chunks, call, shownBytes).slice(),
+        inputLength: input.length,
+        outputLength: output.length,
+        ending: { kind: endings[record.kind] },
+      }
+    }
+    case 'exit':
+      return { ...common, ...none, ending: { kind: 'exit', code: record.code } }
+    case 'threw':
+      return { ...common, ...none, ending: { kind: 'threw', message: record.message } }
+    case 'abandoned':
+      return { ...common, ...none, ending: { kind: 'abandoned' } }
+  }
+}
