@@ -87,6 +87,30 @@ export function interceptImport(gate: Gate, site: ImportSite, next: ImportFuncti
           gate.hostDepth--
         }
       }
+    case 5:
+      return (a, b, c, d, e) => {
+        if (shouldCapture(site)) gate.capture(site, [a, b, c, d, e])
+        gate.hostDepth++
+        try {
+          return next(a, b, c, d, e)
+        } catch (thrown) {
+          return again(thrown, [a, b, c, d, e])
+        } finally {
+          gate.hostDepth--
+        }
+      }
+    case 9:
+      return (a, b, c, d, e, f, g, h, i) => {
+        if (shouldCapture(site)) gate.capture(site, [a, b, c, d, e, f, g, h, i])
+        gate.hostDepth++
+        try {
+          return next(a, b, c, d, e, f, g, h, i)
+        } catch (thrown) {
+          return again(thrown, [a, b, c, d, e, f, g, h, i])
+        } finally {
+          gate.hostDepth--
+        }
+      }
     default:
       return (...args) => {
         if (shouldCapture(site)) gate.capture(site, args)

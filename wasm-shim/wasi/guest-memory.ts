@@ -105,13 +105,28 @@ export class GuestMemory {
     if (!this.fits(pointer, length)) return -Errno.EFAULT
     if (length > maxPath) return -Errno.ENAMETOOLONG
     const end = pointer + length
-    let text = ''
+    const { bytes } = this
     for (let i = pointer; i < end; i++) {
-      const byte = this.bytes[i]!
+      const byte = bytes[i]!
       if (byte === 0) return -Errno.EINVAL
       if (byte > 127) return this.#decode(pointer, end)
-      text += String.fromCharCode(byte)
     }
+    // Eight at a time: half the cost of one, and a TextDecoder's call costs more than a path of usual length.
+    let text = ''
+    let at = pointer
+    for (; at + 8 <= end; at += 8) {
+      text += String.fromCharCode(
+        bytes[at]!,
+        bytes[at + 1]!,
+        bytes[at + 2]!,
+        bytes[at + 3]!,
+        bytes[at + 4]!,
+        bytes[at + 5]!,
+        bytes[at + 6]!,
+        bytes[at + 7]!,
+      )
+    }
+    for (; at < end; at++) text += String.fromCharCode(bytes[at]!)
     return text
   }
 

@@ -1,7 +1,6 @@
 import { abis, type Param, type Row } from './abi.ts'
 import type { Call, Context } from './context.ts'
 import { Errno } from './errno.ts'
-import type { Names } from './flags.ts'
 import { WaitInterrupted } from './host.ts'
 import { type RecordValue, setNumber64, sizeOf, writeRecord, writers } from './record.ts'
 
@@ -20,7 +19,7 @@ export function bind(row: Row, call: Call, context: Context): WasiFunction {
   const perform = call.perform as Erased
   const apply = (call.apply ?? (() => undefined)) as Erased
   const shape = shapes[shapeOf(row)]
-  return shape ? shape(context, perform, apply) : general(row, context, perform, apply)
+  return shape ? shape(context, perform, apply, row) : general(row, context, perform, apply)
 }
 
 /** For example 'fd,vectors>u32'. */
@@ -30,7 +29,7 @@ export function shapeOf(row: Row): string {
   return `${params.join()}${values}>${row.results.map((result) => (result.kind === 'scalar' ? result.type : 'record')).join()}`
 }
 
-type Bind = (context: Context, perform: Erased, apply: Erased) => WasiFunction
+type Bind = (context: Context, perform: Erased, apply: Erased, row: Row) => WasiFunction
 
 const shapes: Readonly<Record<string, Bind>> = {
   'fd,vectors>u32': (context, perform, apply) => {
@@ -80,6 +79,43 @@ const shapes: Readonly<Record<string, Bind>> = {
       return -perform(context, memory.slice(pointer >>> 0, length >>> 0))
     }
   },
+  'fd,u32,string,u16,u64,u64,u16>u32': (context, perform, apply, row) => {
+    const { memory, state } = context
+    const [, unknownLookup = 0, , unknownOflags = 0, , , unknownFdflags = 0] = row.params.map(unknownBits)
+    return (
+      fd: number,
+      lookup: number,
+      pointer: number,
+      length: number,
+      oflags: number,
+      rights: bigint,
+      inheriting: bigint,
+      fdflags: number,
+      out: number,
+    ): number => {
+      if ((lookup & unknownLookup) !== 0) return Errno.EINVAL
+      const path = memory.readString(pointer >>> 0, length >>> 0)
+      if (typeof path === 'number') return -path
+      if ((oflags & unknownOflags) !== 0 || (fdflags & unknownFdflags) !== 0) return Errno.EINVAL
+      if (!memory.fits(out >>> 0, 4)) return Errno.EFAULT
+      const base = BigInt.asUintN(64, rights)
+      const all = BigInt.asUintN(64, inheriting)
+      const outcome: number | { opened_fd: number } = perform(
+        context,
+        fd >>> 0,
+        lookup,
+        path,
+        oflags,
+        base,
+        all,
+        fdflags,
+      )
+      if (typeof outcome === 'number') return -outcome
+      apply(state, outcome, fd >>> 0, lookup, path, oflags, base, all, fdflags)
+      memory.view.setUint32(out >>> 0, outcome.opened_fd, true)
+      return 0
+    }
+  },
   'fd>': (context, perform, apply) => {
     const { state } = context
     return (fd: number): number => {
@@ -121,9 +157,15 @@ const word = (value: number | bigint | undefined): number => Number(value) >>> 0
 
 const wordDecoder: Decoder = { width: 1, decode: (_, value) => word(value) }
 
+/** Those that no flag has; 0 for what are no flags. */
+function unknownBits(param: Param): number {
+  if (param.kind !== 'scalar' || param.values?.kind !== 'flags') return 0
+  return ~Object.values(param.values.numbers).reduce((all, bit) => all | bit, 0)
+}
+
 /** Unknown bits are EINVAL, as in wasmtime; rights, of which guests like to ask for all there may be, are let through. */
-function flagsDecoder(numbers: Names): Decoder {
-  const unknown = ~Object.values(numbers).reduce((all, bit) => all | bit, 0)
+function flagsDecoder(param: Param): Decoder {
+  const unknown = unknownBits(param)
   return { width: 1, decode: (_, value) => ((word(value) & unknown) === 0 ? word(value) : -Errno.EINVAL) }
 }
 
@@ -135,7 +177,7 @@ function decoderOf(param: Param): Decoder {
     case 'scalar': {
       if (param.type === 'u64') return { width: 1, decode: (_, value) => BigInt.asUintN(64, BigInt(value)) }
       if (param.type === 's64') return { width: 1, decode: (_, value) => value }
-      if (param.values?.kind === 'flags') return flagsDecoder(param.values.numbers)
+      if (param.values?.kind === 'flags') return flagsDecoder(param)
       const numbers = remapping(param)
       // An unknown number stays unknown: 255 is no value of any enumeration.
       return numbers ? { width: 1, decode: (_, value) => numbers[word(value)] ?? 255 } : wordDecoder

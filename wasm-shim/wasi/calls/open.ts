@@ -19,7 +19,7 @@ interface Opened {
   readonly flags: number
 }
 
-const right = (rights: bigint, bit: number) => (Number(rights & 0x3fff_ffffn) & bit) !== 0
+const right = (rights: bigint, bit: number) => (Number(BigInt.asUintN(30, rights)) & bit) !== 0
 
 export function openFlags(read: boolean, write: boolean, fdflags: number, oflags = 0): OpenFlags {
   return {
