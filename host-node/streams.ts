@@ -2,7 +2,7 @@ import { fstatSync, readSync, statSync, writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { Errno } from '../wasm-shim/wasi/errno.ts'
 import type { HostStream, StreamKind } from '../wasm-shim/wasi/host.ts'
-import { attempt } from './errno.ts'
+import { attempt, failureOf } from './errno.ts'
 import type { StdinRing } from './stdin-ring.ts'
 
 /** What a descriptor of this process is open on; 'null' also when it is closed. */
@@ -28,14 +28,17 @@ export function createOutput(fd: number): HostStream {
     readable: () => 0,
     write: (source) => {
       let done = 0
-      while (done < source.length) {
-        const result = attempt(() => writeSync(fd, source, done, source.length - done))
-        if (result >= 0) done += result
-        // The serving thread may have made the pipe non-blocking for all of the process.
-        else if (result === -Errno.EAGAIN) Atomics.wait(sleeper, 0, 0, retryMilliseconds)
-        else return done > 0 ? done : result
+      for (;;) {
+        try {
+          done += writeSync(fd, source, done, source.length - done, null)
+          if (done >= source.length) return done
+        } catch (error) {
+          const failure = failureOf(error)
+          if (failure !== -Errno.EAGAIN) return done > 0 ? done : failure
+          // The serving thread may have made the pipe non-blocking for all of the process.
+          Atomics.wait(sleeper, 0, 0, retryMilliseconds)
+        }
       }
-      return done
     },
   }
 }

@@ -10,7 +10,7 @@ import {
 } from 'node:fs'
 import { Errno } from '../../wasm-shim/wasi/errno.ts'
 import type { FileHandle, FileStat, FileType } from '../../wasm-shim/wasi/fs/file-system.ts'
-import { attempt, attemptVoid } from '../errno.ts'
+import { attempt, attemptVoid, failureOf } from '../errno.ts'
 import { toFileStat } from './host-stat.ts'
 import type { TimeSetter } from './set-times.ts'
 
@@ -48,14 +48,22 @@ export class HostHandle implements FileHandle {
   read(target: Uint8Array, position: number): number {
     if (this.#fd < 0 || !this.#options.readable) return -Errno.EBADF
     if (!isPosition(position)) return -Errno.EINVAL
-    return attempt(() => readSync(this.#fd, target, 0, target.length, position))
+    try {
+      return readSync(this.#fd, target, 0, target.length, position)
+    } catch (error) {
+      return failureOf(error)
+    }
   }
 
   write(source: Uint8Array, position: number): number {
     if (this.#fd < 0 || !this.#options.writable) return -Errno.EBADF
     if (!isPosition(position)) return -Errno.EINVAL
     // Without a position O_APPEND holds on every system; with one, POSIX leaves it to the system.
-    return attempt(() => writeSync(this.#fd, source, 0, source.length, this.#append ? null : position))
+    try {
+      return writeSync(this.#fd, source, 0, source.length, this.#append ? null : position)
+    } catch (error) {
+      return failureOf(error)
+    }
   }
 
   truncate(size: number): number {
