@@ -28,7 +28,7 @@ import type {
 } from '../wasm-shim/wasi/fs/file-system.ts'
 import { HostHandle } from './directory/handle.ts'
 import { HostEntry, toFileStat, typeOf } from './directory/host-stat.ts'
-import { KnownFiles } from './directory/known-files.ts'
+import { isSame, type Known, KnownFiles } from './directory/known-files.ts'
 import { type Locator, tryOpen } from './directory/locator.ts'
 import { ProcLocator } from './directory/proc-locator.ts'
 import { TimeSetter } from './directory/set-times.ts'
@@ -119,8 +119,9 @@ class HostDirectory implements FileSystem {
       bits &= ~constants.O_CREAT
     }
     const hasSideEffects = flags.create || flags.truncate
-    if (!hasSideEffects && this.#opened.has(path)) {
-      const handle = this.#openKnown(path, bits, flags)
+    const known = hasSideEffects ? undefined : this.#opened.find(path)
+    if (known !== undefined) {
+      const handle = this.#openKnown(path, known, bits, flags)
       if (handle !== undefined) return handle
     }
     const fd = this.#locator.open(path, bits)
@@ -134,13 +135,13 @@ class HostDirectory implements FileSystem {
     return this.#handle(fd, typeOf(stats.mode), flags)
   }
 
-  #openKnown(path: string, bits: number, flags: OpenFlags): HostHandle | undefined {
+  #openKnown(path: string, known: Known<number>, bits: number, flags: OpenFlags): HostHandle | undefined {
     const shortcut = this.#locator.shortcut(path)
     if (shortcut === undefined) return undefined
     const fd = tryOpen(shortcut, bits | constants.O_NOFOLLOW)
     if (fd < 0) return undefined
     const stats = attempt(() => fstatSync(fd))
-    if (typeof stats === 'object' && this.#opened.isSame(path, stats.dev, stats.ino, stats.birthtimeMs))
+    if (typeof stats === 'object' && isSame(known, stats.dev, stats.ino, stats.birthtimeMs))
       return this.#handle(fd, typeOf(stats.mode), flags)
     closeSync(fd)
     return undefined
@@ -230,11 +231,11 @@ class HostDirectory implements FileSystem {
   }
 
   #stat(path: string): FileStat | Failure {
-    if (this.#seen.has(path)) {
+    const known = this.#seen.find(path)
+    if (known !== undefined) {
       const shortcut = this.#locator.shortcut(path)
       const stats = shortcut === undefined ? 0 : lookAt(shortcut)
-      if (typeof stats === 'object' && this.#seen.isSame(path, stats.dev, stats.ino, stats.birthtimeNs))
-        return toFileStat(stats)
+      if (typeof stats === 'object' && isSame(known, stats.dev, stats.ino, stats.birthtimeNs)) return toFileStat(stats)
     }
     const target = this.#locator.entry(path)
     if (typeof target === 'number') return target

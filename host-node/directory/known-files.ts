@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks'
 const trustedFor = 100
 const knownMax = 256
 
-interface Known<T extends number | bigint> {
+export interface Known<T extends number | bigint> {
   readonly dev: T
   readonly ino: T
   /**
@@ -24,17 +24,11 @@ interface Known<T extends number | bigint> {
 export class KnownFiles<T extends number | bigint> {
   readonly #known = new Map<string, Known<T>>()
 
-  has(path: string): boolean {
+  find(path: string): Known<T> | undefined {
     const known = this.#known.get(path)
-    if (known === undefined) return false
-    if (performance.now() < known.until) return true
+    if (known === undefined || performance.now() < known.until) return known
     this.#known.delete(path)
-    return false
-  }
-
-  isSame(path: string, dev: T, ino: T, birth: T): boolean {
-    const known = this.#known.get(path)
-    return known !== undefined && ino === known.ino && dev === known.dev && birth === known.birth
+    return undefined
   }
 
   /** What the safe way has found. */
@@ -46,4 +40,8 @@ export class KnownFiles<T extends number | bigint> {
   forget(): void {
     this.#known.clear()
   }
+}
+
+export function isSame<T extends number | bigint>(known: Known<T>, dev: T, ino: T, birth: T): boolean {
+  return ino === known.ino && dev === known.dev && birth === known.birth
 }

@@ -116,6 +116,24 @@ const shapes: Readonly<Record<string, Bind>> = {
       return 0
     }
   },
+  'fd,u32,string>record': (context, perform, apply, row) => {
+    const { memory, state } = context
+    const [, unknownLookup = 0] = row.params.map(unknownBits)
+    const [result] = row.results
+    if (result?.kind !== 'record') throw new Error(`${row.name} gives no record`)
+    const { layout } = result
+    return (fd: number, lookup: number, pointer: number, length: number, out: number): number => {
+      if ((lookup & unknownLookup) !== 0) return Errno.EINVAL
+      const path = memory.readString(pointer >>> 0, length >>> 0)
+      if (typeof path === 'number') return -path
+      if (!memory.fits(out >>> 0, layout.size)) return Errno.EFAULT
+      const outcome: number | RecordValue = perform(context, fd >>> 0, lookup, path)
+      if (typeof outcome === 'number') return -outcome
+      apply(state, outcome, fd >>> 0, lookup, path)
+      writeRecord(memory, out >>> 0, layout, outcome)
+      return 0
+    }
+  },
   'fd>': (context, perform, apply) => {
     const { state } = context
     return (fd: number): number => {
