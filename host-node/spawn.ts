@@ -5,6 +5,7 @@ import type { FromGuest, Message } from '../runtime/session/messages.ts'
 import type { GuestPort } from '../runtime/session/session.ts'
 import { feedStdin, type StdinFeed } from './feed-stdin.ts'
 import type { StdinSource } from './host.ts'
+import { makeRoom } from './room.ts'
 import { StdinRing } from './stdin-ring.ts'
 import { workerFile } from './worker-file.ts'
 
@@ -31,8 +32,8 @@ export interface WorkerSetup {
   readonly ownStderr: boolean
   readonly cacheDirectory: string | undefined
   readonly stackReserve: number
-  /** Brings back the memory of checkpoints that are saved. */
-  readonly recycled: MessagePort
+  /** Brings memory for checkpoints. */
+  readonly room: MessagePort
 }
 
 export interface OutputMessage {
@@ -61,10 +62,10 @@ export function spawnGuest(
   fail: (error: unknown) => void,
 ): GuestPort {
   const { stdin, feed } = openStdin(streams.stdin ?? 'inherit', control)
-  const { port1: recycle, port2: recycled } = new MessageChannel()
+  const { port1: roomPort, port2: room } = new MessageChannel()
   const setup: WorkerSetup = {
     stdin,
-    recycled,
+    room,
     ownStdout: typeof streams.stdout !== 'function',
     ownStderr: typeof streams.stderr !== 'function',
     cacheDirectory,
@@ -72,7 +73,7 @@ export function spawnGuest(
   }
   const worker = new Worker(workerFile(), {
     workerData: setup,
-    transferList: [recycled],
+    transferList: [room],
     resourceLimits: { stackSizeMb },
     // Node writes warnings of its own to a worker's stderr; the guest's output does not go through them.
     stdout: false,
@@ -88,10 +89,14 @@ export function spawnGuest(
   return {
     post: (kind, payload, transfer = []) => worker.postMessage({ kind, payload }, transfer),
     ...(feed && { holdInput: () => feed.hold(), releaseInput: () => feed.release() }),
-    recycle: (buffer) => recycle.postMessage(buffer, [buffer]),
+    recycle: (buffer) => roomPort.postMessage(buffer, [buffer]),
+    makeRoom: async (size) => {
+      const buffer = await makeRoom(size)
+      roomPort.postMessage(buffer, [buffer])
+    },
     terminate: async () => {
       feed?.stop()
-      recycle.close()
+      roomPort.close()
       await worker.terminate()
     },
   }

@@ -1,5 +1,5 @@
 /** The guest's thread: `runtime/session/guest.ts` with Node's directories, clocks and streams. Started by spawn.ts. */
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import { createInstrumentedEngine } from '../runtime/engine/instrumented.ts'
 import { type GuestThread, serveGuest } from '../runtime/session/guest.ts'
 import type { Message, ToGuest } from '../runtime/session/messages.ts'
@@ -8,6 +8,7 @@ import type { HostStream } from '../wasm-shim/wasi/host.ts'
 import { openDirectory } from './directory.ts'
 import { createNodeHost } from './host.ts'
 import { prelinkCached } from './prelink-cache.ts'
+import { Room } from './room.ts'
 import type { OutputMessage, WorkerSetup } from './spawn.ts'
 import { buildIdentity } from './worker-file.ts'
 
@@ -17,6 +18,7 @@ Error.stackTraceLimit = 50
 const port = parentPort
 invariant(port !== null, 'the worker is started as one')
 const setup = workerData as WorkerSetup
+const room = new Room(setup.room)
 
 const thread: GuestThread = {
   createHost: (control) =>
@@ -33,20 +35,8 @@ const thread: GuestThread = {
   },
   stackReserve: setup.stackReserve,
   post: (kind, payload, transfer = []) => port.postMessage({ kind, payload }, transfer),
-  allocate: (size) => recycledBuffer(size) ?? new Uint8Array(size),
-}
-
-/** The memory of a checkpoint that was saved meanwhile, if it is of use. Looked for while the guest stands still. */
-function recycledBuffer(size: number): Uint8Array | undefined {
-  for (;;) {
-    const received = receiveMessageOnPort(setup.recycled)
-    if (received === undefined) return undefined
-    const buffer: unknown = received.message
-    // More than twice as large would keep memory that the guest has given up.
-    if (buffer instanceof ArrayBuffer && buffer.byteLength >= size && buffer.byteLength <= 2 * size + 65536) {
-      return new Uint8Array(buffer)
-    }
-  }
+  hasRoom: (size) => room.has(size),
+  allocate: (size) => room.take(size),
 }
 
 function compile(bytes: Uint8Array): WebAssembly.Module {

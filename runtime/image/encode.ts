@@ -66,8 +66,17 @@ export function packInput(input: Uint8Array): Body {
   return packParts(inputPart(input), (size) => new Uint8Array(size))
 }
 
+/** Bytes of the body that `packBody` would make. */
+export function bodySize(state: CheckpointState): number {
+  return sizeOf(partsOf(state))
+}
+
+function sizeOf(parts: readonly Part[]): number {
+  return parts.reduce((sum, { size }) => sum + align8(size), 0)
+}
+
 function packParts(parts: readonly Part[], allocate: (size: number) => Uint8Array): Body {
-  const total = parts.reduce((sum, { size }) => sum + align8(size), 0)
+  const total = sizeOf(parts)
   const bytes = allocate(total).subarray(0, total)
   let at = 0
   for (const part of parts) {

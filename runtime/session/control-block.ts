@@ -4,7 +4,9 @@
  * counter; whoever has news (a request, bytes on stdin) bumps it. The guest's side looks at word 0 on every call, so a
  * request costs a call one plain load.
  */
-export const Request = { checkpoint: 1, stop: 2 } as const
+
+/** `atOnce`: without asking for room first. A guest that stops is in no hurry. */
+export const Request = { checkpoint: 1, stop: 2, atOnce: 4 } as const
 
 const requestWord = 0
 const wakeWord = 1

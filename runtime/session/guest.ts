@@ -2,7 +2,7 @@ import { isStasisError, StasisError } from '../../wasm-shim/errors.ts'
 import type { Host } from '../../wasm-shim/wasi/host.ts'
 import type { Entry, RunOutcome, StackState } from '../engine/engine.ts'
 import { decodeCheckpoint } from '../image/decode.ts'
-import { type CheckpointState, encodeCheckpoint, packBody } from '../image/encode.ts'
+import { type Body, bodySize, type CheckpointState, encodeCheckpoint, packBody } from '../image/encode.ts'
 import type { Checkpoint } from '../image/model.ts'
 import { ControlBlock } from './control-block.ts'
 import { FirstInput } from './first-input.ts'
@@ -33,6 +33,9 @@ export function serveGuest(thread: GuestThread): (message: Message<ToGuest>) => 
 }
 
 type Step = () => RunOutcome
+
+/** Bytes for the stack, and for what the guest does until there is room. */
+const roomToGrow = 65536
 
 /**
  * The guest and its kernel in their thread. While the guest runs, nothing else does here; between calls of the host, and
@@ -65,7 +68,9 @@ class Guest {
     this.#init = settings
     const control = new ControlBlock(init.control)
     const checkpoint = beginning.image === undefined ? undefined : decodeCheckpoint(beginning.image)
-    this.#decider = new CaptureDecider(control, init.triggers, init.torture, checkpoint?.calls ?? 0)
+    this.#decider = new CaptureDecider(control, init.triggers, init.torture, checkpoint?.calls ?? 0, () =>
+      this.#hasRoom(),
+    )
     this.#host = thread.createHost(control)
     this.#firstInput = new FirstInput(checkpoint?.input?.slice() ?? new Uint8Array(0))
     const host = watchHost(this.#firstInput.before(this.#host), init.triggers, this.#decider)
@@ -253,13 +258,31 @@ class Guest {
     }
   }
 
+  /** Whether a checkpoint can be copied to memory at hand; else asks for some, and the guest goes on meanwhile. */
+  #hasRoom(): boolean {
+    const { hasRoom } = this.#thread
+    if (hasRoom === undefined || this.#init.stopAfterSnapshot) return true
+    let size: number
+    try {
+      size = bodySize({ instances: [this.#machine.engine.save()], stacks: [], kernel: this.#machine.kernel.save() })
+    } catch {
+      // The capture will say what is wrong.
+      return true
+    }
+    if (hasRoom(size)) return true
+    this.#thread.post('roomWanted', { size: size + Math.max(size >> 3, roomToGrow) })
+    return false
+  }
+
   /** Hands out the state as it is now. The guest stands still for no more than the copy. */
   #ship(reason: CaptureReason, stacks: readonly StackState[]): boolean {
     const { monotonic } = this.#host.clocks
     const began = monotonic()
     const state = this.#save(reason, stacks)
     if (state === undefined) return false
-    const { bytes, sections } = packBody(state, this.#thread.allocate)
+    const body = this.#pack(state, reason)
+    if (body === undefined) return false
+    const { bytes, sections } = body
     const payload = {
       cause: reason.cause,
       requested: reason.requested,
@@ -274,6 +297,18 @@ class Guest {
     }
     this.#thread.post('captured', payload, bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [])
     return true
+  }
+
+  /** undefined, and the reason told, where there is no memory for a copy. */
+  #pack(state: CheckpointState, reason: CaptureReason): Body | undefined {
+    try {
+      return packBody(state, this.#thread.allocate)
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause
+      const message = 'There is no memory for a copy of the program’s state. Give the host more, or take it later.'
+      this.#refuse(reason, new StasisError('STASIS_CAPTURE_MEMORY', message, {}, { cause }))
+      return undefined
+    }
   }
 
   /** Encodes the state, forgets everything, and goes on from the image; undefined where it cannot be saved. */

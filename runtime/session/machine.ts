@@ -18,6 +18,8 @@ export interface GuestThread {
   readonly post: Post<FromGuest>
   /** Bytes of the thread's stack that must be free for a capture; see `EngineOptions`. */
   readonly stackReserve?: number
+  /** Whether `allocate` has that much at hand. Absent where it makes no difference. */
+  readonly hasRoom?: (size: number) => boolean
   /** Room for the state of a checkpoint: at least `size` bytes, with any content. Default: new memory. */
   readonly allocate?: (size: number) => Uint8Array
 }

@@ -71,6 +71,8 @@ export interface FromGuest {
   /** It could not be started; the guest has not run. */
   readonly failed: { readonly error: PackedError }
   readonly captured: Captured
+  /** Before the checkpoint that was requested: room for so many bytes, and then the request again, to be met at once. */
+  readonly roomWanted: { readonly size: number }
   /** No checkpoint was taken, and the guest goes on. */
   readonly refused: { readonly cause: string; readonly requested: boolean; readonly error: PackedError }
   /** A call made by the host came back. */

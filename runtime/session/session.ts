@@ -50,6 +50,8 @@ export interface GuestPort {
   readonly post: Post<ToGuest>
   /** Gives a checkpoint's memory back, to be filled again: new memory costs several times the copy. */
   readonly recycle?: (buffer: ArrayBuffer) => void
+  /** Gives new memory, of which the first use is not left to the guest's thread. */
+  readonly makeRoom?: (size: number) => Promise<void>
   /**
    * Takes nothing more from stdin's source, and gives all that was taken and not read by the guest, which stands still.
    * Absent, or without a result, where the guest's thread takes its input by itself.
@@ -211,10 +213,10 @@ export class Session {
   }
 
   /** Puts the first request before the guest. */
-  #ask(): void {
+  #ask(how = 0): void {
     const [request] = this.#requests
     if (request === undefined || this.#state === 'starting') return
-    this.#parts.control.request(Request.checkpoint | (request.options.stop ? Request.stop : 0))
+    this.#parts.control.request(Request.checkpoint | (request.options.stop ? Request.stop : 0) | how)
     this.#port.post('check', {})
   }
 
@@ -232,6 +234,9 @@ export class Session {
         return
       case 'captured':
         this.#queueSave(message.payload)
+        return
+      case 'roomWanted':
+        void this.#makeRoom(message.payload.size)
         return
       case 'refused':
         this.#refused(message.payload.cause, message.payload.requested, unpackError(message.payload.error))
@@ -254,6 +259,12 @@ export class Session {
         return
       }
     }
+  }
+
+  /** Where there is no room, the guest's thread will say so. */
+  async #makeRoom(size: number): Promise<void> {
+    await this.#port.makeRoom?.(size).catch(() => undefined)
+    this.#ask(Request.atOnce)
   }
 
   #takeCall(id: number): Pending<unknown> | undefined {

@@ -24,6 +24,7 @@ export interface CaptureReason {
  */
 export class CaptureDecider {
   readonly #control: ControlBlock
+  readonly #hasRoom: () => boolean
   readonly #torture: number
   readonly #callTriggers: number[]
   #calls: number
@@ -35,8 +36,16 @@ export class CaptureDecider {
   /** Set by the watch over the host before it gives way. */
   #hostCause: string | undefined
 
-  constructor(control: ControlBlock, triggers: readonly Trigger[], torture: number, calls: number) {
+  /** `hasRoom` is asked once for each request that is not to be met at once; with its no, the request is over. */
+  constructor(
+    control: ControlBlock,
+    triggers: readonly Trigger[],
+    torture: number,
+    calls: number,
+    hasRoom: () => boolean = () => true,
+  ) {
     this.#control = control
+    this.#hasRoom = hasRoom
     this.#torture = torture
     this.#calls = calls
     const numbers = triggers.flatMap((trigger) => (trigger.kind === 'call' ? [trigger.call] : []))
@@ -57,7 +66,7 @@ export class CaptureDecider {
 
   /** On the path of every call. */
   readonly decide = (site: ImportSite | 'poll'): boolean => {
-    if (this.#control.pending !== 0) {
+    if (this.#control.pending !== 0 && this.#isReady()) {
       this.#decided = true
       this.#atPoll = site === 'poll'
       return true
@@ -70,6 +79,15 @@ export class CaptureDecider {
     }
     this.#calls++
     return false
+  }
+
+  #isReady(): boolean {
+    if ((this.#control.pending & (Request.stop | Request.atOnce)) !== 0) return true
+    // Before the other side is asked for room, since with that it requests anew.
+    const bits = this.#control.take()
+    if (!this.#hasRoom()) return false
+    this.#control.request(bits)
+    return true
   }
 
   /** The call gives way because of the host, to be captured for this reason. */

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import type { Engine } from '../../runtime/engine/engine.ts'
 import { createInstrumentedEngine } from '../../runtime/engine/instrumented.ts'
-import { serveGuest } from '../../runtime/session/guest.ts'
+import { type GuestThread, serveGuest } from '../../runtime/session/guest.ts'
 import type { FromGuest, Message, ToGuest } from '../../runtime/session/messages.ts'
 import type { RestoreOptions, StartOptions } from '../../runtime/session/options.ts'
 import type { Session } from '../../runtime/session/session.ts'
@@ -21,6 +21,9 @@ export interface WorldOptions extends TestHostOptions {
   /** Stands between the guest's thread and its engine. */
   readonly wrap?: (engine: Engine) => Engine
   readonly stackReserve?: number
+  /** What the guest's thread has for checkpoints; absent where it takes what it needs. */
+  readonly room?: Pick<GuestThread, 'hasRoom' | 'allocate'>
+  readonly makeRoom?: (size: number) => Promise<void>
 }
 
 type Handler = (message: Message<ToGuest>) => void
@@ -33,12 +36,13 @@ function testHost(options: WorldOptions): { sessionHost: SessionHost; host: () =
     spawnGuest: (control, receive) => {
       let isOver = false
       const later = (deliver: () => void) => setImmediate(() => isOver || deliver())
-      const { wrap: _, stackReserve, ...rest } = options
+      const { wrap: _, stackReserve, room, makeRoom, ...rest } = options
       const made = createTestHost({ ...rest, control })
       host = made
       const handle: Handler = serveGuest({
         createHost: () => made,
         ...(stackReserve !== undefined && { stackReserve }),
+        ...room,
         openDirectory: () => MemoryFileSystem.create(made.clocks.realtime),
         prepare: ({ bytes }, polls) => {
           const module = new WebAssembly.Module(prelink(bytes, { polls }).bytes)
@@ -51,6 +55,7 @@ function testHost(options: WorldOptions): { sessionHost: SessionHost; host: () =
         },
       })
       return {
+        ...(makeRoom !== undefined && { makeRoom }),
         post: (kind, payload, transfer = []) => {
           const message = structuredClone({ kind, payload }, { transfer: [...transfer] })
           later(() => handle(message as Message<ToGuest>))
