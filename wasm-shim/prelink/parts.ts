@@ -38,14 +38,28 @@ export class AddedParts {
     return this.type(params, results)
   }
 
-  /** Adds a function and returns its index; `write` gives local declarations and instructions, without the last `end`. */
-  func(params: readonly ValType[], results: readonly ValType[], write: (out: ByteWriter) => void): number {
+  /**
+   * Adds a function and returns its index; `write` gives local declarations and instructions, without the last `end`.
+   * `announce` is told the index first: `write` may add functions that call this one.
+   */
+  func(
+    params: readonly ValType[],
+    results: readonly ValType[],
+    write: (out: ByteWriter) => void,
+    announce?: (index: number) => void,
+  ): number {
+    const slot = this.functions.push({ type: this.type(params, results), body: noBody }) - 1
+    const index = this.#firstFunction + slot
+    announce?.(index)
     const out = new ByteWriter(64)
     write(out)
     out.u8(Op.end)
-    return this.#firstFunction + this.functions.push({ type: this.type(params, results), body: out.finish() }) - 1
+    this.functions[slot] = { type: this.type(params, results), body: out.finish() }
+    return index
   }
 }
+
+const noBody = new Uint8Array(0)
 
 function typeKey(params: readonly ValType[], results: readonly ValType[]): string {
   return `${params.join()}>${results.join()}`
