@@ -1,7 +1,8 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
+import type { GuestMemory } from '../../wasm-shim/wasi/guest-memory.ts'
 import { ExitSignal, WaitInterrupted } from '../../wasm-shim/wasi/host.ts'
-import { Ranges } from '../../wasm-shim/wasi/host-writes.ts'
-import { leavesSession } from '../log/effects.ts'
+import { type CallAccess, Ranges } from '../../wasm-shim/wasi/host-writes.ts'
+import { type Effect, effectOf, mayCreate } from '../log/effects.ts'
 import { Quirk, wordsOf } from '../log/layout.ts'
 import type { LogWriter } from '../log/writer.ts'
 import { type CallSite, callSite, guestMemory, type MemoryOptions } from './call-site.ts'
@@ -45,6 +46,12 @@ class Recorder implements CallHooks {
   readonly #beforeEffect: (() => void) | undefined
   readonly #hasRow: boolean
   readonly #hasInput: boolean
+  /** 'creating' asks the arguments. */
+  readonly #effect: Effect
+  readonly #memory: GuestMemory
+  readonly #access: CallAccess | undefined
+  readonly #inputs: Ranges
+  readonly #outputs: Ranges
   /** Inputs as they were before the call, which may overwrite them. */
   readonly #given = { bytes: new Uint8Array(256) }
   readonly #givenRanges = new Ranges()
@@ -60,14 +67,19 @@ class Recorder implements CallHooks {
     this.#beforeEffect = beforeEffect
     this.#hasRow = call.row !== undefined
     this.#hasInput = call.shape.input
+    this.#effect = effectOf(call.row)
+    this.#memory = call.memory
+    this.#access = call.access
+    this.#inputs = call.access?.inputs ?? none
+    this.#outputs = call.access?.outputs ?? none
   }
 
   enter(): boolean {
-    const { access, row, memory } = this.#call
-    access?.before(this.#words)
-    this.#isEffect = leavesSession(row, this.#words)
+    const words = this.#words
+    this.#access?.before(words)
+    this.#isEffect = this.#effect === 'always' || (this.#effect === 'creating' && mayCreate(words))
     if (this.#isEffect) {
-      this.#log.intent(this.#fn, this.#words, access?.inputs ?? none, memory)
+      this.#log.intent(this.#fn, words, this.#inputs, this.#memory)
       this.#log.commit()
       this.#beforeEffect?.()
     } else if (this.#hasInput) this.#keepInput()
@@ -75,23 +87,23 @@ class Recorder implements CallHooks {
   }
 
   leave(outcome: WasmValue): WasmValue {
-    const { access, slots, memory } = this.#call
+    const words = this.#words
+    const slots = this.#call.slots
     slots.putOutcome(outcome)
     const succeeded = this.#hasRow && slots.errno === 0
     if (succeeded) {
-      access!.readResults(this.#words, this.#words, this.#resultSlot)
-      access!.after(this.#words, this.#words, this.#resultSlot)
-    } else access?.outputs.clear()
-    const outputs = access?.outputs ?? none
-    if (this.#isEffect || !this.#hasRow) this.#log.result(this.#fn, this.#words, succeeded, outputs, memory)
-    else this.#log.call(this.#fn, this.#words, succeeded, this.#givenRanges, this.#given, outputs, memory)
+      this.#access!.readResults(words, words, this.#resultSlot)
+      this.#access!.after(words, words, this.#resultSlot)
+    } else this.#outputs.clear()
+    if (this.#isEffect) this.#log.result(this.#fn, words, succeeded, this.#outputs, this.#memory)
+    else this.#log.call(this.#fn, words, succeeded, this.#givenRanges, this.#given, this.#outputs, this.#memory)
     return outcome
   }
 
   threw(thrown: unknown): never {
     const log = this.#log
     const waits = thrown instanceof WaitInterrupted
-    const open = this.#isEffect || !this.#hasRow
+    const open = this.#isEffect
     // A wait that gave way to a checkpoint was no call: it is made again.
     if (waits && !open) throw thrown
     if (!open) log.intent(this.#fn, this.#words, this.#givenRanges, this.#given)

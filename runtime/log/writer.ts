@@ -294,8 +294,8 @@ export class LogWriter {
     for (let i = 0; i < count; i++) {
       const start = pointers[i]!
       const length = lengths[i]!
-      // Below about 32 bytes a loop beats the view that `set` needs.
-      if (length < 32) for (let k = 0; k < length; k++) this.#block[this.#at + k] = memory.bytes[start + k]!
+      // Below about 64 bytes a loop beats the view that `set` needs.
+      if (length < 64) for (let k = 0; k < length; k++) this.#block[this.#at + k] = memory.bytes[start + k]!
       else this.#block.set(memory.bytes.subarray(start, start + length), this.#at)
       this.#at += length
     }

@@ -49,7 +49,7 @@ export function runGuest(
 ): { exitCode: number; memory: string; milliseconds: number } {
   const { module, sites } = load(name)
   let instance: WebAssembly.Instance | undefined
-  const memory = () => instance?.exports['memory'] as WebAssembly.Memory
+  const memory = () => instance?.exports.memory as WebAssembly.Memory
   attach(memory)
   const list = interceptors(memory)
   const imports: WebAssembly.Imports = {}
@@ -61,7 +61,7 @@ export function runGuest(
   const start = performance.now()
   let exitCode = 0
   try {
-    ;(instance.exports['_start'] as () => void)()
+    ;(instance.exports._start as () => void)()
   } catch (thrown) {
     if (!(thrown instanceof ExitSignal)) throw thrown
     exitCode = thrown.code

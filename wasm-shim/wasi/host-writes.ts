@@ -163,9 +163,11 @@ export class CallAccess {
   readonly #memory: GuestMemory
   /** The iovecs as they were before the call, which may read into them. */
   readonly #vectors = new Ranges()
+  readonly #looksBefore: boolean
 
   constructor(row: Row, memory: GuestMemory, vectors: boolean) {
     this.plan = accessPlan(row, vectors)
+    this.#looksBefore = this.plan.inputs.length > 0 || this.plan.outputs.some(({ kind }) => kind === 'vectors')
     this.#memory = memory
   }
 
@@ -173,6 +175,7 @@ export class CallAccess {
   before(words: Int32Array): void {
     this.inputs.clear()
     this.outputs.clear()
+    if (!this.#looksBefore) return
     for (const access of this.plan.inputs) {
       if (access.kind === 'bytes')
         this.#add(this.inputs, access.pointer, this.#length(access.length, words, words), words)
