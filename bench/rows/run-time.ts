@@ -30,6 +30,7 @@ export async function runTime(bench: Bench): Promise<{ section: Section; timed: 
   }
   for (const { workload, node, different } of timed)
     if (different.length > 0) remarks.push(`${workload.name} on ${node.name}: other output of ${different.join(', ')}!`)
+  remarks.push(...nodes.map((node) => nullRemark(node, timed)))
   const section: Section = {
     row: 'run-time',
     title: 'Run time, ratio to the plain module under the same kernel',
@@ -86,6 +87,13 @@ const ratioOf = (times: Timed['times'], variant: Variant): string => {
 
 export const medianRatio = ({ times }: Timed, variant: Variant): number =>
   median(ratios(times[variant] ?? [], times.plain ?? []))
+
+/** How far the same module strays from itself: smaller differences mean nothing. */
+function nullRemark(node: NodeBinary, timed: readonly Timed[]): string {
+  const own = timed.filter((each) => each.node === node).map((each) => medianRatio(each, 'again'))
+  const [low, high] = [Math.min(...own), Math.max(...own)].map((value) => value.toFixed(2))
+  return `${node.name}: the null control's geometric mean is ${geometricMean(own).toFixed(3)}, from ${low} to ${high}.`
+}
 
 function verdictsOf(node: NodeBinary, timed: readonly Timed[]): Verdict[] {
   const own = timed.filter((each) => each.node === node)
