@@ -275,7 +275,10 @@ export class CallAccess {
     }
   }
 
-  /** First the strings, then their addresses: so a replayer can tell from the recorded bytes how many there are. */
+  /**
+   * First the strings, then their addresses: so a replayer can tell from the recorded bytes how many there are. A program
+   * that lets them overlap, and so can use neither, is not followed.
+   */
   #strings(pointers: number, buffer: number, recorded: Uint8Array | undefined): void {
     const memory = this.#memory
     let count = 0
