@@ -1,6 +1,6 @@
 /** `npm run bench`; see scripts/bench.mjs for the options. */
 import { writeFileSync } from 'node:fs'
-import { cpus, totalmem } from 'node:os'
+import { cpus, loadavg, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { newestNode } from '../test/support/nodes.ts'
@@ -129,10 +129,18 @@ function conditionsOf({ quick }: Arguments, rounds: number, nodes: string, took:
   return [
     `${cpus().length} × ${processor}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${process.arch}; ${nodes}`,
     `${new Date().toISOString().slice(0, 10)}, ${quick ? 'quick setting' : 'full setting'}, ${rounds} rounds, ${Math.round(took / 60_000)} minutes`,
+    loadLine(),
     hasThreadTime
       ? 'Times are processor time of the thread concerned, since other programs ran on the machine; compiling is measured by the clock'
       : "All times are the clock's, other programs included",
   ]
+}
+
+/** Afterwards, hence about 1 on a machine that did nothing else. */
+function loadLine(): string {
+  const load = loadavg()[2] ?? 0
+  const isBusy = load > 1.5
+  return `Load average ${load.toFixed(1)} over the last quarter of an hour${isBusy ? ': other programs ran, so compare with the null control before believing a difference' : ''}`
 }
 
 function write(root: string, results: Results, node: string): void {
