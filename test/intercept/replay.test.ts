@@ -135,8 +135,25 @@ describe('a replay', () => {
     recorded.call('fd_read')(0, 200, 1, 100)
     const again = createReplay(recorded)
     again.putVector(200, 1000, 4)
+    again.view().setUint32(100, 77, true)
     expect(again.call('fd_read')(0, 200, 1, 100)).toBe(Errno.EIO)
-    expect(again.view().getUint32(100, true)).toBe(0)
+    expect(again.view().getUint32(100, true)).toBe(77)
+  })
+
+  test('compares with the path as it was given, also where the result was written over it', () => {
+    const recorded = createRecording({
+      path_readlink: () => {
+        recorded.putText(64, 'target')
+        recorded.view().setUint32(100, 6, true)
+        return 0
+      },
+    })
+    const length = recorded.putText(64, 'link')
+    recorded.call('path_readlink')(3, 64, length, 64, 50, 100)
+    const again = createReplay(recorded)
+    again.putText(64, 'link')
+    expect(again.call('path_readlink')(3, 64, length, 64, 50, 100)).toBe(0)
+    expect(new TextDecoder().decode(new Uint8Array(again.memory().buffer, 64, 6))).toBe('target')
   })
 
   test('leaves out a wait that gave way to a checkpoint, and an effect that did', () => {
