@@ -3,7 +3,7 @@ import binaryen from 'binaryen'
 import { describe, expect, test } from 'vitest'
 import { readModule } from '../../wasm-shim/module/read.ts'
 import { writeModule } from '../../wasm-shim/module/write.ts'
-import { everySection, wat } from './support.ts'
+import { everySection, extendedConstants, wat } from './support.ts'
 
 /** `expect(...).toEqual` on millions of bytes takes seconds and prints them all. */
 function firstDifference(actual: Uint8Array, expected: Uint8Array): number | undefined {
@@ -32,6 +32,7 @@ describe('a module that real toolchains emitted is written as it was read', () =
 const fixtures: Readonly<Record<string, string>> = {
   'an empty module': '(module)',
   'every section': everySection,
+  'initialisers that compute': extendedConstants,
   'a 64-bit memory': '(module (memory i64 1 0x1000000000000) (data (i64.const 0x10) "x"))',
   'a shared memory': '(module (import "e" "m" (memory 1 4 shared)))',
   'passive segments only': '(module (memory 1) (data "x") (func (data.drop 0)))',
