@@ -44,7 +44,7 @@ export interface Payload {
   readonly chunked: boolean
 }
 
-/** Bytes [from, to) of a payload, a piece at a time. Throws STASIS_LOG_CHUNK_MISSING, STASIS_LOG_CHUNK_DAMAGED. */
+/** The bytes of a payload, a piece at a time. Throws STASIS_LOG_CHUNK_MISSING, STASIS_LOG_CHUNK_DAMAGED. */
 export function* payloadPieces(payload: Payload, chunks: ChunkStore | undefined, call: number): Generator<Uint8Array> {
   if (!payload.chunked) {
     yield payload.bytes

@@ -291,14 +291,18 @@ export class LogWriter {
       return
     }
     this.#number(total * 2)
+    const block = this.#block
+    const { bytes } = memory
+    let at = this.#at
     for (let i = 0; i < count; i++) {
       const start = pointers[i]!
       const length = lengths[i]!
-      // Below about 64 bytes a loop beats the view that `set` needs.
-      if (length < 64) for (let k = 0; k < length; k++) this.#block[this.#at + k] = memory.bytes[start + k]!
-      else this.#block.set(memory.bytes.subarray(start, start + length), this.#at)
-      this.#at += length
+      // Up to about 64 bytes a loop beats the view that `set` needs.
+      if (length <= 64) for (let k = 0; k < length; k++) block[at + k] = bytes[start + k]!
+      else block.set(bytes.subarray(start, start + length), at)
+      at += length
     }
+    this.#at = at
   }
 
   #chunked({ total, count, pointers, lengths }: Ranges, memory: Bytes): void {
