@@ -148,6 +148,7 @@ export function runInstrumented(each: ProgramCase, options: CaseOptions = {}): C
           }
           if (every > 0 && calls + 1 >= from && (calls + 1) % every === 0) {
             captured = calls
+            again = twice
             return true
           }
           calls++
@@ -192,14 +193,6 @@ export function runInstrumented(each: ProgramCase, options: CaseOptions = {}): C
       outcome = engine.run(entry)
       while (outcome.kind === 'captured') {
         if (outcome.refused) throw outcome.refused
-        if (twice && captured === calls) {
-          again = !again
-          if (again) {
-            outcome = restore(outcome.stack)
-            continue
-          }
-        }
-        again = false
         outcome = restore(outcome.stack)
       }
       if (outcome.kind !== 'returned') break
