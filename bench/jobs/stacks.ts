@@ -84,7 +84,7 @@ function measureBuilding(original: Uint8Array, compiled: WebAssembly.Module, sta
   let size = 0
   for (let i = 0; i <= repeats; i++) {
     const began = threadTime()
-    const { bytes } = buildContinuations(readModule(original), metadata, sites, [stack.call.import], 0)
+    const bytes = buildContinuations(readModule(original), metadata, sites, [stack.call.import], 0)
     build.push(threadTime() - began)
     const built = performance.now()
     new WebAssembly.Module(bytes)

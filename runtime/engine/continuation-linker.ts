@@ -16,7 +16,6 @@ export class ContinuationLinker {
   readonly #metadata: PrelinkMetadata
   readonly #original: () => Uint8Array
   readonly #host: Readonly<Record<HostFunction, ImportFunction>>
-  readonly #imports: readonly ImportFunction[]
   readonly #export: (name: string) => WebAssembly.ExportValue
   /** The parsed module, as long as memory allows. */
   #module: WeakRef<WasmModule> | undefined
@@ -28,13 +27,11 @@ export class ContinuationLinker {
     metadata: PrelinkMetadata,
     original: () => Uint8Array,
     host: Readonly<Record<HostFunction, ImportFunction>>,
-    imports: readonly ImportFunction[],
     exported: (name: string) => WebAssembly.ExportValue,
   ) {
     this.#metadata = metadata
     this.#original = original
     this.#host = host
-    this.#imports = imports
     this.#export = exported
   }
 
@@ -82,14 +79,13 @@ export class ContinuationLinker {
   #build(sites: readonly number[], calls: readonly number[]): void {
     const metadata = this.#metadata
     const slot = this.#frames.length
-    const { bytes, functions } = buildContinuations(this.#parse(), metadata, sites, calls, slot)
+    const bytes = buildContinuations(this.#parse(), metadata, sites, calls, slot)
     this.#frames.grow(sites.length + calls.length)
     const all = this.#export('functions') as WebAssembly.Table
     const byIndex = (kind: string, count: number) =>
       Object.fromEntries(Array.from({ length: count }, (_, i) => [i, this.#export(`${kind}.${i}`)]))
     new WebAssembly.Instance(new WebAssembly.Module(bytes), {
       host: this.#host,
-      func: Object.fromEntries(functions.map((func) => [func, this.#imports[func] ?? all.get(func)])),
       main: { functions: all, frames: this.#frames },
       memory: byIndex('memory', metadata.memories),
       table: byIndex('table', metadata.tables.length),

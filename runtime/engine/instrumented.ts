@@ -61,7 +61,6 @@ class InstrumentedEngine implements Engine {
   readonly #options: EngineOptions
   readonly #instance: WebAssembly.Instance
   readonly #tag: WebAssembly.Tag
-  readonly #imports: readonly ImportFunction[]
   readonly #references: References
   readonly #linker: ContinuationLinker
   readonly #words = new WordList()
@@ -91,11 +90,9 @@ class InstrumentedEngine implements Engine {
     }
     for (const item of WebAssembly.Module.imports(module))
       if (item.kind !== 'function') bind(item.module, item.name, options.extern?.(item.module, item.name))
-    this.#imports = metadata.imports.map(({ module: from, name, link, params, results }, index) => {
+    metadata.imports.forEach(({ module: from, name, link, params, results }, index) => {
       const site = { index, module: from, name, params, results }
-      const wrapped = interceptImport(this.#gate, site, options.link(site))
-      bind(from, link, wrapped)
-      return wrapped
+      bind(from, link, interceptImport(this.#gate, site, options.link(site)))
     })
     this.#instance = new WebAssembly.Instance(module, imports)
     this.#tag = this.#export('unwind') as WebAssembly.Tag
@@ -105,7 +102,7 @@ class InstrumentedEngine implements Engine {
     hostFunctionNames.forEach((name, slot) => {
       hostTable.set(slot, bridge[name])
     })
-    this.#linker = new ContinuationLinker(metadata, original, host, this.#imports, (name) => this.#export(name))
+    this.#linker = new ContinuationLinker(metadata, original, host, (name) => this.#export(name))
   }
 
   #export(name: string): WebAssembly.ExportValue {

@@ -1,20 +1,16 @@
 import { type Import, ValType, type WasmModule } from '../module/model.ts'
 import { Op } from '../module/opcodes.ts'
 import { emptyModule, writeModule } from '../module/write.ts'
-import { segmentHelperParams } from './hidden-state.ts'
 import { hostFunctionNames, hostFunctions } from './host-functions.ts'
-import type { PrelinkMetadata } from './metadata.ts'
 import type { AddedParts } from './parts.ts'
 
 /**
- * The binary of a continuation module. `functions` are the imported functions of the main module, `types` and `bodies`
- * those of the functions defined, of which the first `frames` go into the imported table `frames`, from `slot` on.
+ * The binary of a continuation module. `types` and `bodies` are those of the functions defined, of which the first
+ * `frames` go into the imported table `frames`, from `slot` on.
  */
 export function assembleContinuations(
   module: WasmModule,
-  metadata: PrelinkMetadata,
   parts: AddedParts,
-  functions: readonly number[],
   types: readonly number[],
   bodies: Uint8Array,
   frames: number,
@@ -22,20 +18,13 @@ export function assembleContinuations(
 ): Uint8Array {
   const anyTable = { element: ValType.funcref, limits: { min: 0, shared: false, is64: false } }
   const unwindType = parts.type([], [])
-  const functionTypes = [
-    ...hostFunctionNames.map((name) => parts.type(hostFunctions[name].params, hostFunctions[name].results)),
-    ...functions.map((func) => {
-      const use = metadata.segmentHelpers.find((helper) => helper.func === func)
-      return use ? parts.type(segmentHelperParams(module, use), []) : (module.functions[func] as number)
-    }),
-  ]
+  const functionTypes = hostFunctionNames.map((name) =>
+    parts.type(hostFunctions[name].params, hostFunctions[name].results),
+  )
   const imports: Import[] = [
-    ...functionTypes.map((type, i): Import => {
-      const name = hostFunctionNames[i]
-      return name === undefined
-        ? { module: 'func', name: String(functions[i - hostFunctionNames.length]), desc: { kind: 'func', type } }
-        : { module: 'host', name, desc: { kind: 'func', type } }
-    }),
+    ...hostFunctionNames.map(
+      (name, i): Import => ({ module: 'host', name, desc: { kind: 'func', type: functionTypes[i] as number } }),
+    ),
     ...module.tables.map(
       ({ element, limits }, i): Import => ({
         module: 'table',

@@ -13,24 +13,13 @@ import { assembleContinuations } from './continuation-module.ts'
 import { BodyEmitter, type EmitTarget } from './emit.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { Helpers } from './helpers.ts'
+import { segmentHelperParams } from './hidden-state.ts'
 import { hostFunctionNames, hostFunctions, hostSlot } from './host-functions.ts'
 import { tagParams } from './instrument.ts'
 import type { PrelinkMetadata } from './metadata.ts'
 import { AddedParts, type HostCall } from './parts.ts'
 import { FunctionPlanner } from './plan.ts'
-import { scanFunction } from './scan.ts'
 import { loadValue } from './values.ts'
-
-export interface Continuations {
-  /**
-   * A module that imports `memory`, `table`, `global`, `tag` and `func` by index, `host` by name, and from `main` the
-   * main module's table `functions` and the table `frames`. Instantiated, it puts into `frames`, from the slot asked
-   * for on, the continuation of each site and then the function that makes each call again.
-   */
-  readonly bytes: Uint8Array
-  /** Function indices that the module imports. */
-  readonly functions: readonly number[]
-}
 
 /** Function that owns a call site. Throws STASIS_SITE_UNKNOWN. */
 export function functionOfSite(metadata: PrelinkMetadata, site: number): number {
@@ -52,8 +41,10 @@ export function functionOfSite(metadata: PrelinkMetadata, site: number): number 
 }
 
 /**
- * `sites` and `calls` (imported functions, -1 for a poll) without repetitions; `slot` is the first free one of `frames`.
- * `module` is the unmodified module that `metadata` was made from.
+ * A module that imports `memory`, `table`, `global` and `tag` by index, `host` by name, and from `main` the main module's
+ * table `functions` and the table `frames`. Instantiated, it puts into `frames`, from `slot` on, the continuation of each
+ * of `sites` and then the function that makes each of `calls` again (imported functions, -1 for a poll). Neither list has
+ * repetitions; `module` is the unmodified module that `metadata` was made from.
  */
 export function buildContinuations(
   module: WasmModule,
@@ -61,7 +52,7 @@ export function buildContinuations(
   sites: readonly number[],
   calls: readonly number[],
   slot: number,
-): Continuations {
+): Uint8Array {
   for (const call of calls)
     if (!(call >= -1 && call < module.imported.functions))
       throw new StasisError(
@@ -71,16 +62,20 @@ export function buildContinuations(
       )
   const cursor = new CodeCursor(module.bytes)
   const owners = sites.map((site) => functionOfSite(metadata, site))
-  const { functions, pollLoops } = scanOwners(module, metadata, cursor, new Set(owners), calls)
-  const position = new Map(functions.map((func, i) => [func, hostFunctionNames.length + i]))
-  const funcImport = (func: number) => position.get(func) as number
-  const firstFrame = hostFunctionNames.length + functions.length
+  const firstFrame = hostFunctionNames.length
   const parts = new AddedParts(module.types, firstFrame + sites.length + calls.length)
   const host: HostCall = (out, name) => {
     out.u8(Op.call)
     out.u32(hostSlot(name))
   }
   const functionsTable = module.tables.length
+  const callMain = (out: ByteWriter, op: number, func: number, type: number) => {
+    out.u8(Op.i32Const)
+    out.s32(func)
+    out.u8(op === Op.returnCall ? Op.returnCallIndirect : Op.callIndirect)
+    out.u32(type)
+    out.u32(functionsTable)
+  }
   const framesTable = functionsTable + 1
   const helpers = new Helpers(parts, host, tagParams(module))
   const target: EmitTarget = {
@@ -92,14 +87,17 @@ export function buildContinuations(
     poll: () => hostSlot('poll'),
     dropFlag: () => -1,
     renumber: {
-      func: funcImport,
+      call: (out, op, func) => callMain(out, op, func, module.functions[func] as number),
       refFunc: (out, index) => {
         out.u8(Op.i32Const)
         out.s32(index)
         out.u8(Op.tableGet)
         out.u32(functionsTable)
       },
-      segment: (op, a, b) => funcImport(segmentHelper(metadata, op, a, b)),
+      segment: (out, op, a, b) => {
+        const type = parts.type(segmentHelperParams(module, { op, a, b }), [])
+        callMain(out, Op.call, segmentHelper(metadata, op, a, b), type)
+      },
     },
   }
   const next = (out: ByteWriter, results: readonly ValType[]) => {
@@ -115,7 +113,7 @@ export function buildContinuations(
   const planner = new FunctionPlanner(module, metadata, cursor)
   const bodyOf = new Map<number, { type: number; body: Uint8Array }>()
   for (const owner of new Set(owners)) {
-    const plan = planner.plan(owner, pollLoops.get(owner))
+    const plan = planner.plan(owner, metadata.pollLoops[owner])
     const first = metadata.firstSite[owner] as number
     sites.forEach((site, i) => {
       if (owners[i] !== owner) return
@@ -138,8 +136,8 @@ export function buildContinuations(
     const out = new ByteWriter(32)
     out.u32(0)
     for (const type of params) loadValue(out, helpers.code, type)
-    out.u8(Op.call)
-    out.u32(call < 0 ? hostSlot('poll') : funcImport(call))
+    if (call < 0) host(out, 'poll')
+    else callMain(out, Op.call, call, module.functions[call] as number)
     out.u8(Op.end)
     bodies.sized(out)
   }
@@ -149,35 +147,9 @@ export function buildContinuations(
     bodies.bytes(body)
   }
   const frames = sites.length + calls.length
-  const bytes = assembleContinuations(module, metadata, parts, functions, types, bodies.finish(), frames, slot)
-  return { bytes, functions }
+  return assembleContinuations(module, parts, types, bodies.finish(), frames, slot)
 }
 
 function segmentHelper(metadata: PrelinkMetadata, op: number, a: number, b: number): number {
   return metadata.segmentHelpers.find((use) => use.op === op && use.a === a && use.b === b)?.func ?? -1
-}
-
-/**
- * The loops that the owners of the sites poll, and what they call by index, whole bodies over: more than is needed, but
- * known before emitting.
- */
-function scanOwners(
-  module: WasmModule,
-  metadata: PrelinkMetadata,
-  cursor: CodeCursor,
-  owners: ReadonlySet<number>,
-  calls: readonly number[],
-): { functions: number[]; pollLoops: Map<number, Uint8Array> } {
-  const functions = new Set(calls.filter((call) => call >= 0))
-  const pollLoops = new Map<number, Uint8Array>()
-  const scanner = {
-    call: (func: number) => functions.add(func),
-    callIndirect() {},
-    refFunc() {},
-    changesTable() {},
-    segment: (op: number, a: number, b: number) => functions.add(segmentHelper(metadata, op, a, b)),
-    exceptions() {},
-  }
-  for (const owner of owners) pollLoops.set(owner, scanFunction(module, cursor, owner, metadata.polls, scanner))
-  return { functions: [...functions], pollLoops }
 }

@@ -36,10 +36,11 @@ export interface EmitTarget {
   readonly dropFlag: (op: number, segment: number) => number
   /** Absent in the main module, whose numbers stay. */
   readonly renumber?: {
-    readonly func: (index: number) => number
+    /** Writes `call` or `return_call` of one of the main module's functions. */
+    readonly call: (out: ByteWriter, op: number, func: number) => void
     readonly refFunc: (out: ByteWriter, index: number) => void
-    /** Helper in the main module for an instruction on its segments. */
-    readonly segment: (op: number, a: number, b: number) => number
+    /** Writes the call of the main module's helper for an instruction on its segments. */
+    readonly segment: (out: ByteWriter, op: number, a: number, b: number) => void
   }
 }
 
@@ -145,10 +146,8 @@ export class BodyEmitter {
         const { pos, end: limit, at } = cursor
         const current = site
         this.site(current, label, true, () => {
-          if (op === Op.call && renumber) {
-            out.u8(Op.call)
-            out.u32(renumber.func(a))
-          } else out.range(bytes, at, pos)
+          if (op === Op.call && renumber) renumber.call(out, op, a)
+          else out.range(bytes, at, pos)
         })
         cursor.moveTo(pos, limit)
         siteAt = ++site < plan.siteCount ? plan.siteAt.at(site) : -1
@@ -219,8 +218,7 @@ export class BodyEmitter {
         case Op.returnCall:
           if (renumber) {
             replace()
-            out.u8(op)
-            out.u32(renumber.func(a))
+            renumber.call(out, op, a)
           }
           break
         case Op.refFunc:
@@ -235,8 +233,7 @@ export class BodyEmitter {
         case Op.elemDrop:
           if (renumber) {
             replace()
-            out.u8(Op.call)
-            out.u32(renumber.segment(op, a, cursor.b))
+            renumber.segment(out, op, a, cursor.b)
           } else if (op === Op.dataDrop || op === Op.elemDrop) {
             flush(cursor.pos)
             setFlag(out, this.#target.dropFlag(op, a))

@@ -175,6 +175,7 @@ export function instrument(
     mayUnwind: graph.mayUnwind,
     indirectMayUnwind: graph.indirectMayUnwind,
     firstSite,
+    pollLoops: graph.pollLoops,
     segmentHelpers,
   }
   const bytes = writeModule(output, overrides, {

@@ -44,6 +44,8 @@ export interface PrelinkMetadata {
   readonly indirectMayUnwind: Uint8Array
   /** Number of the first site of each function of the index space, and the total at the end. */
   readonly firstSite: Uint32Array
+  /** Of each function with polls, one byte a loop: 1 where a poll stands. */
+  readonly pollLoops: readonly (Uint8Array | undefined)[]
   /** Helper function for each segment instruction. */
   readonly segmentHelpers: readonly (SegmentUse & { readonly func: number })[]
 }
@@ -76,6 +78,29 @@ function unpackFlags(packed: { count: number; bits: Uint8Array }): Uint8Array {
   return Uint8Array.from({ length: packed.count }, (_, i) => ((packed.bits[i >>> 3] as number) >>> (i & 7)) & 1)
 }
 
+function packLoops(loops: PrelinkMetadata['pollLoops']): Uint8Array {
+  const out = new ByteWriter(loops.length)
+  loops.forEach((flags, func) => {
+    if (flags === undefined) return
+    out.u32(func)
+    out.u32(flags.length)
+    out.bytes(packFlags(flags).bits)
+  })
+  return out.finish()
+}
+
+function unpackLoops(bytes: Uint8Array): (Uint8Array | undefined)[] {
+  const reader = new ByteReader(bytes)
+  const loops: (Uint8Array | undefined)[] = []
+  while (reader.pos < reader.end) {
+    const func = reader.u32()
+    const count = reader.u32()
+    const start = reader.skip((count + 7) >>> 3)
+    loops[func] = unpackFlags({ count, bits: bytes.subarray(start, reader.pos) })
+  }
+  return loops
+}
+
 export function encodeMetadata(metadata: PrelinkMetadata): Uint8Array {
   const siteCounts = metadata.firstSite.subarray(1).map((first, i) => first - (metadata.firstSite[i] as number))
   return encode({
@@ -83,6 +108,7 @@ export function encodeMetadata(metadata: PrelinkMetadata): Uint8Array {
     mayUnwind: packFlags(metadata.mayUnwind),
     indirectMayUnwind: packFlags(metadata.indirectMayUnwind),
     firstSite: packNumbers(siteCounts),
+    pollLoops: packLoops(metadata.pollLoops),
   })
 }
 
@@ -101,6 +127,7 @@ export function decodeMetadata(bytes: Uint8Array): PrelinkMetadata {
       mayUnwind: unpackFlags(raw.mayUnwind),
       indirectMayUnwind: unpackFlags(raw.indirectMayUnwind),
       firstSite,
+      pollLoops: unpackLoops(raw.pollLoops),
     }
   } catch (cause) {
     throw new StasisError(
