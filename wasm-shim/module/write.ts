@@ -1,4 +1,5 @@
 import { ByteWriter } from '../bytes/writer.ts'
+import { emptyDraft } from './draft.ts'
 import type { Section, WasmModule } from './model.ts'
 import {
   customSection,
@@ -68,20 +69,4 @@ function writeCustom(out: ByteWriter, module: WasmModule, section: Section): voi
 }
 
 /** What small modules that are made from nothing begin with. */
-export const emptyModule: WasmModule = {
-  bytes: new Uint8Array(0),
-  sections: [],
-  types: [],
-  imports: [],
-  functions: new Uint32Array(0),
-  tables: [],
-  memories: [],
-  globals: [],
-  tags: [],
-  imported: { functions: 0, tables: 0, memories: 0, globals: 0, tags: 0 },
-  globalInits: [],
-  exports: [],
-  elements: [],
-  code: { start: new Uint32Array(0), end: new Uint32Array(0) },
-  data: [],
-}
+export const emptyModule: WasmModule = emptyDraft(new Uint8Array(0))
