@@ -3,7 +3,7 @@ import { readHead } from '../image/head.ts'
 import { damaged } from '../image/layout.ts'
 import type { Manifest } from '../image/manifest.ts'
 import { type Address, formatAddress, resolveVersion } from './address.ts'
-import type { BlobInfo, LockOwner, Store } from './store.ts'
+import type { BlobInfo, ByteRange, LockOwner, Store } from './store.ts'
 
 /** One version of a session as it lies in a store. A damaged one is listed with what is wrong with it. */
 export interface VersionInfo {
@@ -92,8 +92,8 @@ async function readVersion(store: Store, { name, size, address }: Entry): Promis
 }
 
 async function readStoredManifest(store: Store, name: string, size: number): Promise<Manifest> {
-  const read = async (end?: number) => readHead((await store.get(name, end)) ?? new Uint8Array(0))
-  const head = await read(usualHeadSize).catch((error) => {
+  const read = async (range?: ByteRange) => readHead((await store.get(name, range)) ?? new Uint8Array(0))
+  const head = await read({ end: usualHeadSize }).catch((error) => {
     if (size <= usualHeadSize) throw error
     return read()
   })

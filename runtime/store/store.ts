@@ -10,8 +10,8 @@ export interface Store {
   readonly url: string
   /** Blobs whose names begin with `prefix`, sorted by name. */
   list(prefix: string): Promise<readonly BlobInfo[]>
-  /** The blob's bytes, or those of [0, end) as far as they exist; undefined where there is no such blob. */
-  get(name: string, end?: number): Promise<Uint8Array | undefined>
+  /** The blob's bytes, or those of a range as far as they exist; undefined where there is no such blob. */
+  get(name: string, range?: ByteRange): Promise<Uint8Array | undefined>
   /** Writes the concatenated parts. When it resolves they are durable; whatever happens before, the old blob or nothing. */
   put(name: string, parts: readonly Uint8Array[]): Promise<void>
   /** Whether there was such a blob. */
@@ -22,6 +22,13 @@ export interface Store {
   owners(): Promise<ReadonlyMap<string, LockOwner>>
   /** For people: where the blob is, e.g. a file's path. */
   locate(name: string): string
+}
+
+/** Bytes [start, end). */
+export interface ByteRange {
+  /** Default: 0. */
+  readonly start?: number
+  readonly end: number
 }
 
 export interface BlobInfo {
