@@ -1,5 +1,5 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
-import type { Ranges } from '../../wasm-shim/wasi/host-writes.ts'
+import { Ranges } from '../../wasm-shim/wasi/host-writes.ts'
 import { type ChunkStore, chunkAddress } from './chunks.ts'
 import { seal } from './frame.ts'
 import { encodeFunctions, type LoggedFunction, type WordPlan, wordPlan } from './functions.ts'
@@ -78,6 +78,7 @@ export class LogWriter {
   readonly #inlineLimit: number
   readonly #blockSize: number
   readonly #entries: Entry[] = []
+  readonly #noteRange = new Ranges()
   #undeclared: LoggedFunction[] = []
   #header: Uint8Array | undefined
   #block: Uint8Array
@@ -90,6 +91,8 @@ export class LogWriter {
   /** Bytes since the last restart frame. */
   #sinceRestart = 0
   #thread = 0
+  /** A note stands at the end of the block, and its record has to follow there. */
+  #isNoted = false
 
   constructor(options: LogWriterOptions) {
     const { session, quirks = 0, resume, firstCall = resume?.calls ?? 0 } = options
@@ -97,7 +100,7 @@ export class LogWriter {
     this.#chunks = options.chunks
     this.#inlineLimit = Math.min(options.inlineLimit ?? 16_384, maxInline)
     this.#blockSize = Math.min(options.blockSize ?? 65_536, maxBlock)
-    this.#block = new Uint8Array(this.#blockSize + 2 * this.#inlineLimit + 65_536)
+    this.#block = new Uint8Array(this.#blockSize + 3 * this.#inlineLimit + 65_536)
     this.quirks = quirks
     this.calls = firstCall
     this.bytes = resume?.bytes ?? 0
@@ -122,6 +125,21 @@ export class LogWriter {
     return this.#entries[fn]!.plan
   }
 
+  /** What the next record is to bring back in a replay, at most 4 GiB. */
+  note(bytes: Uint8Array): void {
+    this.#makeRoom()
+    this.#number(Mark.note * 4 + RecordKind.mark)
+    this.#noteRange.clear()
+    this.#noteRange.add(0, bytes.length)
+    this.#payload(this.#noteRange, { bytes })
+    this.#isNoted = true
+  }
+
+  #makeRoom(): void {
+    if (this.#at >= this.#blockSize && !this.#isNoted) this.commit()
+    this.#isNoted = false
+  }
+
   /**
    * Records a finished call in one piece. `succeeded`: whether there are results through pointers and output. Ranges of
    * `input` are of `given`, those of `output` of `memory`.
@@ -135,7 +153,7 @@ export class LogWriter {
     output: Ranges,
     memory: Bytes,
   ): void {
-    if (this.#at >= this.#blockSize) this.commit()
+    this.#makeRoom()
     const entry = this.#entries[fn]!
     const { plan, shape } = entry
     this.#number(fn * 4 + RecordKind.call)
@@ -147,7 +165,7 @@ export class LogWriter {
 
   /** Records that a call is about to be made. `result`, `exit`, `threw` or `abandon` must follow. */
   intent(fn: number, words: Int32Array, input: Ranges, memory: Bytes): void {
-    if (this.#at >= this.#blockSize) this.commit()
+    this.#makeRoom()
     const entry = this.#entries[fn]!
     this.#number(fn * 4 + RecordKind.intent)
     this.#words(entry, words, 0, entry.plan.params, entry.plan.params)
@@ -156,7 +174,7 @@ export class LogWriter {
   }
 
   result(fn: number, words: Int32Array, succeeded: boolean, output: Ranges, memory: Bytes): void {
-    if (this.#at >= this.#blockSize) this.commit()
+    this.#makeRoom()
     const entry = this.#entries[fn]!
     const { plan, shape } = entry
     this.#number(fn * 4 + RecordKind.result)
@@ -165,14 +183,14 @@ export class LogWriter {
   }
 
   exit(code: number): void {
-    if (this.#at >= this.#blockSize) this.commit()
+    this.#makeRoom()
     this.#number(Mark.exit * 4 + RecordKind.mark)
     this.#number(code >>> 0)
   }
 
   /** `message` is cut after 1,000 characters. */
   threw(message: string): void {
-    if (this.#at >= this.#blockSize) this.commit()
+    this.#makeRoom()
     const text = new TextEncoder().encode(message.slice(0, 1000))
     this.#number(Mark.threw * 4 + RecordKind.mark)
     this.#number(text.length)
@@ -180,7 +198,7 @@ export class LogWriter {
   }
 
   abandon(): void {
-    if (this.#at >= this.#blockSize) this.commit()
+    this.#makeRoom()
     this.#number(Mark.abandoned * 4 + RecordKind.mark)
     this.calls--
   }
@@ -341,7 +359,7 @@ export class LogWriter {
 
   /** Room for addresses, and the 64 KiB that are always there behind. */
   #reserve(bytes: number): void {
-    const needed = this.#at + bytes + this.#inlineLimit + 65_536
+    const needed = this.#at + bytes + 2 * this.#inlineLimit + 65_536
     if (needed <= this.#block.length) return
     const grown = new Uint8Array(needed)
     grown.set(this.#block.subarray(0, this.#at))
