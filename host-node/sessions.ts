@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { open } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import type { RestoreOptions, StartOptions } from '../runtime/session/options.ts'
 import type { Session as PortableSession } from '../runtime/session/session.ts'
 import { restoreSession, type SessionHost, startSession } from '../runtime/session/start.ts'
@@ -47,7 +48,12 @@ function nodeHost(streams: StreamOptions): SessionHost {
     now: () => Date.now(),
     uuid: () => randomUUID(),
     sha256: async (bytes) => createHash('sha256').update(bytes).digest('hex'),
+    every: (milliseconds, look) => {
+      const timer = setInterval(look, milliseconds)
+      return () => clearInterval(timer)
+    },
     readFile: readShared,
+    absolutePath: (path) => resolve(path),
   }
 }
 

@@ -31,7 +31,10 @@ export interface ReplayEnd {
   readonly call: number
   /** The log has announced that call, so its effect may have taken place. */
   readonly intent: boolean
+  readonly module: string
   readonly name: string
+  /** Its arguments, two words each, low word first; valid until the next call. */
+  readonly words: Int32Array
   /** What the log has noted of that call before; empty where that is nothing. */
   readonly note: Uint8Array
 }
@@ -174,8 +177,10 @@ export class Replayer implements CallHooks {
   #end(intent: boolean): undefined {
     const state = this.#state
     state.atEnd = true
-    const { name } = this.#call.shape
-    state.options.onEnd?.({ call: state.calls - (intent ? 1 : 0), intent, name, note: intent ? this.#note : noNote })
+    const { shape, slots } = this.#call
+    const { module, name } = shape
+    const call = state.calls - (intent ? 1 : 0)
+    state.options.onEnd?.({ call, intent, module, name, words: slots.words, note: intent ? this.#note : noNote })
     return undefined
   }
 

@@ -69,11 +69,12 @@ export interface Bytes {
 export class LogWriter {
   /** Calls recorded so far, those of earlier logs of the session included. */
   calls: number
-  /** Bytes that the sink has taken, the header and what `resume` stands on included. */
+  /** Bytes that the sink has taken since the log began, the header and what `resume` stands on included. */
   bytes: number
   /** Bits of `Quirk`. */
   readonly quirks: number
-  readonly #sink: (block: Uint8Array) => void
+  #sink: (block: Uint8Array) => void
+  readonly #session: string
   readonly #chunks: ChunkStore
   readonly #inlineLimit: number
   readonly #blockSize: number
@@ -97,6 +98,7 @@ export class LogWriter {
   constructor(options: LogWriterOptions) {
     const { session, quirks = 0, resume, firstCall = resume?.calls ?? 0 } = options
     this.#sink = options.sink
+    this.#session = session
     this.#chunks = options.chunks
     this.#inlineLimit = Math.min(options.inlineLimit ?? 16_384, maxInline)
     this.#blockSize = Math.min(options.blockSize ?? 65_536, maxBlock)
@@ -237,6 +239,16 @@ export class LogWriter {
   /** Commits, and lets a reader start at what comes next: to be called where a checkpoint is taken. */
   restart(): void {
     this.commit()
+    this.#begin(true)
+  }
+
+  /** Goes on in another log, which begins with the next call and can be read alone. */
+  rotate(sink: (block: Uint8Array) => void): void {
+    this.commit()
+    this.#sink = sink
+    this.bytes = 0
+    this.#header = encodeHeader({ session: this.#session, quirks: this.quirks, firstCall: this.calls })
+    this.#undeclared = this.#entries.map(({ shape }) => shape)
     this.#begin(true)
   }
 

@@ -1,3 +1,5 @@
+import type { LogPlace } from '../log/storage.ts'
+
 /**
  * The contract of a checkpoint store. A store knows named blobs and who holds which session; what is in a blob, and what
  * versions mean, is decided above it (checkpoints.ts). All stores pass test/store/store-suite.ts.
@@ -20,6 +22,8 @@ export interface Store {
   lock(session: string): Promise<SessionLock>
   /** The sessions that live processes hold. */
   owners(): Promise<ReadonlyMap<string, LockOwner>>
+  /** Where the guest's thread may keep the session's call log; absent where this store has no place for one. */
+  logPlace?(session: string): LogPlace
   /** For people: where the blob is, e.g. a file's path. */
   locate(name: string): string
 }

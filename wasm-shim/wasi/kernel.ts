@@ -46,6 +46,8 @@ export interface CallNotes {
   readonly isUnrepeatable?: (words: Int32Array) => boolean
 }
 
+const streamCalls: ReadonlySet<string> = new Set(['fd_read', 'fd_write'])
+
 export { type DescriptorSummary, describeState } from './describe.ts'
 export type { Grants } from './restore.ts'
 
@@ -193,10 +195,15 @@ export class Kernel {
         },
       }),
       ...(hasAfterNote(name) && { after: () => context.note }),
-      ...((name === 'fd_write' || name === 'fd_read') && {
+      ...(streamCalls.has(name) && {
         isUnrepeatable: (words) => context.state.fds[words[0]! >>> 0]?.kind === 'stream',
       }),
     }
+  }
+
+  /** See `CallNotes`; a function that is not WASI may do anything. */
+  isUnrepeatable(module: string, name: string, words: Int32Array): boolean {
+    return findRow(module, name) === undefined || this.notes(module, name).isUnrepeatable?.(words) === true
   }
 
   /** Whether a call that the log has is to be passed on, so that the state follows: after `recorded`. */

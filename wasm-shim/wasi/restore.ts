@@ -19,8 +19,8 @@ export interface Grants {
   readonly notes?: boolean
   /** See `KernelConfig`; files of hosts are opened again when the replay ends. */
   readonly replay?: boolean
-  /** Makes the file system of a memory mount from its saved content. */
-  readonly memoryFileSystem: (saved: Uint8Array) => FileSystem
+  /** Makes the file system of a memory mount from its saved content, or an empty one. */
+  readonly memoryFileSystem: (saved: Uint8Array | undefined) => FileSystem
 }
 
 /** One reason why the session cannot go on here. */
@@ -61,7 +61,7 @@ export function restoreMounts(saved: SavedState, grants: Grants): RestoredMounts
       return grant.fs
     }
     mounts.push(state)
-    if (content !== null) return grants.memoryFileSystem(content)
+    if (content !== null || mount.kind === 'memory') return grants.memoryFileSystem(content ?? undefined)
     if (inUse.has(index)) {
       problems.push({
         code: 'STASIS_MOUNT_NOT_GRANTED',
