@@ -33,6 +33,7 @@ export { type GuestThread, serveGuest } from './session/guest.ts'
 export type { FromGuest, Message, MountGrant, Post, ToGuest, TortureCount } from './session/messages.ts'
 export type { RestoreOptions, StartOptions } from './session/options.ts'
 export { TrapError } from './session/packed-error.ts'
+export { forkSession, type ReplayOptions as SessionReplayOptions, replaySession } from './session/replay.ts'
 export { restoreSession } from './session/restore.ts'
 export {
   type CheckpointInfo,

@@ -36,7 +36,7 @@ export async function launch(
     keepLog: keepLog && log !== undefined,
     onEvent: (event) => tell(options, event),
     now: () => host.now(),
-    ...(log && !keepLog && { retain: () => dropUnneeded(store, name, id) }),
+    ...(log && !log.replay && !keepLog && { retain: () => dropUnneeded(store, name, id) }),
   }
   const session = new Session(whole, (receive, fail) => host.spawnGuest(control, receive, fail))
   const { bytes, sha256 } = parts.module
@@ -52,7 +52,7 @@ export async function launch(
     strace,
     ...(log && { log }),
   })
-  if (log !== undefined && host.every !== undefined) {
+  if (log !== undefined && log.replay === undefined && host.every !== undefined) {
     const stopKeyframes = takeKeyframes(session, control, maxRecovery, host.every)
     const stopModule = keepModule(host, parts)
     void session.done.then(() => {

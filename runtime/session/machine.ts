@@ -51,6 +51,8 @@ export class MachineMaker {
   readonly #capture: CaptureOptions
   readonly #createEngine: (options: EngineOptions) => Engine
   readonly #log: GuestLog | undefined
+  /** Stands before all others. */
+  readonly #front: Interceptor | undefined
   readonly #strace: ((line: string) => void) | undefined
 
   /** Opens the mounts and makes the module ready. */
@@ -60,8 +62,10 @@ export class MachineMaker {
     host: Host,
     capture: CaptureOptions,
     log: GuestLog | undefined,
+    front?: Interceptor,
   ) {
     this.#log = log
+    this.#front = front
     this.#strace = settings.strace ? thread.showCall : undefined
     this.#host = host
     this.#capture = capture
@@ -95,11 +99,12 @@ export class MachineMaker {
     const log = this.#log
     const show = this.#strace
     const shown = show && trace((line) => log?.isReplaying || show(line), { memory, now: this.#host.clocks.monotonic })
-    return [...(shown ? [shown] : []), ...(log ? [log.interceptor(kernel, memory)] : [])]
+    const front = this.#front === undefined ? [] : [this.#front]
+    return [...front, ...(shown ? [shown] : []), ...(log ? [log.interceptor(kernel, memory)] : [])]
   }
 
   #logging() {
-    return { notes: this.#log !== undefined, replay: this.#log?.isReplaying === true }
+    return this.#log?.kernelOptions ?? {}
   }
 
   #assemble(kernel: Kernel): Machine {

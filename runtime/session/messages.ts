@@ -32,6 +32,18 @@ export interface LogSettings {
   readonly tailPlace?: LogPlace
   /** Have everything on the disk before an effect leaves the session. */
   readonly durable: boolean
+  /** Never go on behind the tail: the guest is held with a checkpoint where this says. */
+  readonly replay?: ReplaySettings
+}
+
+/** Where a replay stops. */
+export interface ReplaySettings {
+  /** Before the call of this number, from 0 on as in the log. Default: at the log's end. */
+  readonly until?: number
+  /** Before the first call, from number `from` on, of a function that this means: `fd_write`, `path_*`. */
+  readonly break?: { readonly name: string; readonly from: number }
+  /** Show again what the program wrote to its stdout and stderr. */
+  readonly echo: boolean
 }
 
 export interface GuestInit {

@@ -34,6 +34,8 @@ export interface KernelConfig {
   readonly notes?: boolean
   /** Calls are those of a call log, until `endReplay`. Default: false. */
   readonly replay?: boolean
+  /** Show again in a replay what the program had written to its stdout and stderr. Default: false. */
+  readonly echo?: boolean
 }
 
 /** Arguments are words, two a wasm parameter, low word first. */
@@ -44,6 +46,19 @@ export interface CallNotes {
   readonly after?: () => Uint8Array | undefined
   /** Whether something outside would notice that the call is made twice: terminals and pipes. */
   readonly isUnrepeatable?: (words: Int32Array) => boolean
+}
+
+const standingClocks: HostClocks = {
+  realtime: () => 0n,
+  monotonic: () => 0n,
+  cpuTime: () => 0n,
+  resolution: () => 1n,
+}
+
+/** What the program saw last of its clocks; 0 where it never looked. */
+function latestClocks({ clocks }: KernelState): { readonly monotonic: bigint; readonly cpu: bigint } {
+  const [, monotonic = 0n, cpu = 0n, threadCpu = 0n] = clocks
+  return { monotonic, cpu: cpu > threadCpu ? cpu : threadCpu }
 }
 
 const streamCalls: ReadonlySet<string> = new Set(['fd_read', 'fd_write'])
@@ -72,10 +87,10 @@ export class Kernel {
     fileSystems: readonly (FileSystem | undefined)[],
     host: Host,
     clocks: HostClocks,
-    { notes = false, replay = false }: Pick<KernelConfig, 'notes' | 'replay'>,
+    { notes = false, replay = false, echo = false }: Pick<KernelConfig, 'notes' | 'replay' | 'echo'>,
   ) {
     this.#hasNotes = notes
-    this.#recovery = replay ? new Recovery() : undefined
+    this.#recovery = replay ? new Recovery(echo) : undefined
     this.#context = {
       state,
       host,
@@ -130,7 +145,7 @@ export class Kernel {
     const { allowChangedFiles = false } = grants
     if (grants.replay !== true) reopenFiles(kernel.#context, saved.fds, allowChangedFiles, problems)
     else {
-      if (problems.length > 0) throw asError(problems)
+      if (problems.length > 0 && grants.alone !== true) throw asError(problems)
       const identities = new Map(saved.fds.map((one) => [one?.descriptor ?? null, one?.identity ?? null]))
       kernel.#reopen = () => kernel.#reopenFiles(identities, allowChangedFiles, problems)
     }
@@ -146,11 +161,10 @@ export class Kernel {
     invariant(recovery?.mode === 'replay', 'a replay ends once')
     recovery.end(pending?.note ?? new Uint8Array(0))
     const { state, host } = this.#context
-    const [, monotonic = 0n, cpu = 0n, threadCpu = 0n] = state.clocks
-    const latest = cpu > threadCpu ? cpu : threadCpu
+    const { monotonic, cpu } = latestClocks(state)
     this.#context.clocks = movedClocks(host.clocks, {
       monotonic: monotonic || host.clocks.monotonic(),
-      cpu: latest || host.clocks.cpuTime(),
+      cpu: cpu || host.clocks.cpuTime(),
     })
     // What is done with names may be done already: then files are where the finished call leaves them.
     const isNamePending = pending !== undefined && pending.note.length > 0 && pending.name.startsWith('path_')
@@ -221,7 +235,10 @@ export class Kernel {
    * a deleted file that is too large to travel.
    */
   save(): Uint8Array {
-    return saveState(this.#context)
+    const context = this.#context
+    if (this.#recovery?.mode !== 'replay') return saveState(context)
+    // At an instant that is past: the clocks as the program saw them last.
+    return saveState({ ...context, clocks: movedClocks(standingClocks, latestClocks(context.state)) })
   }
 
   /** Every open descriptor, and whether it moves with a checkpoint. */

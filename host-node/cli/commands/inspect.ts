@@ -1,21 +1,18 @@
-import { createHash } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { decodeCheckpoint } from '../../../runtime/image/decode.ts'
 import { magic as imageMagic } from '../../../runtime/image/layout.ts'
 import { parseAddress } from '../../../runtime/store/address.ts'
-import { loadCheckpoint, loadModule, readStored } from '../../../runtime/store/checkpoints.ts'
+import { loadModule } from '../../../runtime/store/checkpoints.ts'
 import { StasisError } from '../../../wasm-shim/errors.ts'
-import { type PollMode, prelink } from '../../../wasm-shim/prelink/index.ts'
+import { prelink } from '../../../wasm-shim/prelink/index.ts'
 import { openStore } from '../../open-store.ts'
-import { defaultCacheDirectory, prelinkCached } from '../../prelink-cache.ts'
-import { buildIdentity } from '../../worker-file.ts'
 import { defineCommand } from '../command.ts'
 import { readInput } from '../inputs.ts'
 import { type CheckpointReport, reportCheckpoint } from '../inspect/checkpoint-report.ts'
+import { inspectStored, namesOf } from '../inspect/inspect-stored.ts'
 import { type ModuleReport, reportModule } from '../inspect/module-report.ts'
 import { printCheckpoint } from '../inspect/print-checkpoint.ts'
 import { printModule } from '../inspect/print-module.ts'
-import { readStackNames } from '../inspect/stack-names.ts'
 import { lookUp } from '../look-up.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
 import { locateStore } from '../store-place.ts'
@@ -50,15 +47,7 @@ async function inspect(subject: string, storeOption: string | undefined): Promis
   const store = await openStore(locateStore(storeOption).url)
   if (!isFile(subject)) {
     const address = parseSubject(subject)
-    const image = await lookUp(store, address.name, () => loadCheckpoint(store, address))
-    const checkpoint = readStored(image, decodeCheckpoint)
-    return reportCheckpoint({
-      checkpoint,
-      version: image.address.version,
-      location: image.location,
-      size: image.bytes.length,
-      ...namesOf(await loadModule(store, checkpoint.module.sha256), checkpoint.prelink.polls),
-    })
+    return lookUp(store, address.name, () => inspectStored(store, address, store))
   }
   const bytes = readInput(subject, 'the file')
   if (startsWith(bytes, moduleMagic)) return reportModule(subject, bytes, prelink)
@@ -88,12 +77,3 @@ function isFile(path: string): boolean {
 }
 
 const startsWith = (bytes: Uint8Array, magic: Uint8Array): boolean => magic.every((byte, at) => bytes[at] === byte)
-
-/** Without the module functions are shown by number. */
-function namesOf(bytes: Uint8Array | undefined, polls: PollMode) {
-  if (bytes === undefined) return {}
-  const module = { bytes, sha256: createHash('sha256').update(bytes).digest('hex') }
-  return {
-    names: readStackNames(bytes, prelinkCached(module, polls, buildIdentity(), defaultCacheDirectory())),
-  }
-}

@@ -14,10 +14,16 @@ export class Recovery {
   #results: Int32Array = new Int32Array(0)
   #at = 0
   #note: Uint8Array = new Uint8Array(0)
+  /** Output to streams is shown again. */
+  readonly echo: boolean
   /** Bytes that the program read from its stdin in the replay. */
   stdinRead = 0
   /** Files of hosts that the program changed in the replay, as `mount:path`. */
   readonly #changed = new Set<string>()
+
+  constructor(echo: boolean) {
+    this.echo = echo
+  }
 
   /** The next call is one of the log. */
   recorded(results: Int32Array, at: number, note: Uint8Array): void {

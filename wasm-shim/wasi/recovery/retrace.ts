@@ -89,6 +89,7 @@ const written: Retrace = ({ context, recovery, perform }, fd: number) => {
   if (context.handles[fd] !== undefined) return perform(context, fd)
   const descriptor = context.state.fds[fd]
   const nwritten = count(recovery)
+  if (descriptor?.kind === 'stream' && recovery.echo) perform(context, fd)
   if (descriptor?.kind !== 'file') return nwritten
   recovery.changed(descriptor)
   if ((descriptor.flags & FdFlags.append) === 0 || nwritten === 0) return nwritten
