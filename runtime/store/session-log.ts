@@ -14,6 +14,8 @@ export interface LogSegment {
   readonly firstCall: number
   /** Bytes; of a session that runs, as of now. */
   readonly size: number
+  /** Milliseconds since the epoch at which it was written last, where the store knows. */
+  readonly modified?: number
 }
 
 const segmentPattern = /^sessions\/([^/]+)\/(\d{1,16})-([0-9a-f]{8})\.log$/
@@ -31,9 +33,9 @@ export function chunkName(session: string, address: string): string {
   return `${sessionFolder(session)}chunks/${address}`
 }
 
-export function asSegment({ name: blob, size }: BlobInfo): LogSegment | undefined {
+export function asSegment({ name: blob, ...info }: BlobInfo): LogSegment | undefined {
   const match = segmentPattern.exec(blob)
-  return match === null ? undefined : { blob, firstCall: Number(match[2]), run: match[3]!, size }
+  return match === null ? undefined : { ...info, blob, firstCall: Number(match[2]), run: match[3]! }
 }
 
 /** The segments that the store has, by their first calls. */

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { decodeCheckpoint } from '../../../runtime/image/decode.ts'
 import { magic as imageMagic } from '../../../runtime/image/layout.ts'
 import { parseAddress } from '../../../runtime/store/address.ts'
-import { loadModule } from '../../../runtime/store/checkpoints.ts'
+import { listVersions, loadModule } from '../../../runtime/store/checkpoints.ts'
 import { StasisError } from '../../../wasm-shim/errors.ts'
 import { prelink } from '../../../wasm-shim/prelink/index.ts'
 import { openStore } from '../../open-store.ts'
@@ -13,9 +13,11 @@ import { inspectStored, namesOf } from '../inspect/inspect-stored.ts'
 import { type ModuleReport, reportModule } from '../inspect/module-report.ts'
 import { printCheckpoint } from '../inspect/print-checkpoint.ts'
 import { printModule } from '../inspect/print-module.ts'
+import { printStart, reportStart, type StartReport } from '../inspect/start-report.ts'
 import { lookUp } from '../look-up.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
 import { locateStore } from '../store-place.ts'
+import type { Terminal } from '../terminal.ts'
 
 const moduleMagic = Uint8Array.of(0x00, 0x61, 0x73, 0x6d)
 
@@ -38,16 +40,31 @@ export const inspectCommand = defineCommand({
   run: async ({ values, operands, terminal }) => {
     const report = await inspect(operands[0] as string, values.store)
     if (values.json) terminal.out(JSON.stringify(report, null, 2))
-    else terminal.out(report.kind === 'module' ? printModule(report, terminal) : printCheckpoint(report, terminal))
+    else terminal.out(print(report, terminal))
     return 0
   },
 })
 
-async function inspect(subject: string, storeOption: string | undefined): Promise<ModuleReport | CheckpointReport> {
+type Report = ModuleReport | CheckpointReport | StartReport
+
+function print(report: Report, terminal: Terminal): string {
+  switch (report.kind) {
+    case 'module':
+      return printModule(report, terminal)
+    case 'checkpoint':
+      return printCheckpoint(report, terminal)
+    case 'start':
+      return printStart(report, terminal)
+  }
+}
+
+async function inspect(subject: string, storeOption: string | undefined): Promise<Report> {
   const store = await openStore(locateStore(storeOption).url)
   if (!isFile(subject)) {
     const address = parseSubject(subject)
-    return lookUp(store, address.name, () => inspectStored(store, address, store))
+    const hasVersions = (await listVersions(store, address.name)).length > 0
+    const start = hasVersions || address.version !== 0 ? undefined : await reportStart(store, address.name)
+    return start ?? lookUp(store, address.name, () => inspectStored(store, address, store))
   }
   const bytes = readInput(subject, 'the file')
   if (startsWith(bytes, moduleMagic)) return reportModule(subject, bytes, prelink)

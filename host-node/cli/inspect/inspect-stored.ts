@@ -7,13 +7,17 @@ import type { PollMode } from '../../../wasm-shim/prelink/index.ts'
 import { defaultCacheDirectory, prelinkCached } from '../../prelink-cache.ts'
 import { buildIdentity } from '../../worker-file.ts'
 import { type CheckpointReport, reportCheckpoint } from './checkpoint-report.ts'
+import { reportLog } from './log-report.ts'
 import { readStackNames } from './stack-names.ts'
 
 /** What is in a checkpoint of a store; names of functions come from the module in `modules`. */
 export async function inspectStored(store: Store, address: Address, modules: Store): Promise<CheckpointReport> {
   const image = await loadCheckpoint(store, address)
   const checkpoint = readStored(image, decodeCheckpoint)
+  const { session, calls, time } = checkpoint
+  const log = image.isNewest ? await reportLog(store, session.name, { id: session.id, calls, time }) : undefined
   return reportCheckpoint({
+    ...(log !== undefined && { log }),
     checkpoint,
     version: image.address.version,
     location: image.location,
