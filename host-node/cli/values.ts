@@ -69,6 +69,13 @@ export function parseEnv(given: string, own: NodeJS.ProcessEnv = process.env): r
   return inherited === undefined ? undefined : [given, inherited]
 }
 
+/** 'MODULE=FILE'. */
+export function parseImport(given: string): readonly [string, string] {
+  const equals = given.indexOf('=')
+  if (equals > 0 && equals < given.length - 1) return [given.slice(0, equals), given.slice(equals + 1)]
+  throw new UsageError(`"${given}" gives no functions; write --import MODULE=FILE.mjs, for example env=./env.mjs.`)
+}
+
 const catchable = ['SIGTSTP', 'SIGUSR2', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGINT', 'SIGALRM', 'SIGWINCH'] as const
 export type SuspendSignal = (typeof catchable)[number]
 
