@@ -248,6 +248,7 @@ class Guest {
       const { error } = outcome
       return this.#end(() => this.#thread.post('failed', { error: packError(withFrames(error)) }))
     }
+    this.#log?.commit()
     this.#becomeReady()
     if (outcome.kind === 'exited') this.#tellFiles()
     switch (outcome.kind) {

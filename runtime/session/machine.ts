@@ -103,7 +103,7 @@ export class MachineMaker {
   #interceptors(kernel: Kernel, memory: () => WebAssembly.Memory): readonly Interceptor[] {
     const log = this.#log
     const show = this.#strace
-    const shown = show && trace((line) => log?.isReplaying || show(line), { memory, now: this.#host.clocks.monotonic })
+    const shown = show && trace((line) => log?.isCatchingUp || show(line), { memory, now: this.#host.clocks.monotonic })
     const front = this.#front === undefined ? [] : [this.#front]
     return [...front, ...(shown ? [shown] : []), ...(log ? [log.interceptor(kernel, memory)] : [])]
   }
