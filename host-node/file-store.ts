@@ -88,6 +88,10 @@ export class FileStore implements Store {
     return true
   }
 
+  async modified(name: string): Promise<number | undefined> {
+    return (await stat(this.locate(name)).catch(undefinedIfAbsent))?.mtimeMs
+  }
+
   async lock(session: string): Promise<SessionLock> {
     const directory = join(this.#root, 'sessions', checkSessionName(session))
     const lock = await lockSession(directory, session)

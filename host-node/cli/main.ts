@@ -3,7 +3,9 @@ import type { Command } from './command.ts'
 import { checkpointCommand } from './commands/checkpoint.ts'
 import { helpCommand } from './commands/help.ts'
 import { inspectCommand } from './commands/inspect.ts'
+import { logCommand } from './commands/log.ts'
 import { lsCommand } from './commands/ls.ts'
+import { reportCommand } from './commands/report.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { rmCommand } from './commands/rm.ts'
 import { runCommand } from './commands/run.ts'
@@ -16,6 +18,8 @@ const commands: readonly Command[] = [
   checkpointCommand,
   restoreCommand,
   lsCommand,
+  logCommand,
+  reportCommand,
   inspectCommand,
   rmCommand,
   helpCommand(() => commands),

@@ -25,6 +25,20 @@ export function parseCount(given: string): number {
   return count
 }
 
+/** A whole number from 0 up: of a call, of a descriptor. */
+export function parseNumber(given: string): number {
+  const number = Number(given)
+  if (!/^\d+$/.test(given) || !Number.isSafeInteger(number))
+    throw new UsageError(`"${given}" is no whole number from 0 up.`)
+  return number
+}
+
+/** The first eight digits of a run's identity. */
+export function parseRun(given: string): string {
+  if (/^[0-9a-f]{8}$/i.test(given)) return given.toLowerCase()
+  throw new UsageError(`"${given}" is no run: those are eight hexadecimal digits.`)
+}
+
 /** One of the given words. */
 export function oneOf<const Word extends string>(words: readonly Word[], what: string): (given: string) => Word {
   return (given) => {

@@ -1,5 +1,7 @@
-import { findRow, type Row } from '../../wasm-shim/wasi/abi.ts'
-import { type ChunkStore, payloadBytes } from './chunks.ts'
+import { ValType } from '../../wasm-shim/module/model.ts'
+import { findRow, type Row, wasmParameters } from '../../wasm-shim/wasi/abi.ts'
+import { accessPlan } from '../../wasm-shim/wasi/host-writes.ts'
+import { type ChunkSource, payloadBytes } from './chunks.ts'
 import type { LoggedFunction, WordPlan } from './functions.ts'
 import type { LogFunction, LogRecord } from './record.ts'
 
@@ -7,6 +9,8 @@ import type { LogFunction, LogRecord } from './record.ts'
 export type Ending =
   | { readonly kind: 'returned' }
   | { readonly kind: 'pending' }
+  /** It had begun when the program was killed, or the log was cut. */
+  | { readonly kind: 'unfinished' }
   | { readonly kind: 'exit'; readonly code: number }
   | { readonly kind: 'threw'; readonly message: string }
   | { readonly kind: 'abandoned' }
@@ -39,12 +43,31 @@ export function slotWords({ plan, words }: LogFunction): Int32Array {
   return slots
 }
 
+const rows = new WeakMap<LoggedFunction, { readonly row: Row | undefined }>()
+
+/** The row of a function whose words lie as the row says; a log that was tampered with may claim anything. */
+export function rowOf(shape: LoggedFunction): Row | undefined {
+  const known = rows.get(shape)
+  if (known !== undefined) return known.row
+  const found = findRow(shape.module, shape.name)
+  const row = found !== undefined && isShapeOf(found, shape) ? found : undefined
+  rows.set(shape, { row })
+  return row
+}
+
+function isShapeOf(row: Row, { params, results, resultWords }: LoggedFunction): boolean {
+  const wanted = wasmParameters(row).map((type) => ValType[type])
+  const outcomes = row.returns === 'errno' ? [ValType.i32] : []
+  const words = accessPlan(row, true).resultWords
+  return params.join() === wanted.join() && results.join() === outcomes.join() && resultWords === words
+}
+
 const endings = { call: 'returned', intent: 'pending', result: 'returned' } as const
 
 /** A record to be shown; of a result only what it adds to its intent. */
-export function viewRecord(record: LogRecord, chunks?: ChunkStore): CallView {
+export function viewRecord(record: LogRecord, chunks?: ChunkSource): CallView {
   const { fn } = record
-  const row = findRow(fn.shape.module, fn.shape.name)
+  const row = rowOf(fn.shape)
   const common = { shape: fn.shape, plan: fn.plan, row, words: slotWords(fn) }
   const none = { input: new Uint8Array(0), output: new Uint8Array(0), inputLength: 0, outputLength: 0 }
   switch (record.kind) {

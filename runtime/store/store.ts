@@ -20,6 +20,8 @@ export interface Store {
   lock(session: string): Promise<SessionLock>
   /** The sessions that live processes hold. */
   owners(): Promise<ReadonlyMap<string, LockOwner>>
+  /** When the blob was last written, in milliseconds since the epoch. Absent where the store does not know. */
+  modified?(name: string): Promise<number | undefined>
   /** For people: where the blob is, e.g. a file's path. */
   locate(name: string): string
 }

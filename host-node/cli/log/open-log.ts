@@ -1,0 +1,26 @@
+import { listSessions } from '../../../runtime/store/checkpoints.ts'
+import { findSessionLog, type SessionLog } from '../../../runtime/store/session-log.ts'
+import type { LockOwner, Store } from '../../../runtime/store/store.ts'
+import { StasisError } from '../../../wasm-shim/errors.ts'
+import { unknownSession } from '../look-up.ts'
+
+/** A session's log and who runs the session now, if anybody. */
+export interface FoundLog {
+  readonly log: SessionLog
+  readonly owner: LockOwner | undefined
+}
+
+/** Throws STASIS_SESSION_UNKNOWN, STASIS_LOG_NONE, STASIS_LOG_RUN. */
+export async function openLog(store: Store, session: string, run?: string): Promise<FoundLog> {
+  // Before the log is read: what it has when nobody runs the session is all.
+  const owner = (await store.owners()).get(session)
+  const log = await findSessionLog(store, session, run)
+  if (log !== undefined) return { log, owner }
+  const sessions = await listSessions(store)
+  if (!sessions.some(({ name }) => name === session)) throw unknownSession(session, sessions)
+  const message =
+    owner === undefined
+      ? `The session ${session} has no call log: it was run without one.`
+      : `The session ${session} has no call log yet, or is run without one.`
+  throw new StasisError('STASIS_LOG_NONE', message, { name: session })
+}
