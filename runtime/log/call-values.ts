@@ -35,8 +35,7 @@ export function paramValues(view: CallView): Readonly<Record<string, PlainNumber
   let slot = 0
   for (const param of row.params) {
     const { name } = param
-    if (param.kind === 'scalar' && param.type === 'u64')
-      values[name] = String(long(words, slot++ * 2).getBigUint64(0, true))
+    if (param.kind === 'scalar' && param.type === 'u64') values[name] = String(unsigned64(words, slot++ * 2))
     else if (param.kind === 'scalar') values[name] = signed(param.type, at(slot++))
     else values[name] = unsigned(at(slot++))
     if (param.kind === 'string' || param.kind === 'vectors' || param.kind === 'buffer') {
@@ -93,8 +92,7 @@ export function resultValues(view: CallView): Readonly<Record<string, PlainResul
 }
 
 function resultValue(words: Int32Array, slot: number, result: Result): PlainResult {
-  if (result.kind === 'scalar')
-    return result.type === 'u64' ? String(long(words, slot).getBigUint64(0, true)) : words[slot]! >>> 0
+  if (result.kind === 'scalar') return result.type === 'u64' ? String(unsigned64(words, slot)) : words[slot]! >>> 0
   const view = new DataView(words.buffer, words.byteOffset + slot * 4)
   return Object.fromEntries(recordFields(view, result.layout).map(([name, value]) => [name, plain(value)]))
 }
@@ -117,6 +115,11 @@ function fieldValue(view: DataView, offset: number, type: FieldType): number | b
     case 'u8':
       return view.getUint8(offset)
   }
+}
+
+/** From two words, without touching their buffer: making one of a small typed array takes longer than all the rest. */
+export function unsigned64(words: Int32Array, at: number): bigint {
+  return BigInt((words[at + 1]! >>> 0) * 2 ** 32) + BigInt(words[at]! >>> 0)
 }
 
 const long = (words: Int32Array, slot: number) => new DataView(words.buffer, words.byteOffset + slot * 4, 8)

@@ -1,7 +1,7 @@
 import { ValType } from '../../wasm-shim/module/model.ts'
 import { findRow, type Row, wasmParameters } from '../../wasm-shim/wasi/abi.ts'
 import { accessPlan } from '../../wasm-shim/wasi/host-writes.ts'
-import { type ChunkSource, payloadBytes } from './chunks.ts'
+import { type ChunkSource, type Payload, payloadBytes } from './chunks.ts'
 import type { LoggedFunction, WordPlan } from './functions.ts'
 import type { LogFunction, LogRecord } from './record.ts'
 
@@ -36,10 +36,9 @@ export const shownBytes = 4096
 
 /** Words of a record as slots. */
 export function slotWords({ plan, words }: LogFunction): Int32Array {
+  const { map, all } = plan
   const slots = new Int32Array(plan.slots)
-  plan.map.forEach((slot, k) => {
-    slots[slot] = words[k]!
-  })
+  for (let k = 0; k < all; k++) slots[map[k]!] = words[k]!
   return slots
 }
 
@@ -62,33 +61,49 @@ function isShapeOf(row: Row, { params, results, resultWords }: LoggedFunction): 
   return params.join() === wanted.join() && results.join() === outcomes.join() && resultWords === words
 }
 
-const endings = { call: 'returned', intent: 'pending', result: 'returned' } as const
+const nothing = new Uint8Array(0)
+
+/** Most calls have no payload, and even an empty array takes its time to make. */
+const shownPart = (payload: Payload, chunks: ChunkSource | undefined, call: number) =>
+  payload.length === 0 ? nothing : payloadBytes(payload, chunks, call, shownBytes).slice()
+
+const returned: Ending = { kind: 'returned' }
+const endings = { call: returned, intent: { kind: 'pending' }, result: returned } as const
 
 /** A record to be shown; of a result only what it adds to its intent. */
 export function viewRecord(record: LogRecord, chunks?: ChunkSource): CallView {
-  const { fn } = record
-  const row = rowOf(fn.shape)
-  const common = { shape: fn.shape, plan: fn.plan, row, words: slotWords(fn) }
-  const none = { input: new Uint8Array(0), output: new Uint8Array(0), inputLength: 0, outputLength: 0 }
   switch (record.kind) {
     case 'call':
     case 'intent':
     case 'result': {
-      const { input, output, call } = record
-      return {
-        ...common,
-        input: payloadBytes(input, chunks, call, shownBytes).slice(),
-        output: payloadBytes(output, chunks, call, shownBytes).slice(),
-        inputLength: input.length,
-        outputLength: output.length,
-        ending: { kind: endings[record.kind] },
-      }
+      const { input, output, call, fn } = record
+      const given = shownPart(input, chunks, call)
+      return viewOf(fn, given, input.length, shownPart(output, chunks, call), output.length, endings[record.kind])
     }
     case 'exit':
-      return { ...common, ...none, ending: { kind: 'exit', code: record.code } }
+      return viewOf(record.fn, nothing, 0, nothing, 0, { kind: 'exit', code: record.code })
     case 'threw':
-      return { ...common, ...none, ending: { kind: 'threw', message: record.message } }
+      return viewOf(record.fn, nothing, 0, nothing, 0, { kind: 'threw', message: record.message })
     case 'abandoned':
-      return { ...common, ...none, ending: { kind: 'abandoned' } }
+      return viewOf(record.fn, nothing, 0, nothing, 0, { kind: 'abandoned' })
   }
 }
+
+const viewOf = (
+  fn: LogFunction,
+  input: Uint8Array,
+  inputLength: number,
+  output: Uint8Array,
+  outputLength: number,
+  ending: Ending,
+): CallView => ({
+  shape: fn.shape,
+  plan: fn.plan,
+  row: rowOf(fn.shape),
+  words: slotWords(fn),
+  input,
+  output,
+  inputLength,
+  outputLength,
+  ending,
+})

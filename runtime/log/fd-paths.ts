@@ -36,6 +36,7 @@ export class FdPaths {
       const base = directory === undefined ? undefined : this.#paths.get(directory)
       if (base !== undefined) found.add(joinPath(base, given))
     }
+    if (view.row?.name === 'fd_prestat_dir_name') found.add(text.decode(view.output))
     if (strings.size === 0) {
       for (const fd of fds.values()) {
         const path = this.#paths.get(fd)

@@ -7,7 +7,7 @@ import type { Param, Result, Values } from '../../wasm-shim/wasi/abi.ts'
 import { FileTypeNumber, Rights } from '../../wasm-shim/wasi/flags.ts'
 import { maxPath } from '../../wasm-shim/wasi/guest-memory.ts'
 import type { Layout } from '../../wasm-shim/wasi/layout.ts'
-import { errnoName, recordFields } from './call-values.ts'
+import { errnoName, recordFields, unsigned64 } from './call-values.ts'
 import type { CallView } from './call-view.ts'
 
 /** Bytes of a text or of data that are shown. */
@@ -66,9 +66,10 @@ function outcome(view: CallView): string {
 }
 
 function resultText(words: Int32Array, slot: number, result: Result): string {
-  const bytes = new DataView(words.buffer, words.byteOffset + slot * 4)
-  if (result.kind === 'record') return recordText(bytes, result.layout)
-  const value = result.type === 'u64' ? bytes.getBigUint64(0, true) : words[slot]! >>> 0
+  if (result.kind === 'record') {
+    return recordText(new DataView(words.buffer, words.byteOffset + slot * 4), result.layout)
+  }
+  const value = result.type === 'u64' ? unsigned64(words, slot) : words[slot]! >>> 0
   return `${result.name} ${result.values ? valueText(result.values, BigInt(value)) : value}`
 }
 
@@ -108,15 +109,13 @@ function rowArguments(view: CallView, params: readonly Param[]): string[] {
   const show = (param: Param): string => {
     const at = slot++
     const low = words[at * 2]! >>> 0
-    const long = () => new DataView(words.buffer, words.byteOffset + at * 8, 8)
     switch (param.kind) {
       case 'fd':
         return String(low)
       case 'scalar':
-        if (param.values)
-          return valueText(param.values, param.type === 'u64' ? long().getBigUint64(0, true) : BigInt(low))
-        if (param.type === 'u64') return String(long().getBigUint64(0, true))
-        return param.type === 's64' ? String(long().getBigInt64(0, true)) : String(low)
+        if (param.values) return valueText(param.values, param.type === 'u64' ? unsigned64(words, at * 2) : BigInt(low))
+        if (param.type === 'u64') return String(unsigned64(words, at * 2))
+        return param.type === 's64' ? String(BigInt.asIntN(64, unsigned64(words, at * 2))) : String(low)
       case 'string': {
         const length = words[slot++ * 2]! >>> 0
         return given.text(Math.min(length, maxPath)) ?? `${address(low)} ${length} bytes`

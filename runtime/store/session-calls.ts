@@ -44,6 +44,8 @@ export interface SessionCallsOptions {
   readonly follow?: () => Promise<boolean>
 }
 
+/** Events that are given together: more of them would outlive the young generation of the heap. */
+const batch = 256
 /** New checkpoints are looked for at every so many waits: their heads have to be read. */
 const waitsPerLook = 8
 
@@ -73,7 +75,7 @@ export async function* sessionCalls(
         break
       case 'records': {
         try {
-          await view.take(step.next)
+          while (await view.take(step.next)) yield view.takeEvents()
         } catch (error) {
           if (view.events.length > 0) yield view.events
           throw error
@@ -99,7 +101,7 @@ export async function* sessionCalls(
 
 /** What the descriptors were at the beginning of a segment not behind `call`, and the call it begins with. */
 async function seedPaths(store: Store, log: SessionLog, call: number): Promise<{ from: number; paths: FdPaths }> {
-  for (let i = indexOfCall(log.segments, call); i >= 0; i--) {
+  for (let i = Math.max(0, indexOfCall(log.segments, call)); i >= 0; i--) {
     const { firstCall } = log.segments[i]!
     const paths = firstCall === 0 ? new FdPaths() : await pathsAt(store, log, firstCall)
     if (paths !== undefined) return { from: firstCall, paths }
@@ -174,9 +176,12 @@ class SessionView {
     this.#marks.add(taken.filter(({ run }) => run === this.#log.run))
   }
 
-  async take(next: () => LogRecord | undefined): Promise<void> {
+  /** Takes records until there are none, or many events. Returns whether there are more. */
+  async take(next: () => LogRecord | undefined): Promise<boolean> {
     const { events } = this
-    for (let record = next(); record !== undefined && !this.isPast; record = next()) {
+    while (events.length < batch) {
+      const record = next()
+      if (record === undefined) return false
       const { call } = record
       for (const lost of this.#joiner.lostAt(record)) this.#tell(lost)
       if (record.kind === 'call' || record.kind === 'intent') {
@@ -186,7 +191,7 @@ class SessionView {
           }
         }
         this.isPast = call > this.#filter.to && !this.#joiner.isBusy
-        if (this.isPast) return
+        if (this.isPast) return false
       }
       const interest = this.#interestIn(record)
       const isWanted = (interest.hasName && this.#filter.hasNumber(call)) || interest.decidesPaths
@@ -196,6 +201,7 @@ class SessionView {
       if (interest.hasName) this.#tell(ended)
       if (interest.decidesPaths) this.#paths.add(ended.view)
     }
+    return true
   }
 
   end(segment: LogSegment, tail: LogTail, isLast: boolean): void {
