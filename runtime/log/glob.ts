@@ -11,5 +11,10 @@ export function matcher(pattern: string): (text: string) => boolean {
   })
   const regex = new RegExp(`^${source}$`, 'su')
   if (pattern.includes('/')) return (text) => regex.test(text)
-  return (text) => regex.test(text.slice(text.replace(/\/+$/, '').lastIndexOf('/') + 1))
+  return (text) => regex.test(lastPart(text))
+}
+
+function lastPart(path: string): string {
+  const bare = path.replace(/\/+$/, '')
+  return bare.slice(bare.lastIndexOf('/') + 1)
 }

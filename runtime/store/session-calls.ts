@@ -143,6 +143,8 @@ class SessionView {
   #interests: Interest[] = []
   #segment: LogSegment
   #shown = 0
+  /** Number of the call that comes next. */
+  #reached = 0
   #missing = 0
 
   constructor(store: Store, log: SessionLog, filter: CallFilter, paths = new FdPaths()) {
@@ -174,6 +176,7 @@ class SessionView {
   async refresh(): Promise<void> {
     const taken = await listLogCheckpoints(this.#store, this.#log.session)
     this.#marks.add(taken.filter(({ run }) => run === this.#log.run))
+    this.#tellMarks(this.#reached)
   }
 
   /** Takes records until there are none, or many events. Returns whether there are more. */
@@ -185,11 +188,8 @@ class SessionView {
       const { call } = record
       for (const lost of this.#joiner.lostAt(record)) this.#tell(lost)
       if (record.kind === 'call' || record.kind === 'intent') {
-        if (!this.#filter.isSelective) {
-          for (const checkpoint of this.#marks.upTo(Math.min(call, this.#filter.to + 1))) {
-            events.push({ kind: 'checkpoint', checkpoint })
-          }
-        }
+        this.#reached = call + 1
+        this.#tellMarks(call)
         this.isPast = call > this.#filter.to && !this.#joiner.isBusy
         if (this.isPast) return false
       }
@@ -211,14 +211,18 @@ class SessionView {
   }
 
   stop(reason: LogEnd['reason'], tail?: LogTail): void {
-    if (!this.#filter.isSelective && reason !== 'passed') {
-      for (const checkpoint of this.#marks.upTo(this.#filter.to + 1)) {
-        this.events.push({ kind: 'checkpoint', checkpoint })
-      }
-    }
+    if (reason !== 'passed') this.#tellMarks(Number.POSITIVE_INFINITY)
     const [segment, shown, missing] = [this.#segment, this.#shown, this.#missing]
     this.events.push({ kind: 'end', end: { reason, segment, ...(tail && { tail }), shown, missing } })
     this.isOver = true
+  }
+
+  /** Checkpoints before this call, where none between calls are left out. */
+  #tellMarks(call: number): void {
+    if (this.#filter.isSelective) return
+    for (const checkpoint of this.#marks.upTo(Math.min(call, this.#filter.to + 1))) {
+      this.events.push({ kind: 'checkpoint', checkpoint })
+    }
   }
 
   #tell(call: LoggedCall): void {
