@@ -79,23 +79,35 @@ export interface TestCheckpoint {
   readonly calls: number
   readonly cause?: string
   readonly label?: string
+  readonly moduleName?: string
   readonly state?: SavedState
 }
 
 /** A checkpoint of no program, of which only what is said of it counts. Returns its version. */
-export async function saveTestCheckpoint(store: Store, checkpoint: TestCheckpoint): Promise<number> {
-  const { session, id = testSession, calls, cause = 'request', label, state = emptyState } = checkpoint
-  const image = encodeCheckpoint({
+export function saveTestCheckpoint(store: Store, checkpoint: TestCheckpoint): Promise<number> {
+  return saveCheckpoint(store, checkpoint.session, [testImage(checkpoint)])
+}
+
+export function testImage(checkpoint: TestCheckpoint): Uint8Array {
+  const {
+    session,
+    id = testSession,
+    calls,
+    cause = 'request',
+    label,
+    moduleName = 'calc.wasm',
+    state = emptyState,
+  } = checkpoint
+  return encodeCheckpoint({
     session: { name: session, id },
     cause,
     ...(label !== undefined && { label }),
     time: 1_700_000_000_000,
-    module: { sha256: 'ab'.repeat(32), size: 1234, name: 'calc.wasm' },
+    module: { sha256: 'ab'.repeat(32), size: 1234, name: moduleName },
     prelink: { version: 1, polls: 'none' },
     calls,
     instances: [{ memories: [{ bytes: new Uint8Array(65_536) }], globals: new Uint32Array(0), tables: [] }],
     stacks: [],
     kernel: encodeState(state),
   })
-  return saveCheckpoint(store, session, [image])
 }
