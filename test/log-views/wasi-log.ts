@@ -19,9 +19,9 @@ export interface HandWritten {
   readonly output?: string
   /**
    * A call in one piece, by default; an intent and its result; or an intent that was left open, gave way to a
-   * checkpoint, ended the program, or ended in an exception.
+   * checkpoint, ended the program, or ended in an exception; or the result alone of one that was left open.
    */
-  readonly how?: 'whole' | 'announced' | 'open' | 'abandoned' | 'exit' | 'threw'
+  readonly how?: 'whole' | 'announced' | 'open' | 'result' | 'abandoned' | 'exit' | 'threw'
 }
 
 const module = 'wasi_snapshot_preview1'
@@ -55,8 +55,8 @@ export function writeCall(log: LogWriter, call: HandWritten): void {
   })
   if (how === 'whole') log.call(fn, words, errno === 0, inputs!, given!, outputs!, memory!)
   else {
-    log.intent(fn, words, inputs!, given!)
-    if (how === 'announced') log.result(fn, words, errno === 0, outputs!, memory!)
+    if (how !== 'result') log.intent(fn, words, inputs!, given!)
+    if (how === 'announced' || how === 'result') log.result(fn, words, errno === 0, outputs!, memory!)
     if (how === 'abandoned') log.abandon()
     if (how === 'exit') log.exit(params[0] ?? 0)
     if (how === 'threw') log.threw(output)

@@ -11,14 +11,14 @@ import { type Content, type Html, html, nothing } from './html.ts'
 /** Heights and places in pixels. */
 const marks = { top: 12, radius: 8, small: 3, smallTop: 27 }
 const bars = { top: 34, height: 120 }
-const failures = { top: 158, height: 8 }
+const failures = { top: 156, height: 12 }
 /** Read upwards and written downwards from a line in the middle. */
-const bytes = { top: 184, height: 120 }
+const bytes = { top: 190, height: 120 }
 const bottom = bytes.top + bytes.height
 const height = bottom + 20
 /** Marks that are drawn at most, and the least distance in percent of two numbers that can both be read. */
 const maxMarks = 300
-const labelDistance = 2.6
+const labelDistance = 4.5
 
 const count = (value: number) => value.toLocaleString('en-US')
 
@@ -33,7 +33,7 @@ export function chart(content: ReportContent): Html {
 <title id="chart-title">Calls, bytes and checkpoints</title>
 <desc id="chart-text">${description(content, most)}</desc>
 <svg y="${bars.top}" width="100%" height="${bars.height}" viewBox="0 0 ${buckets.length} 100" preserveAspectRatio="none" shape-rendering="crispEdges">${stacks(buckets, width)}</svg>
-<svg y="${failures.top}" width="100%" height="${failures.height}" viewBox="0 0 ${buckets.length} 1" preserveAspectRatio="none"><path class="failed" d="${failurePath(buckets)}"/></svg>
+<svg y="${failures.top}" width="100%" height="${failures.height}" viewBox="0 0 ${buckets.length} 1" preserveAspectRatio="none"><path class="failed" d="${failurePath(buckets, width)}"/></svg>
 <svg y="${bytes.top}" width="100%" height="${bytes.height}" viewBox="0 0 ${buckets.length} 200" preserveAspectRatio="none" shape-rendering="crispEdges"><path class="group-reading" d="${area(buckets, 'read', -1, most)}"/><path class="group-writing" d="${area(buckets, 'written', 1, most)}"/></svg>
 <line class="axis" x1="0" x2="100%" y1="${bytes.top + bytes.height / 2}" y2="${bytes.top + bytes.height / 2}"/>
 <line class="grid" x1="0" x2="100%" y1="${bytes.top}" y2="${bytes.top}"/>
@@ -65,8 +65,11 @@ function stacks(buckets: readonly Bucket[], width: number): Content {
   })
 }
 
-const failurePath = (buckets: readonly Bucket[]) =>
-  buckets.map(({ failed }, i) => (failed > 0 ? `M${i} 0h1v1h-1z` : '')).join('')
+/** Which part of a bucket's calls failed, downwards; a single one is seen too. */
+function failurePath(buckets: readonly Bucket[], width: number): string {
+  const height = (failed: number) => round(Math.min(1, Math.max(0.3, failed / width)))
+  return buckets.map(({ failed }, i) => (failed > 0 ? `M${i} 0h1v${height(failed)}h-1z` : '')).join('')
+}
 
 /** From the line in the middle at 100; a bucket's bytes belong to all of it. */
 function area(buckets: readonly Bucket[], way: 'read' | 'written', direction: 1 | -1, most: number): string {

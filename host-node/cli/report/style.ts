@@ -36,7 +36,7 @@ figure { margin: 0 } figcaption { font-size: 14px; color: var(--soft) }
 .chart { display: block; overflow: visible } .chart text { fill: var(--soft); font-size: 12px }
 .axis { stroke: var(--soft) } .grid { stroke: var(--line); stroke-dasharray: 2 4 }
 .failed { fill: var(--bad) } .hover { fill: transparent } .hover:hover { fill: var(--text); fill-opacity: .12 }
-.checkpoint line { stroke: var(--mark); stroke-width: 1.5; stroke-dasharray: 3 3 } .checkpoint circle { fill: var(--mark) }
+.checkpoint line { stroke: var(--mark); stroke-width: 1.5; stroke-dasharray: 3 3; stroke-opacity: .75 } .checkpoint circle { fill: var(--mark) }
 .checkpoint text { fill: var(--card); font-size: 11px; font-weight: 700 }
 .group-reading { fill: var(--reading) } .group-writing { fill: var(--writing) } .group-files { fill: var(--files) }
 .group-waiting { fill: var(--waiting) } .group-time { fill: var(--time) } .group-sockets { fill: var(--sockets) }
