@@ -133,9 +133,10 @@ async function newestRun(
 ): Promise<string> {
   const taken = checkpoints.findLast(({ run }) => segments.some((segment) => segment.run === run))
   let newest = taken?.run ?? segments.at(-1)!.run
-  if (new Set(segments.map(({ run }) => run)).size === 1 || store.modified === undefined) return newest
+  const lastOf = new Map(segments.map((segment) => [segment.run, segment.blob]))
+  if (lastOf.size === 1 || store.modified === undefined) return newest
   let latest = Number.NEGATIVE_INFINITY
-  for (const { blob, run } of segments) {
+  for (const [run, blob] of lastOf) {
     const time = (await store.modified(blob)) ?? Number.NEGATIVE_INFINITY
     // Of equal times, that of the newest checkpoint's run counts.
     if (time < latest || (time === latest && run !== taken?.run)) continue

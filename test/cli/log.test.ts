@@ -360,6 +360,19 @@ describe('stasis log --follow', () => {
     expect(JSON.parse(out.trim().split('\n').at(-1)!)).toMatchObject({ type: 'end', reason: 'gone', shown: 1 })
   })
 
+  test('waits for a session that has just begun to write its first call', async () => {
+    const lock = await store.lock('calc')
+    const { ended, says } = follow()
+    await new Promise((resolve) => setTimeout(resolve, 700))
+    const runner = new Runner()
+    runner.begin(0)
+    await new Promise((resolve) => setTimeout(resolve, 400))
+    runner.call(...yields(1))
+    await says('0 sched_yield() = 0')
+    await lock.release()
+    expect((await ended).code).toBe(0)
+  })
+
   test('of a session that nobody runs shows what there is', async () => {
     await put(wasiLog(yields(2)))
     const { code, out } = await follow().ended

@@ -1,7 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { joinPath } from '../../runtime/log/fd-paths.ts'
+import { callToJson } from '../../runtime/log/call-json.ts'
+import { viewRecord } from '../../runtime/log/call-view.ts'
+import { FdPaths, joinPath } from '../../runtime/log/fd-paths.ts'
+import { formatCall } from '../../runtime/log/format-call.ts'
 import { matcher } from '../../runtime/log/glob.ts'
+import { CallJoiner, type LoggedCall } from '../../runtime/log/join-calls.ts'
 import { LogReader } from '../../runtime/log/reader.ts'
 import { SizeHistogram } from '../../runtime/log/size-histogram.ts'
 import { LogCounter } from '../../runtime/log/summary.ts'
@@ -146,5 +150,42 @@ describe('a timeline', () => {
       expect(groupOf('wasi_snapshot_preview1', name), name).not.toBe('host')
     }
     expect(groupOf('env', 'fd_read')).toBe('host')
+  })
+})
+
+describe('any words of any function of WASI', () => {
+  test('can be shown, as text and as JSON, and followed', () => {
+    const names = [...abis.wasi_snapshot_preview1.keys()]
+    const word = fc.oneof(fc.integer({ min: -2, max: 5 }), fc.integer())
+    const call = fc.record({
+      name: fc.constantFrom(...names),
+      params: fc.array(word, { maxLength: 3 }),
+      errno: fc.oneof(fc.constant(0), word),
+      input: fc.string({ maxLength: 9 }),
+      output: fc.string({ maxLength: 9 }),
+      how: fc.constantFrom('whole', 'announced', 'open', 'threw'),
+    })
+    fc.assert(
+      fc.property(fc.array(call, { maxLength: 9 }), (calls) => {
+        const reader = new LogReader()
+        reader.feed(wasiLog(calls as HandWritten[]))
+        const joiner = new CallJoiner((record) => viewRecord(record))
+        const paths = new FdPaths()
+        const shown: LoggedCall[] = []
+        for (let record = reader.next(); record !== undefined; record = reader.next()) {
+          const ended = joiner.add(record, true)
+          if (ended !== undefined) shown.push(ended)
+        }
+        shown.push(...joiner.finish())
+        expect(shown.map((one) => one.call).sort((a, b) => a - b)).toEqual(calls.map((_, i) => i))
+        for (const one of shown) {
+          expect(formatCall(one.view)).toMatch(/^\w+\(/)
+          expect(JSON.parse(JSON.stringify(callToJson(one)))).toEqual(callToJson(one))
+          expect(paths.of(one.view).every((path) => typeof path === 'string')).toBe(true)
+          paths.add(one.view)
+        }
+      }),
+      { numRuns: 500 },
+    )
   })
 })

@@ -70,7 +70,7 @@ export const logCommand = defineCommand({
       throw new UsageError('--stats counts the whole log; leave out --follow and what chooses calls.', 'log')
     }
     const store = await openStore(locateStore(values.store).url)
-    const found = await openLog(store, name, values.run)
+    const found = await openLog(store, name, values.run, follow)
     if (!values.stats) return printCalls(store, found, { filter, follow, json }, terminal)
     await printStats(store, found, json, terminal)
     return 0

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { listSessions } from '../../../runtime/store/checkpoints.ts'
 import { findSessionLog, type SessionLog } from '../../../runtime/store/session-log.ts'
 import type { LockOwner, Store } from '../../../runtime/store/store.ts'
@@ -10,11 +11,22 @@ export interface FoundLog {
   readonly owner: LockOwner | undefined
 }
 
-/** Throws STASIS_SESSION_UNKNOWN, STASIS_LOG_NONE, STASIS_LOG_RUN. */
-export async function openLog(store: Store, session: string, run?: string): Promise<FoundLog> {
+/** Milliseconds between two looks for a log that is not there yet. */
+const pause = 200
+
+/**
+ * With `waits`, a session that runs and has no log yet is waited for. Throws STASIS_SESSION_UNKNOWN, STASIS_LOG_NONE,
+ * STASIS_LOG_RUN.
+ */
+export async function openLog(store: Store, session: string, run?: string, waits = false): Promise<FoundLog> {
   // Before the log is read: what it has when nobody runs the session is all.
-  const owner = (await store.owners()).get(session)
-  const log = await findSessionLog(store, session, run)
+  let owner = (await store.owners()).get(session)
+  let log = await findSessionLog(store, session, run)
+  while (waits && log === undefined && owner !== undefined) {
+    await delay(pause)
+    owner = (await store.owners()).get(session)
+    log = await findSessionLog(store, session, run)
+  }
   if (log !== undefined) return { log, owner }
   const sessions = await listSessions(store)
   if (!sessions.some(({ name }) => name === session)) throw unknownSession(session, sessions)
