@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
+import type { LogPlace } from '../runtime/log/storage.ts'
 import { checkSessionName } from '../runtime/store/address.ts'
 import { checkBlobName } from '../runtime/store/blob-name.ts'
 import type { BlobInfo, ByteRange, LockOwner, SessionLock, Store } from '../runtime/store/store.ts'
@@ -30,7 +31,7 @@ export class FileStore implements Store {
     const blobs = await Promise.all(
       names.map(async (name) => {
         const info = await stat(join(this.#root, name)).catch(() => undefined)
-        return info === undefined ? [] : [{ name, size: info.size }]
+        return info === undefined ? [] : [{ name, size: info.size, modified: Math.trunc(info.mtimeMs) }]
       }),
     )
     return blobs.flat()
@@ -88,10 +89,6 @@ export class FileStore implements Store {
     return true
   }
 
-  async modified(name: string): Promise<number | undefined> {
-    return (await stat(this.locate(name)).catch(undefinedIfAbsent))?.mtimeMs
-  }
-
   async lock(session: string): Promise<SessionLock> {
     const directory = join(this.#root, 'sessions', checkSessionName(session))
     const lock = await lockSession(directory, session)
@@ -111,6 +108,10 @@ export class FileStore implements Store {
       sessions.map(async (session) => [session, await lockOwner(join(this.#root, 'sessions', session))] as const),
     )
     return new Map(pairs.filter((pair): pair is [string, LockOwner] => pair[1] !== undefined))
+  }
+
+  logPlace(session: string): LogPlace {
+    return { kind: 'directory', path: join(this.#root, 'sessions', checkSessionName(session)) }
   }
 
   locate(name: string): string {

@@ -25,12 +25,12 @@ export function parseCount(given: string): number {
   return count
 }
 
-/** A whole number from 0 up: of a call, of a descriptor. */
-export function parseNumber(given: string): number {
-  const number = Number(given)
-  if (!/^\d+$/.test(given) || !Number.isSafeInteger(number))
+/** A whole number from 0 up. */
+export function parseIndex(given: string): number {
+  const index = Number(given)
+  if (!/^\d+$/.test(given) || !Number.isSafeInteger(index))
     throw new UsageError(`"${given}" is no whole number from 0 up.`)
-  return number
+  return index
 }
 
 /** The first eight digits of a run's identity. */

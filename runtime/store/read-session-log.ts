@@ -56,9 +56,10 @@ export async function* readSessionLog(
     if (firstCall > expected) yield { kind: 'gap', from: expected, to: firstCall }
     yield { kind: 'segment', segment }
     const reading = new SegmentReading(segment, store.locate(blob))
-    let next: LogSegment | undefined
     let isOver = follow === undefined
-    for (let waits = 0; ; ) {
+    let next = isOver ? await successor() : undefined
+    reading.limit = next?.firstCall
+    for (let waits = 0; !reading.isCut; ) {
       const piece = await store.get(blob, { start: reading.bytes, end: reading.bytes + pieceSize })
       if (piece !== undefined && piece.length > 0) {
         reading.feed(piece)
@@ -70,11 +71,13 @@ export async function* readSessionLog(
       else {
         // A segment ends before the next one begins: once there is one, or nobody writes, one more look finds the rest.
         if (waits++ % waitsPerListing === 0) next = await successor()
+        reading.limit = next?.firstCall
         if (next === undefined) yield { kind: 'waiting' }
         isOver = next !== undefined || !(await follow!())
       }
     }
     next ??= await successor()
+    reading.limit = next?.firstCall
     yield { kind: 'end', segment, tail: reading.finish(), isLast: next === undefined }
     expected = reading.nextCall
     segment = next
@@ -86,9 +89,16 @@ export function indexOfCall(segments: readonly LogSegment[], call: number): numb
   return segments.findLastIndex(({ firstCall }) => firstCall <= call)
 }
 
-/** One segment; its errors say which file they are about. */
+/**
+ * One segment. It ends where the next one begins, whatever stands in it behind that: a crash leaves torn blocks and calls
+ * without results, and the session goes on in a new segment. Errors say which file they are about.
+ */
 class SegmentReading {
   bytes = 0
+  /** Number of the first call of the next segment, once there is one. */
+  limit: number | undefined
+  /** Whether all was read that is before the next segment. */
+  isCut = false
   readonly #segment: LogSegment
   readonly #location: string
   readonly #reader = new LogReader()
@@ -112,19 +122,36 @@ class SegmentReading {
   }
 
   next(): LogRecord | undefined {
-    return this.#named(() => this.#reader.next())
+    if (this.isCut) return undefined
+    try {
+      const record = this.#named(() => this.#reader.next())
+      if (record === undefined || this.limit === undefined || record.call < this.limit) return record
+    } catch (error) {
+      if (!this.#hasAll()) throw error
+    }
+    this.isCut = true
+    return undefined
   }
 
   finish(): LogTail {
     // The header is written with the first block: before that, nothing has happened.
-    if (this.bytes === 0) return { kind: 'complete' }
+    if (this.bytes === 0 || this.#hasAll()) return { kind: 'complete' }
     if (this.bytes < headerSize) return { kind: 'torn', offset: 0, bytes: this.bytes, records: undefined }
     return this.#named(() => this.#reader.finish())
   }
 
   /** Number of the first call that is not in it. */
   get nextCall(): number {
-    return this.bytes < headerSize ? this.#segment.firstCall : this.#reader.resumePoint().calls
+    if (this.#hasAll()) return this.limit!
+    return this.#reached
+  }
+
+  #hasAll(): boolean {
+    return this.limit !== undefined && this.limit <= this.#reached
+  }
+
+  get #reached(): number {
+    return this.#reader.header === undefined ? this.#segment.firstCall : this.#reader.resumePoint().calls
   }
 
   #named<T>(read: () => T): T {

@@ -8,9 +8,9 @@ import type { Payload } from '../log/chunks.ts'
 import { FdPaths } from '../log/fd-paths.ts'
 import { CallJoiner, type LoggedCall } from '../log/join-calls.ts'
 import type { LogRecord, LogTail } from '../log/record.ts'
-import { readDescriptors } from './checkpoint-descriptors.ts'
 import { CheckpointMarks } from './checkpoint-marks.ts'
-import { indexOfCall, readSessionLog } from './read-session-log.ts'
+import { pathsAt, seedPaths } from './known-paths.ts'
+import { readSessionLog } from './read-session-log.ts'
 import { type LogCheckpoint, type LogSegment, listLogCheckpoints, type SessionLog } from './session-log.ts'
 import type { Store } from './store.ts'
 import { StoreChunks } from './store-chunks.ts'
@@ -96,29 +96,6 @@ export async function* sessionCalls(
     if (view.isPast) view.stop('passed')
     if (view.events.length > 0) yield view.takeEvents()
     if (view.isOver) return
-  }
-}
-
-/** What the descriptors were at the beginning of a segment not behind `call`, and the call it begins with. */
-async function seedPaths(store: Store, log: SessionLog, call: number): Promise<{ from: number; paths: FdPaths }> {
-  for (let i = Math.max(0, indexOfCall(log.segments, call)); i >= 0; i--) {
-    const { firstCall } = log.segments[i]!
-    const paths = firstCall === 0 ? new FdPaths() : await pathsAt(store, log, firstCall)
-    if (paths !== undefined) return { from: firstCall, paths }
-  }
-  return { from: 0, paths: new FdPaths() }
-}
-
-async function pathsAt(store: Store, { session, checkpoints }: SessionLog, call: number): Promise<FdPaths | undefined> {
-  const checkpoint = checkpoints.find(({ calls }) => calls === call)
-  if (checkpoint === undefined) return undefined
-  try {
-    const descriptors = await readDescriptors(store, session, checkpoint.version)
-    return new FdPaths(descriptors.flatMap(({ fd, path }) => (path === undefined ? [] : [[fd, path] as const])))
-  } catch (error) {
-    // A damaged checkpoint does not keep anybody from looking at the log.
-    if (!isStasisError(error)) throw error
-    return undefined
   }
 }
 

@@ -16,6 +16,8 @@ export interface LogSegment {
   readonly firstCall: number
   /** Bytes; of a session that runs, as of now. */
   readonly size: number
+  /** Milliseconds since the epoch at which it was written last, where the store knows. */
+  readonly modified?: number
 }
 
 const segmentPattern = /^sessions\/([^/]+)\/(\d{1,16})-([0-9a-f]{8})\.log$/
@@ -33,9 +35,9 @@ export function chunkName(session: string, address: string): string {
   return `${sessionFolder(session)}chunks/${address}`
 }
 
-export function asSegment({ name: blob, size }: BlobInfo): LogSegment | undefined {
+export function asSegment({ name: blob, ...info }: BlobInfo): LogSegment | undefined {
   const match = segmentPattern.exec(blob)
-  return match === null ? undefined : { blob, firstCall: Number(match[2]), run: match[3]!, size }
+  return match === null ? undefined : { ...info, blob, firstCall: Number(match[2]), run: match[3]! }
 }
 
 /** The segments that the store has, by their first calls. */
@@ -101,7 +103,7 @@ export async function findSessionLog(store: Store, session: string, wanted?: str
     const message = `The session ${session} has no log of a run ${wanted}. There are: ${known}.`
     throw new StasisError('STASIS_LOG_RUN', message, { session, run: wanted, runs: known })
   }
-  const run = wanted ?? (await newestRun(store, segments, checkpoints))
+  const run = wanted ?? newestRun(segments, checkpoints)
   const own = segments.filter((segment) => segment.run === run)
   return { session, run, runs, segments: own, checkpoints: checkpointsOf(run, own[0]!.firstCall, checkpoints) }
 }
@@ -126,22 +128,13 @@ export function checkpointsOf(run: string, firstCall: number, all: readonly LogC
 }
 
 /** One process at a time runs a session, so that runs follow each other in time. */
-async function newestRun(
-  store: Store,
-  segments: readonly LogSegment[],
-  checkpoints: readonly LogCheckpoint[],
-): Promise<string> {
+function newestRun(segments: readonly LogSegment[], checkpoints: readonly LogCheckpoint[]): string {
   const taken = checkpoints.findLast(({ run }) => segments.some((segment) => segment.run === run))
-  let newest = taken?.run ?? segments.at(-1)!.run
-  const lastOf = new Map(segments.map((segment) => [segment.run, segment.blob]))
-  if (lastOf.size === 1 || store.modified === undefined) return newest
-  let latest = Number.NEGATIVE_INFINITY
-  for (const [run, blob] of lastOf) {
-    const time = (await store.modified(blob)) ?? Number.NEGATIVE_INFINITY
-    // Of equal times, that of the newest checkpoint's run counts.
-    if (time < latest || (time === latest && run !== taken?.run)) continue
-    latest = time
-    newest = run
-  }
-  return newest
+  const fallback = taken?.run ?? segments.at(-1)!.run
+  // Of equal times, that of the newest checkpoint's run counts.
+  const newest = segments.reduce<LogSegment | undefined>((best, segment) => {
+    const [a, b] = [best?.modified ?? Number.NEGATIVE_INFINITY, segment.modified ?? Number.NEGATIVE_INFINITY]
+    return b > a || (b === a && segment.run === fallback) ? segment : best
+  }, undefined)
+  return newest?.run ?? fallback
 }

@@ -1,3 +1,5 @@
+import type { LogPlace } from '../log/storage.ts'
+
 /**
  * The contract of a checkpoint store. A store knows named blobs and who holds which session; what is in a blob, and what
  * versions mean, is decided above it (checkpoints.ts). All stores pass test/store/store-suite.ts.
@@ -20,8 +22,8 @@ export interface Store {
   lock(session: string): Promise<SessionLock>
   /** The sessions that live processes hold. */
   owners(): Promise<ReadonlyMap<string, LockOwner>>
-  /** When the blob was last written, in milliseconds since the epoch. Absent where the store does not know. */
-  modified?(name: string): Promise<number | undefined>
+  /** Where the guest's thread may keep the session's call log; absent where this store has no place for one. */
+  logPlace?(session: string): LogPlace
   /** For people: where the blob is, e.g. a file's path. */
   locate(name: string): string
 }
@@ -37,6 +39,8 @@ export interface BlobInfo {
   readonly name: string
   /** Bytes. */
   readonly size: number
+  /** Milliseconds since the epoch at which it was written last, where the store knows. */
+  readonly modified?: number
 }
 
 export interface LockOwner {

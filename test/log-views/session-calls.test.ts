@@ -7,8 +7,10 @@ import { LogWriter } from '../../runtime/log/writer.ts'
 import { MemoryStore } from '../../runtime/store/memory-store.ts'
 import { type LogEnd, type LogEvent, sessionCalls } from '../../runtime/store/session-calls.ts'
 import { chunkName, findSessionLog, segmentName, sessionFolder } from '../../runtime/store/session-log.ts'
+import { saveStart } from '../../runtime/store/start-record.ts'
 import { Ranges } from '../../wasm-shim/wasi/host-writes.ts'
-import type { SavedState } from '../../wasm-shim/wasi/saved-state.ts'
+import { encodeState, type SavedState } from '../../wasm-shim/wasi/saved-state.ts'
+import type { Descriptor } from '../../wasm-shim/wasi/state.ts'
 import { runLive, testSession } from '../log/guest-run.ts'
 import { caseNamed } from '../programs/cases.ts'
 import { emptyState, recordSession, saveTestCheckpoint, testRun } from './recorded-session.ts'
@@ -202,6 +204,16 @@ describe('calls', () => {
   })
 })
 
+const preopened: Descriptor = {
+  kind: 'directory',
+  mount: 0,
+  path: '',
+  preopen: '/data',
+  flags: 0,
+  deleted: false,
+  listing: null,
+}
+
 describe('paths of descriptors', () => {
   const open = (fd: number, path: string, opened: number): HandWritten => ({
     name: 'path_open',
@@ -232,6 +244,22 @@ describe('paths of descriptors', () => {
     expect(await numbers({ paths: ['/data'] })).toEqual([0])
   })
 
+  test('that were open when the session began are known from how it began', async () => {
+    const kernel = encodeState({
+      ...emptyState,
+      mounts: [{ guest: '/data', kind: 'host', source: null, readOnly: false, content: null }],
+      fds: [null, null, null, { descriptor: preopened, identity: null, orphan: null }],
+    })
+    const module = { sha256: 'ab'.repeat(32), size: 1, name: 'calc.wasm', path: '' }
+    await put([open(3, 'a', 4), seek(3)])
+    expect(await numbers({ paths: ['/data/a'] })).toEqual([])
+    await saveStart(store, 'calc', { id: testSession, module, kernel, polls: 'none', time: 1 })
+    expect(await numbers({ paths: ['/data/a'] })).toEqual([0])
+    expect(await numbers({ paths: ['/data'] })).toEqual([1])
+    await saveStart(store, 'calc', { id: otherSession, module, kernel, polls: 'none', time: 1 })
+    expect(await numbers({ paths: ['/data/a'] })).toEqual([])
+  })
+
   test('of a call with two paths are both looked at', async () => {
     const rename = { name: 'path_rename', params: [3, 0, 1, 4, 0, 1], input: 'ab', how: 'announced' } as const
     await put([preopen, open(3, 'sub', 4), rename])
@@ -241,15 +269,6 @@ describe('paths of descriptors', () => {
   })
 
   test('that were open already are known from the checkpoint where the log begins', async () => {
-    const directory = {
-      kind: 'directory',
-      mount: 0,
-      path: '',
-      preopen: '/data',
-      flags: 0,
-      deleted: false,
-      listing: null,
-    } as const
     const file = { kind: 'file', mount: 0, path: 'in.csv', type: 'file', read: true, write: false } as const
     const open = { ...file, flags: 0, offset: 0, deleted: false }
     const state: SavedState = {
@@ -259,7 +278,7 @@ describe('paths of descriptors', () => {
         null,
         null,
         null,
-        { descriptor: directory, identity: null, orphan: null },
+        { descriptor: preopened, identity: null, orphan: null },
         { descriptor: open, identity: { ino: 1n, size: 2n, mtim: 3n }, orphan: null },
       ],
     }
@@ -342,6 +361,20 @@ describe('the end of a log', () => {
     })
     expect(shown.length).toBeGreaterThan(100)
     expect(shown).toEqual(shown.map((_, i) => i))
+  })
+
+  test('of a segment is where the next one begins, whatever a crash has left behind that', async () => {
+    const left: HandWritten[] = [...yields(3), { name: 'fd_sync', params: [4], how: 'open' }, ...yields(200)]
+    const bytes = wasiLog(left, { blockSize: 50 })
+    const first = `${sessionFolder('calc')}${segmentName(0, testSession)}`
+    await put([{ name: 'fd_sync', params: [5], how: 'announced' }], 3)
+    const expected = [...[0, 1, 2].map((call) => `${call} sched_yield() = 0`), '3 fd_sync(5) = 0', 'end']
+    const broken = bytes.slice()
+    broken[200]! ^= 1
+    for (const content of [bytes, bytes.subarray(0, bytes.length - 3), broken]) {
+      await store.put(first, [content])
+      expect(await lines()).toEqual(expected)
+    }
   })
 
   test('is refused where a file is named as another one', async () => {

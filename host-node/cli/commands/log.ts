@@ -9,18 +9,18 @@ import { flag, grouped, list, value } from '../options.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
 import { locateStore } from '../store-place.ts'
 import { UsageError } from '../usage-error.ts'
-import { parseNumber, parseRun, text } from '../values.ts'
+import { parseIndex, parseRun, text } from '../values.ts'
 
 const filters = grouped('Which calls', {
   call: list('NAME', 'Only functions of this name; "*" stands for any letters: fd_*.', text),
-  fd: list('NUMBER', 'Only calls with this descriptor, and those that opened it.', parseNumber),
+  fd: list('NUMBER', 'Only calls with this descriptor, and those that opened it.', parseIndex),
   path: list(
     'PATTERN',
     'Only calls about such a file, by its name or by a descriptor: "*.txt" in any directory, "/data/**" below one.',
     text,
   ),
-  from: value('N', 'From call N on.', parseNumber),
-  to: value('N', 'Up to call N.', parseNumber),
+  from: value('N', 'From call N on.', parseIndex),
+  to: value('N', 'Up to call N.', parseIndex),
   failed: flag('Only calls that returned an error.'),
 })
 

@@ -6,7 +6,7 @@ import { defineCommand } from '../command.ts'
 import { checkFile, checkMounts } from '../inputs.ts'
 import { lookUp } from '../look-up.ts'
 import { flag, value } from '../options.ts'
-import { dirOption, snapshotOptions, storeOption } from '../session-options.ts'
+import { dirOption, logOptions, snapshotOptions, storeOption } from '../session-options.ts'
 import { locateStore } from '../store-place.ts'
 import { supervise } from '../supervise.ts'
 import { text } from '../values.ts'
@@ -18,7 +18,8 @@ export const restoreCommand = defineCommand({
   count: [1, 1],
   description: [
     'The program goes on in the middle of the call in which it was caught, with its memory, stack and open files. Versions ' +
-      'count from 1; @0, the default, is the newest, @-1 the one before.',
+      'count from 1; @-1 is the one before the newest. Without a version the program goes on where it was last: the call log ' +
+      'tells what it did after its newest checkpoint, also when its process was killed.',
     'A checkpoint carries no permissions: directories are granted again with --dir. GUEST has to be as it was, HOST may be ' +
       'another directory. Files that were open must be there unchanged.',
     'When the program ends by itself, its checkpoints are removed, unless --keep is given. An older version goes on beside ' +
@@ -31,9 +32,10 @@ export const restoreCommand = defineCommand({
     'allow-changed-files': flag('Go on even where an open file is no longer as it was.'),
     store: storeOption,
     ...snapshotOptions,
+    ...logOptions,
   },
   examples: [
-    { line: 'stasis restore calc', does: 'the newest checkpoint' },
+    { line: 'stasis restore calc', does: 'where it was last, whether it was stopped or killed' },
     { line: 'stasis restore calc@-1 --dir ./data::/data', does: 'the one before, granting a directory' },
   ],
   run: async ({ values, operands, terminal }) => {

@@ -4,6 +4,7 @@ import { formatCall } from '../../../runtime/log/format-call.ts'
 import { Timeline } from '../../../runtime/log/timeline.ts'
 import { sessionCalls } from '../../../runtime/store/session-calls.ts'
 import type { SessionLog } from '../../../runtime/store/session-log.ts'
+import { findStart, type StartRecord } from '../../../runtime/store/start-record.ts'
 import type { Store } from '../../../runtime/store/store.ts'
 import { damageOf, readStatistics, type SessionStatistics } from '../log/session-statistics.ts'
 import { CallNumbers } from './call-numbers.ts'
@@ -30,6 +31,8 @@ export interface CallEnds {
 export interface ReportContent {
   readonly log: SessionLog
   readonly statistics: SessionStatistics
+  /** How the run began, if that is known. */
+  readonly start: StartRecord | undefined
   readonly timeline: Timeline
   /** Calls [first, end) are on the picture. */
   readonly first: number
@@ -56,6 +59,7 @@ export async function collectReport(store: Store, log: SessionLog): Promise<Repo
   return {
     log,
     statistics,
+    start: await findStart(store, log.session, log.run),
     timeline,
     first,
     end: Math.max(first, calls.highest + 1),

@@ -64,9 +64,9 @@ ${callLists(content)}
   return page.text
 }
 
-function about({ log, statistics }: ReportContent, now: number): Html {
+function about({ log, statistics, start }: ReportContent, now: number): Html {
   const newest: LogCheckpoint | undefined = log.checkpoints.at(-1)
-  const { module } = newest ?? {}
+  const { module } = newest ?? start ?? {}
   const rows: readonly (readonly [string, Content])[] = [
     [
       'module',
@@ -78,11 +78,14 @@ function about({ log, statistics }: ReportContent, now: number): Html {
       'run',
       html`<code>${log.run}</code>, ${plural(statistics.counted.calls, 'call')} in ${plural(log.segments.length, 'log file')}`,
     ],
+    ...(start === undefined ? [] : [['began', `${formatTime(start.time)}${endOf(start.ended)}`] as const]),
     ['newest checkpoint', newest === undefined ? 'none' : `${formatTime(newest.time)} (${newest.cause})`],
     ['as of', formatTime(now)],
   ]
   return html`<dl class="about">${rows.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`
 }
+
+const endOf = (code: number | null | undefined) => (code == null ? '' : `; ended with exit code ${code}`)
 
 function remarks({ remarks, isWhole }: PageOptions): Html {
   if (remarks.length === 0) return nothing
