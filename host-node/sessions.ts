@@ -9,6 +9,7 @@ import type { SessionHost } from '../runtime/session/session-host.ts'
 import { startSession } from '../runtime/session/start.ts'
 import type { Store } from '../runtime/store/store.ts'
 import { StasisError } from '../wasm-shim/errors.ts'
+import { openDirectory } from './directory.ts'
 import { defaultCacheDirectory } from './prelink-cache.ts'
 import { type StreamOptions, spawnGuest } from './spawn.ts'
 
@@ -70,6 +71,7 @@ function nodeHost(streams: StreamOptions): SessionHost {
       return () => clearInterval(timer)
     },
     readFile: readShared,
+    openDirectory: (path) => openDirectory(path),
     absolutePath: (path) => resolve(path),
   }
 }

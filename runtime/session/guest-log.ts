@@ -67,7 +67,13 @@ export class GuestLog {
   /** What the kernel of a replayed program has to know. */
   get kernelOptions() {
     const { replay } = this.#settings
-    return { notes: true, replay: this.isReplaying, echo: replay?.echo === true, alone: replay !== undefined }
+    return {
+      notes: true,
+      replay: this.isReplaying,
+      echo: replay?.echo === true,
+      files: replay?.files === true,
+      alone: replay !== undefined,
+    }
   }
 
   /** Stands before a kernel that was made with `notes`, and with `replay` where there is a tail. */

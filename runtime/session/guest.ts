@@ -157,6 +157,10 @@ class Guest {
     this.#thread.post('ready', { exports: this.#machine.engine.exports() })
   }
 
+  #tellFiles(): void {
+    if (this.#init.log?.replay?.files) this.#thread.post('files', { trees: this.#machine.kernel.writtenFiles() })
+  }
+
   #firstStep(checkpoint: Checkpoint | undefined): Step | undefined {
     const { engine } = this.#machine
     if (checkpoint === undefined) {
@@ -245,6 +249,7 @@ class Guest {
       return this.#end(() => this.#thread.post('failed', { error: packError(withFrames(error)) }))
     }
     this.#becomeReady()
+    if (outcome.kind === 'exited') this.#tellFiles()
     switch (outcome.kind) {
       case 'exited':
         return this.#end(() => this.#thread.post('exited', { code: outcome.code, torture: this.#torture }))
@@ -383,6 +388,7 @@ class Guest {
       pause: Number(monotonic() - began),
     }
     this.#becomeReady()
+    this.#tellFiles()
     this.#log?.rotate()
     this.#thread.post('captured', payload, bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [])
     return true

@@ -18,6 +18,8 @@ export interface ReplayOptions extends Pick<CommonOptions, 'mounts' | 'onEvent' 
   readonly from?: number
   /** Show again what the program wrote to its stdout and stderr. Default true. */
   readonly echo?: boolean
+  /** Tell by an event what the program had written below its host directories. Begins at its beginning. Default false. */
+  readonly files?: boolean
   /** Where the checkpoint goes that is taken where the replay stops, and the name of its session. */
   readonly store: Store
   readonly name: string
@@ -31,6 +33,7 @@ const replayKeys: Readonly<Record<keyof ReplayOptions, true>> = {
   break: true,
   from: true,
   echo: true,
+  files: true,
   store: true,
   name: true,
 }
@@ -50,7 +53,9 @@ export async function replaySession(
   checkKeys(options, replayKeys, 'Session.replay')
   checkCommon(options)
   const wanted = parseAddress(address)
-  const point = await pointBefore(store, wanted, options.until ?? options.from)
+  const point = options.files
+    ? await beginning(store, wanted.name)
+    : await pointBefore(store, wanted, options.until ?? options.from)
   const { base, tail } = point
   const calls = callsOf(point)
   const module = await findProgram(host, store, base.kind === 'image' ? base.manifest : base.start, undefined)
@@ -65,9 +70,10 @@ export async function replaySession(
     if (place === undefined) {
       throw new StasisError('STASIS_LOG_PLACE', `The store ${store.url} keeps no call logs.`, { name: wanted.name })
     }
-    const { until, echo = true } = options
+    const { until, echo = true, files = false } = options
     const replay: ReplaySettings = {
       echo,
+      files,
       ...(until !== undefined && { until }),
       ...(options.break !== undefined && { break: { name: options.break, from: options.from ?? calls } }),
     }
@@ -113,6 +119,14 @@ export async function forkSession(
 }
 
 const callsOf = ({ base }: RestorePoint): number => (base.kind === 'image' ? base.manifest.calls : 0)
+
+/** Throws STASIS_FILES_UNKNOWN where the log does not reach back so far. */
+async function beginning(store: Store, name: string): Promise<RestorePoint> {
+  const point = (await replayPoints(store, { name, version: 0 })).at(-1)
+  if (point?.base.kind === 'start' && point.tail[0]?.firstCall === 0) return point
+  const message = `What ${name} wrote is known only from its log, which does not reach back to its beginning. Run sessions with --keep-log, or restore with --files keep.`
+  throw new StasisError('STASIS_FILES_UNKNOWN', message, { name })
+}
 
 /** The latest point from which the log leads to `call`; without one the earliest, so that all there is can be seen. */
 async function pointBefore(store: Store, wanted: Address, call: number | undefined): Promise<RestorePoint> {

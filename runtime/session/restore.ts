@@ -1,9 +1,11 @@
+import { StasisError } from '../../wasm-shim/errors.ts'
 import { checkSessionName, parseAddress } from '../store/address.ts'
 import { blameStored } from '../store/checkpoints.ts'
 import type { Store } from '../store/store.ts'
 import { launch, logSettings, refuseExisting, tell } from './launch.ts'
 import { checkCommon, checkKeys, type RestoreOptions, restoreKeys } from './options.ts'
 import { checkPrelinker, findProgram } from './program.ts'
+import { restoreFiles } from './restore-files.ts'
 import { isPointUseless, type RestorePoint, restorePoints } from './restore-plan.ts'
 import type { Session } from './session.ts'
 import type { SessionHost } from './session-host.ts'
@@ -26,6 +28,14 @@ export async function restoreSession(
   checkCommon(options)
   const wanted = parseAddress(address)
   checkSessionName(options.name ?? wanted.name)
+  const { files = 'refuse' } = options
+  if (!['keep', 'restore', 'refuse'].includes(files)) {
+    throw new StasisError('STASIS_OPTION', `files is "${files}", and must be keep, restore or refuse.`)
+  }
+  if (files === 'restore' && wanted.version !== 0) {
+    const { written, removed } = await restoreFiles(host, store, address, options.mounts ?? [])
+    tell(options, { kind: 'filesRestored', written, removed })
+  }
   const [first, second] = await restorePoints(store, wanted)
   try {
     return await restoreAt(host, store, wanted.name, await first!(), options)
@@ -54,7 +64,8 @@ async function restoreAt(
     const module = await findProgram(host, store, base.kind === 'image' ? base.manifest : base.start, options.module)
     if (base.kind === 'image') checkPrelinker(base.manifest, base.image)
     const id = isFork ? host.uuid() : point.id
-    const { allowChangedFiles = false } = options
+    // What was put back has another time than it had.
+    const allowChangedFiles = options.allowChangedFiles ?? (options.files ?? 'refuse') !== 'refuse'
     const from = base.kind === 'image' ? { image: base.image.bytes } : { kernel: base.start.kernel }
     const beginning = { args: [], env: [], ...from, allowChangedFiles }
     const { polls } = base.kind === 'image' ? base.manifest.prelink : base.start

@@ -1,3 +1,4 @@
+import type { FileSystem } from '../../wasm-shim/wasi/fs/file-system.ts'
 import type { ControlBlock } from './control-block.ts'
 import type { FromGuest, Message } from './messages.ts'
 import type { GuestPort } from './session.ts'
@@ -20,6 +21,8 @@ export interface SessionHost {
   every?(milliseconds: number, look: () => void): () => void
   /** Absent where there are no files. */
   readFile?(path: string): Promise<Uint8Array>
+  /** A directory of the host, to put files back into. Absent where there are none. */
+  openDirectory?(path: string): FileSystem
   /** A path that means the same in another working directory. Default: as it is. */
   absolutePath?(path: string): string
 }

@@ -1,15 +1,17 @@
 // Any call of a session is reached by its log, in the state in which a checkpoint found the program there.
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openStore } from '../../host-node/open-store.ts'
 import { Session } from '../../host-node/sessions.ts'
 import { decodeCheckpoint } from '../../runtime/image/decode.ts'
+import type { SessionEvent } from '../../runtime/session/session.ts'
 import { parseAddress } from '../../runtime/store/address.ts'
 import { listVersions, loadCheckpoint } from '../../runtime/store/checkpoints.ts'
 import { MemoryStore } from '../../runtime/store/memory-store.ts'
+import { listSegments } from '../../runtime/store/session-log.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { caseNamed } from '../programs/cases.ts'
 import { type Prepared, prepare } from '../programs/prepare.ts'
@@ -149,4 +151,39 @@ test('a fork goes on independently from where the other session was last', async
   await expect(Session.fork(store, 'calc', 'x', { cache: streams().cache })).rejects.toMatchObject({
     code: 'STASIS_SESSION_OVER',
   })
+})
+
+test.each([
+  ['files', [40, 75, 100]],
+  ['lua-closures', [30, 55]],
+  ['sqlite-shop', [60, 150]],
+] as const)('%s goes on from an older version with its files put back', async (name, calls) => {
+  const each = caseNamed(name)
+  const { stdout, mounts, outcome } = await run(name, calls)
+  const files = prepared!.files()
+  for (const { version, content } of await listVersions(store, 'calc')) {
+    output = ''
+    const events: SessionEvent[] = []
+    const again = await Session.restore(store, `calc@${version}`, {
+      ...{ mounts, files: 'restore', keepLog: true, name: `from-${version}`, ...streams(), stdin: 'empty' },
+      onEvent: (event) => events.push(event),
+    })
+    expect(await again.done).toEqual(outcome)
+    expect(events.find(({ kind }) => kind === 'filesRestored')).toBeDefined()
+    expect(content.kind).toBe('intact')
+    expect(output.length).toBeGreaterThan(0)
+    expect(stdout.endsWith(output), `${each.name}@${version}: ${output}`).toBe(true)
+    expect(prepared!.files()).toEqual(files)
+  }
+})
+
+test('files that were there before the session are not guessed at', async () => {
+  const { mounts } = await run('lua-closures', [30])
+  const script = join(mounts[0]!.host, 'closures.lua')
+  // A log from which the beginning is gone.
+  const [first] = await listSegments(store, 'calc')
+  await store.delete(first!.blob)
+  const restoring = Session.restore(store, 'calc@1', { mounts, files: 'restore', ...streams(), stdin: 'empty' })
+  await expect(restoring).rejects.toMatchObject({ code: 'STASIS_FILES_UNKNOWN' })
+  expect(existsSync(script)).toBe(true)
 })

@@ -11,6 +11,7 @@ import { hasAfterNote, noting } from './recovery/after.ts'
 import { beforeNotes } from './recovery/before.ts'
 import { encodeNote } from './recovery/note.ts'
 import { isRetraced, Recovery, recoverable } from './recovery/recovery.ts'
+import type { WrittenTree } from './recovery/written-files.ts'
 import { asError, type Grants, type Problem, reopenFiles, reopenOwn, restoreMounts } from './restore.ts'
 import { saveState } from './save.ts'
 import { decodeState, type FileIdentity } from './saved-state.ts'
@@ -36,6 +37,8 @@ export interface KernelConfig {
   readonly replay?: boolean
   /** Show again in a replay what the program had written to its stdout and stderr. Default: false. */
   readonly echo?: boolean
+  /** Keep in a replay what the program wrote below its host directories: see `writtenFiles`. Default: false. */
+  readonly files?: boolean
 }
 
 /** Arguments are words, two a wasm parameter, low word first. */
@@ -87,10 +90,10 @@ export class Kernel {
     fileSystems: readonly (FileSystem | undefined)[],
     host: Host,
     clocks: HostClocks,
-    { notes = false, replay = false, echo = false }: Pick<KernelConfig, 'notes' | 'replay' | 'echo'>,
+    { notes = false, replay = false, echo = false, files = false }: Omit<KernelConfig, 'args' | 'env' | 'mounts'>,
   ) {
     this.#hasNotes = notes
-    this.#recovery = replay ? new Recovery(echo) : undefined
+    this.#recovery = replay ? new Recovery(echo, files) : undefined
     this.#context = {
       state,
       host,
@@ -187,6 +190,11 @@ export class Kernel {
       return { descriptor, identity: isOurs ? null : (identities.get(descriptor) ?? null) }
     })
     reopenFiles(this.#context, fds, allowChanged, problems)
+  }
+
+  /** What the program had written below its host directories, at this instant of a replay with `files`. */
+  writtenFiles(): readonly WrittenTree[] {
+    return this.#recovery?.files?.trees(this.#context.state.mounts.map(({ guest }) => guest)) ?? []
   }
 
   /** Bytes of stdin that were read in the replay. */

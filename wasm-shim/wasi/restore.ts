@@ -20,6 +20,7 @@ export interface Grants {
   /** See `KernelConfig`; files of hosts are opened again when the replay ends. */
   readonly replay?: boolean
   readonly echo?: boolean
+  readonly files?: boolean
   /** The replay does not go live: directories that are not granted are no problem. */
   readonly alone?: boolean
   /** Makes the file system of a memory mount from its saved content, or an empty one. */

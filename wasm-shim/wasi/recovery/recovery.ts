@@ -3,6 +3,7 @@ import type { Descriptor } from '../state.ts'
 import { decodeNote, type Note } from './note.ts'
 import { redos } from './redo.ts'
 import { retraces } from './retrace.ts'
+import { WrittenFiles } from './written-files.ts'
 
 /**
  * How the calls of a session that is rolled forward are made: 'replay' takes outcomes from the log and changes the state by
@@ -21,8 +22,12 @@ export class Recovery {
   /** Files of hosts that the program changed in the replay, as `mount:path`. */
   readonly #changed = new Set<string>()
 
-  constructor(echo: boolean) {
+  /** Kept where somebody wants them. */
+  readonly files: WrittenFiles | undefined
+
+  constructor(echo: boolean, files: boolean) {
     this.echo = echo
+    this.files = files ? new WrittenFiles() : undefined
   }
 
   /** The next call is one of the log. */
