@@ -33,6 +33,12 @@ export function parseIndex(given: string): number {
   return index
 }
 
+/** The first eight digits of a run's identity. */
+export function parseRun(given: string): string {
+  if (/^[0-9a-f]{8}$/i.test(given)) return given.toLowerCase()
+  throw new UsageError(`"${given}" is no run: those are eight hexadecimal digits.`)
+}
+
 /** One of the given words. */
 export function oneOf<const Word extends string>(words: readonly Word[], what: string): (given: string) => Word {
   return (given) => {
