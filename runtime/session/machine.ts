@@ -9,7 +9,7 @@ import type { Checkpoint } from '../image/model.ts'
 import type { MemorySource } from '../intercept/call-site.ts'
 import { compose, type ImportFunction, type Interceptor } from '../intercept/interceptor.ts'
 import { trace } from '../intercept/trace.ts'
-import type { LogPlace, LogStorage } from '../log/storage.ts'
+import type { LogOptions, LogPlace, LogStorage } from '../log/storage.ts'
 import type { ControlBlock } from './control-block.ts'
 import type { GuestLog } from './guest-log.ts'
 import type { Beginning, FromGuest, GuestInit, MountGrant, Post } from './messages.ts'
@@ -22,7 +22,7 @@ export interface GuestThread {
   readonly prepare: (module: GuestInit['module'], polls: PollMode) => (options: EngineOptions) => Engine
   readonly post: Post<FromGuest>
   /** Opens the call log at a place that the store has named. Absent where no log can be kept. */
-  readonly openLog?: (place: LogPlace, onFull: (waiting: boolean, reason: string) => void) => LogStorage
+  readonly openLog?: (place: LogPlace, options: LogOptions) => LogStorage
   /** Functions of the embedder's own for imports that are not WASI, each given the guest's memory once. */
   readonly linkFunction?: (module: string, name: string, memory: MemorySource) => ImportFunction | undefined
   /** Shows one line about a call, for `strace`. */
