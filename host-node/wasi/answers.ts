@@ -76,8 +76,7 @@ export function answerRecorded(
 
 /** Answers from a log, without any host. Throws what `openReplay` does. */
 export function answerFromLog(option: ReplayOption, place: MemoryPlace): Answers {
-  const { source, quirks, chunks, atEnd } = openReplay(option)
-  let calls = 0
+  const { source, quirks, chunks, calls, atEnd } = openReplay(option)
   let ended: ReturnType<typeof replayEnded> | undefined
   const replayer = replay(source, {
     memory: place.get,
@@ -86,15 +85,12 @@ export function answerFromLog(option: ReplayOption, place: MemoryPlace): Answers
     onEnd: ({ call, intent }) => {
       ended = replayEnded(call, intent)
     },
-    onCall: () => {
-      calls++
-    },
   })
   const nobody = (): never => {
     throw ended
   }
   return {
     link: (site) => compose([replayer], nobody, site),
-    callLog: () => ({ kind: 'replayed', calls, complete: atEnd() }),
+    callLog: () => ({ kind: 'replayed', calls: calls(), complete: atEnd() }),
   }
 }

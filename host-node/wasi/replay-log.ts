@@ -15,9 +15,14 @@ export interface ReplayLog {
   readonly source: LogSource
   readonly quirks: number
   readonly chunks: ChunkStore
+  /** Calls whose answers were used, the last one's by now or soon. */
+  calls(): number
   /** Whether all records were used. */
   atEnd(): boolean
 }
+
+/** Records that end a call; the others announce one, or take it back. */
+const answering: ReadonlySet<LogRecord['kind']> = new Set(['call', 'result', 'exit', 'threw'] as const)
 
 /**
  * Opens a log for `replay()`. Throws StasisError STASIS_OPTION where there is none, and STASIS_LOG_FOREIGN,
@@ -25,14 +30,21 @@ export interface ReplayLog {
  */
 export function openReplay(option: ReplayOption): ReplayLog {
   const { bytes, chunks } = partsOf(option)
-  const log = openLog(bytes instanceof Uint8Array ? [bytes] : bytes)
+  const log = openLog(bytes instanceof Uint8Array ? [bytes] : checked(bytes))
+  let calls = 0
   // Looked at ahead, since the header comes with it. A record is valid until the next one is asked for.
-  let ahead: LogRecord | undefined = log.next()
-  const take = () => {
-    const record = ahead ?? log.next()
+  let ahead: LogRecord | undefined
+  const look = (): LogRecord | undefined => {
+    ahead ??= log.next()
+    return ahead
+  }
+  const take = (): LogRecord | undefined => {
+    const record = look()
     ahead = undefined
+    if (record !== undefined && answering.has(record.kind)) calls++
     return record
   }
+  look()
   return {
     source: {
       next: take,
@@ -42,10 +54,8 @@ export function openReplay(option: ReplayOption): ReplayLog {
     },
     quirks: log.reader.header?.quirks ?? 0,
     chunks: { put: () => undefined, get: (address) => chunks?.get(address) },
-    atEnd: () => {
-      ahead ??= log.next()
-      return ahead === undefined
-    },
+    calls: () => calls,
+    atEnd: () => look() === undefined,
   }
 }
 
@@ -54,9 +64,20 @@ function partsOf(option: ReplayOption): { bytes: Uint8Array | Iterable<Uint8Arra
   if (typeof option === 'object' && option !== null && 'bytes' in option && isBytes(option.bytes)) {
     return { bytes: option.bytes, chunks: option.chunks }
   }
+  throw noLog()
+}
+
+function* checked(pieces: Iterable<unknown>): Generator<Uint8Array> {
+  for (const piece of pieces) {
+    if (!(piece instanceof Uint8Array)) throw noLog()
+    yield piece
+  }
+}
+
+function noLog(): StasisError {
   const message =
     'The option "replay" is a call log: its bytes, pieces of them, or { bytes, chunks } as callLog has them.'
-  throw new StasisError('STASIS_OPTION', message)
+  return new StasisError('STASIS_OPTION', message)
 }
 
 function isBytes(value: unknown): value is Uint8Array | Iterable<Uint8Array> {
