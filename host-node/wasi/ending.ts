@@ -37,8 +37,12 @@ export class Endings {
     this.#returnOnExit = returnOnExit
   }
 
+  /** An engine runs the guest, and knows by itself how what is thrown gets out of it. */
+  isLeftToEngine = false
+
   /** Called by an import instead of throwing. */
   readonly fail = (thrown: unknown): never => {
+    if (this.isLeftToEngine) throw thrown
     const reason = thrown instanceof ExitSignal ? this.#exit(thrown.code) : thrown
     if (this.#running === 0) throw reason
     const as = uncatchable()
@@ -61,9 +65,14 @@ export class Endings {
     }
   }
 
-  #exit(code: number): symbol {
+  /** What an exit makes of `start`. */
+  exit(code: number): void {
     this.exitCode = code | 0
     if (!this.#returnOnExit) process.exit(this.exitCode)
+  }
+
+  #exit(code: number): symbol {
+    this.exit(code)
     return exitCodeSymbol
   }
 }

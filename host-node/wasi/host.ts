@@ -1,6 +1,8 @@
 import { fstatSync } from 'node:fs'
+import { FirstInput } from '../../runtime/session/first-input.ts'
 import { isStasisError } from '../../wasm-shim/errors.ts'
 import { Errno } from '../../wasm-shim/wasi/errno.ts'
+import { MemoryFileSystem } from '../../wasm-shim/wasi/fs/memory.ts'
 import type { Host } from '../../wasm-shim/wasi/host.ts'
 import { Kernel, type Mount } from '../../wasm-shim/wasi/kernel.ts'
 import { createClocks } from '../clocks.ts'
@@ -14,14 +16,20 @@ import type { Settings } from './options.ts'
 
 export interface OpenedKernel {
   readonly kernel: Kernel
+  /** A copy of what was taken from stdin and not read by the guest. */
+  unread(): Uint8Array
   /** Gives back what was opened of this process. */
   close(): void
 }
 
-/** A kernel for the caller's thread. Throws what node:wasi does for a directory or descriptor that cannot be used. */
-export function openKernel({ args, env, preopens, stdio }: Settings): OpenedKernel {
+/**
+ * A kernel for the caller's thread, or one that goes on from a checkpoint. Throws what node:wasi does for a directory or
+ * descriptor that cannot be used, and what `Kernel.restore` does.
+ */
+export function openKernel({ args, env, preopens, stdio }: Settings, from?: RestoredKernel): OpenedKernel {
   for (const fd of stdio) checkDescriptor(fd)
   const input = createDirectInput(stdio[0])
+  const first = new FirstInput(from?.input ?? new Uint8Array(0))
   const mounts: Mount[] = []
   const close = () => {
     input.close()
@@ -31,9 +39,14 @@ export function openKernel({ args, env, preopens, stdio }: Settings): OpenedKern
     for (const [guest, source] of preopens) {
       mounts.push({ guest, source, kind: 'host', readOnly: false, fs: openPreopen(guest, source) })
     }
-    const kernel = Kernel.create({ args, env, mounts }, createHost(input, stdio))
+    const host = first.before(createHost(input, stdio))
+    const kernel =
+      from === undefined
+        ? Kernel.create({ args, env, mounts }, host)
+        : Kernel.restore(from.state, { ...grantsOf(host, from), mounts }, host)
     return {
       kernel,
+      unread: () => Buffer.concat([first.rest, input.stream.unread?.() ?? new Uint8Array(0)]),
       close: () => {
         kernel.close()
         close()
@@ -44,6 +57,18 @@ export function openKernel({ args, env, preopens, stdio }: Settings): OpenedKern
     throw error
   }
 }
+
+/** The kernel's part of a checkpoint. */
+export interface RestoredKernel {
+  readonly state: Uint8Array
+  readonly input: Uint8Array | undefined
+  readonly allowChangedFiles: boolean
+}
+
+const grantsOf = (host: Host, { allowChangedFiles }: RestoredKernel) => ({
+  allowChangedFiles,
+  memoryFileSystem: (saved: Uint8Array) => MemoryFileSystem.restore(saved, host.clocks.realtime),
+})
 
 function createHost(input: DirectInput, stdio: Settings['stdio']): Host {
   const clocks = createClocks()

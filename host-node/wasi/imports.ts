@@ -1,4 +1,5 @@
 import type { ImportFunction, ImportSite } from '../../runtime/intercept/interceptor.ts'
+import { StasisError } from '../../wasm-shim/errors.ts'
 import { ValType } from '../../wasm-shim/module/model.ts'
 import { abis, type Row, wasmParameters } from '../../wasm-shim/wasi/abi.ts'
 import { type Gate, gateFunction } from './gate.ts'
@@ -24,6 +25,16 @@ export class ImportGates {
   /** Lets calls through, each by a link that is asked for when it is needed. Again: asks for all links anew. */
   open(): void {
     for (const gate of this.#gates) this.#unlink(gate)
+  }
+
+  /** Puts a function in the place of an import. Throws STASIS_IMPORT_UNKNOWN for one that is not here. */
+  bind({ module, name }: ImportSite, func: ImportFunction): void {
+    const gate = this.#gates.find(({ site }) => site.module === module && site.name === name)
+    if (gate === undefined) {
+      const message = `The module imports ${module}.${name}. With the option "checkpoints" it can import functions of WASI only.`
+      throw new StasisError('STASIS_IMPORT_UNKNOWN', message, { module, name })
+    }
+    gate.target = func
   }
 
   #unlink(gate: Gate): void {

@@ -14,15 +14,15 @@ export interface LogTarget {
 
 export type LogOption = false | LogTarget
 
-/** Throws StasisError STASIS_OPTION. */
-export function logSettings(log: unknown, replays: boolean): LogOption | undefined {
-  if (log === undefined || log === true) return replays ? false : undefined
+/** `goesOn`: the run is a replay, or goes on from a checkpoint. Throws StasisError STASIS_OPTION. */
+export function logSettings(log: unknown, goesOn: boolean): LogOption | undefined {
+  if (log === undefined || log === true) return goesOn ? false : undefined
   if (log === false) return false
   if (!isTarget(log)) {
     throw new StasisError('STASIS_OPTION', 'The option "log" is false, or a sink and chunks such as fileLog(path).')
   }
-  if (!replays) return log
-  throw new StasisError('STASIS_OPTION', 'A replay is not recorded again: give either "log" or "replay".')
+  if (!goesOn) return log
+  throw new StasisError('STASIS_OPTION', 'What is replayed or restored is not recorded: leave "log" out.')
 }
 
 function isTarget(value: unknown): value is LogTarget {

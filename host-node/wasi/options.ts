@@ -1,4 +1,5 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
+import { type CheckpointsOption, checkpointSettings } from './checkpoints.ts'
 import { type LogOption, logSettings } from './log-option.ts'
 import { invalidArgType, invalidArgValue, outOfRange } from './node-errors.ts'
 import type { ReplayOption } from './replay-log.ts'
@@ -22,6 +23,8 @@ export interface WASIOptions {
   readonly log?: LogOption
   /** A call log from which every call is answered instead of being made. */
   readonly replay?: ReplayOption
+  /** Lets a pre-linked command be captured by `WASI.checkpoint`, or go on from an image. */
+  readonly checkpoints?: CheckpointsOption
 }
 
 export type Abi = 'wasi_snapshot_preview1' | 'wasi_unstable'
@@ -36,6 +39,7 @@ export interface Settings {
   readonly returnOnExit: boolean
   readonly log: LogOption | undefined
   readonly replay: ReplayOption | undefined
+  readonly checkpoints: CheckpointsOption | undefined
 }
 
 const abis: Readonly<Record<WASIOptions['version'], Abi>> = {
@@ -54,6 +58,7 @@ const knownOptions: ReadonlySet<string> = new Set([
   'stderr',
   'log',
   'replay',
+  'checkpoints',
 ])
 
 /**
@@ -95,9 +100,17 @@ export function readOptions(given: unknown = {}): Settings {
     throw new StasisError('STASIS_OPTION_UNKNOWN', `WASI has no option "${key}".`, { option: key })
   }
   const replay = options.replay as ReplayOption | undefined
-  const log = logSettings(options.log, replay !== undefined)
+  const checkpoints = checkpointSettings(options.checkpoints)
+  const restores = checkpoints?.restore !== undefined
+  if (checkpoints !== undefined && replay !== undefined) {
+    throw new StasisError(
+      'STASIS_OPTION',
+      'A replay has no host to make checkpoints of: give "replay" or "checkpoints".',
+    )
+  }
+  const log = logSettings(options.log, replay !== undefined || restores)
   const abi = abis[version as WASIOptions['version']]
-  return { abi, args: texts, env: variables, preopens: directories, stdio, returnOnExit, log, replay }
+  return { abi, args: texts, env: variables, preopens: directories, stdio, returnOnExit, log, replay, checkpoints }
 }
 
 function asObject(value: unknown, name: string): object {

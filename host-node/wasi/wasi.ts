@@ -1,8 +1,10 @@
 import type { ImportFunction } from '../../runtime/intercept/interceptor.ts'
+import { StasisError } from '../../wasm-shim/errors.ts'
 import { type Answers, answerFromLog, answerRecorded, answerTo, answerUnrecorded, MemoryPlace } from './answers.ts'
 import type { CallLog } from './call-log.ts'
+import { Checkpoints } from './checkpoints.ts'
 import { Endings } from './ending.ts'
-import { openKernel } from './host.ts'
+import { type OpenedKernel, openKernel } from './host.ts'
 import { ImportGates } from './imports.ts'
 import { alreadyStarted, invalidArgType, noMemory } from './node-errors.ts'
 import { type Abi, readOptions, type Settings, type WASIOptions } from './options.ts'
@@ -32,13 +34,17 @@ export class WASI {
   readonly #gates: ImportGates
   readonly #endings: Endings
   readonly #place = new MemoryPlace()
+  readonly #opened: OpenedKernel | undefined
+  readonly #checkpoints: Checkpoints | undefined
   #isStarted = false
 
   constructor(options: WASIOptions) {
     const settings = readOptions(options)
     this.#abi = settings.abi
     this.#endings = new Endings(settings.returnOnExit)
-    this.#answers = createAnswers(settings, this.#place, this.#endings, () => this.#gates.open())
+    this.#checkpoints = settings.checkpoints && new Checkpoints(settings.checkpoints)
+    this.#opened = settings.replay === undefined ? open(settings, this.#checkpoints, this.#endings) : undefined
+    this.#answers = createAnswers(settings, this.#place, this.#opened, () => this.#relink())
     const early = settings.returnOnExit ? ['proc_exit'] : []
     const answers = this.#answers
     this.#gates = new ImportGates(settings.abi, (site) => answers.link(site), this.#endings.fail, early)
@@ -56,6 +62,7 @@ export class WASI {
     if (this.#isStarted) throw alreadyStarted()
     checkedExports(instance)
     if (!isMemory(memory)) throw noMemory()
+    if (this.#checkpoints === undefined && Object.hasOwn(checkedExports(instance), prelinkedExport)) throw unprepared()
     this.#place.memory = memory
     this.#gates.open()
     this.#isStarted = true
@@ -70,12 +77,32 @@ export class WASI {
     const { _start, _initialize } = checkedExports(instance)
     if (typeof _start !== 'function') throw invalidArgType('instance.exports._start', 'of type function', _start)
     if (_initialize !== undefined) throw mustBeAbsent('_initialize', _initialize)
-    this.#endings.run(() => _start(), 'start')
+    if (this.#checkpoints !== undefined) this.#runCaptured(this.#checkpoints, instance as WebAssembly.Instance)
+    else this.#endings.run(() => _start(), 'start')
     return this.#endings.exitCode
+  }
+
+  /** An engine keeps what it has linked: there the recorder goes on, and its log is thrown away. */
+  #relink(): void {
+    if (this.#checkpoints === undefined) this.#gates.open()
+  }
+
+  #runCaptured(checkpoints: Checkpoints, instance: WebAssembly.Instance): void {
+    this.#endings.isLeftToEngine = true
+    const exit = checkpoints.run({
+      instance,
+      bind: (site, func) => this.#gates.bind(site, func),
+      link: (site) => this.#answers.link(site),
+      opened: this.#opened!,
+    })
+    if (exit !== undefined) this.#endings.exit(exit)
   }
 
   /** Prepares a reactor: an instance without an export `_start`, whose `_initialize` is called where there is one. */
   initialize(instance: object): void {
+    if (this.#checkpoints !== undefined) {
+      throw new StasisError('STASIS_OPTION', 'The option "checkpoints" is for commands: use start().')
+    }
     this.finalizeBindings(instance)
     const { _start, _initialize } = checkedExports(instance)
     if (_start !== undefined) throw mustBeAbsent('_start', _start)
@@ -86,8 +113,21 @@ export class WASI {
     this.#endings.run(() => _initialize(), 'initialize')
   }
 
-  getImportObject(): WebAssembly.Imports {
+  /** `module`: with the option `checkpoints`, the pre-linked module that the instance is going to be made of. */
+  getImportObject(module?: WebAssembly.Module): WebAssembly.Imports {
+    if (module !== undefined) this.#checkpoints?.use(module)
     return { [this.#abi]: this.wasiImport }
+  }
+
+  /**
+   * Asks for a checkpoint, which is taken at the program's next call or loop poll and given to `onCheckpoint`. Throws StasisError
+   * STASIS_OPTION without the option `checkpoints`.
+   */
+  checkpoint(): void {
+    if (this.#checkpoints === undefined) {
+      throw new StasisError('STASIS_OPTION', 'Checkpoints need the option "checkpoints" and a pre-linked module.')
+    }
+    this.#checkpoints.request()
   }
 
   /** What was recorded so far, or why there is nothing. A copy: looking at it costs what it is large. */
@@ -96,14 +136,35 @@ export class WASI {
   }
 }
 
-function createAnswers(settings: Settings, place: MemoryPlace, user: object, relink: () => void): Answers {
-  const { log, replay } = settings
+function open(settings: Settings, checkpoints: Checkpoints | undefined, user: object): OpenedKernel {
+  const restored = checkpoints?.restored
+  const allowChangedFiles = settings.checkpoints?.allowChangedFiles ?? false
+  const from = restored && { state: restored.kernel, input: restored.input, allowChangedFiles }
+  const opened = openKernel(settings, from)
+  unused.register(user, opened.close)
+  return opened
+}
+
+function createAnswers(
+  { log, replay }: Settings,
+  place: MemoryPlace,
+  opened: OpenedKernel | undefined,
+  relink: () => void,
+): Answers {
   if (replay !== undefined) return answerFromLog(replay, place)
-  const { kernel, close } = openKernel(settings)
-  unused.register(user, close)
+  const { kernel } = opened!
   kernel.attach(place.get)
   if (log === false) return answerUnrecorded(kernel)
   return log === undefined ? answerRecorded(kernel, place, relink) : answerTo(log, kernel, place)
+}
+
+/** What pre-linking adds (wasm-shim/prelink/index.ts), and without which such an instance traps in its first loop. */
+const prelinkedExport = 'stasis.unwind'
+
+function unprepared(): StasisError {
+  const message =
+    'The instance is of a pre-linked module. Give the option "checkpoints", or run the module as it was before.'
+  return new StasisError('STASIS_OPTION', message)
 }
 
 const exportsOf = (instance: unknown): Record<string, unknown> | undefined =>
