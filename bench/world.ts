@@ -42,7 +42,7 @@ export function createWorld(guest: Guest): World {
   const mounts = Object.entries(guest.mounts).map(
     ([name, path]): Mount => ({ guest: name, kind: 'host', source: path, readOnly: false, fs: openDirectory(path) }),
   )
-  const memoryFileSystem = (saved: Uint8Array) => MemoryFileSystem.restore(saved, host.clocks.realtime)
+  const memoryFileSystem = (saved: Uint8Array | undefined) => MemoryFileSystem.restore(saved!, host.clocks.realtime)
   return {
     output,
     create: () => Kernel.create({ args: guest.args, env: environment, mounts }, host),

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
+import type { LogPlace } from '../runtime/log/storage.ts'
 import { checkSessionName } from '../runtime/store/address.ts'
 import { checkBlobName } from '../runtime/store/blob-name.ts'
-import type { BlobInfo, LockOwner, SessionLock, Store } from '../runtime/store/store.ts'
+import type { BlobInfo, ByteRange, LockOwner, SessionLock, Store } from '../runtime/store/store.ts'
 import { isAlive } from './process-identity.ts'
 import { lockOwner, lockSession } from './session-lock.ts'
 
@@ -30,15 +31,15 @@ export class FileStore implements Store {
     const blobs = await Promise.all(
       names.map(async (name) => {
         const info = await stat(join(this.#root, name)).catch(() => undefined)
-        return info === undefined ? [] : [{ name, size: info.size }]
+        return info === undefined ? [] : [{ name, size: info.size, modified: Math.trunc(info.mtimeMs) }]
       }),
     )
     return blobs.flat()
   }
 
-  async get(name: string, end?: number): Promise<Uint8Array | undefined> {
+  async get(name: string, range?: ByteRange): Promise<Uint8Array | undefined> {
     const file = this.locate(name)
-    if (end === undefined) {
+    if (range === undefined) {
       const content = await readFile(file).catch(undefinedIfAbsent)
       // Not as a Buffer, whose methods differ from those of the Uint8Array that it claims to be.
       return content && new Uint8Array(content.buffer, content.byteOffset, content.length)
@@ -46,8 +47,13 @@ export class FileStore implements Store {
     const handle = await open(file).catch(undefinedIfAbsent)
     if (handle === undefined) return undefined
     try {
-      const { bytesRead, buffer } = await handle.read(new Uint8Array(end), 0, end, 0)
-      return buffer.subarray(0, bytesRead)
+      const { start = 0, end } = range
+      const bytes = new Uint8Array(Math.max(0, end - start))
+      let done = 0
+      for (let count = 1; count > 0 && done < bytes.length; done += count) {
+        count = (await handle.read(bytes, done, bytes.length - done, start + done)).bytesRead
+      }
+      return bytes.subarray(0, done)
     } finally {
       await handle.close()
     }
@@ -102,6 +108,10 @@ export class FileStore implements Store {
       sessions.map(async (session) => [session, await lockOwner(join(this.#root, 'sessions', session))] as const),
     )
     return new Map(pairs.filter((pair): pair is [string, LockOwner] => pair[1] !== undefined))
+  }
+
+  logPlace(session: string): LogPlace {
+    return { kind: 'directory', path: join(this.#root, 'sessions', checkSessionName(session)) }
   }
 
   locate(name: string): string {

@@ -7,9 +7,11 @@ import { invariant, StasisError } from '../wasm-shim/errors.ts'
 import type { HostStream } from '../wasm-shim/wasi/host.ts'
 import { openDirectory } from './directory.ts'
 import { createNodeHost } from './host.ts'
+import { FileLogStorage } from './log-storage.ts'
 import { prelinkCached } from './prelink-cache.ts'
 import { Room } from './room.ts'
 import type { OutputMessage, WorkerSetup } from './spawn.ts'
+import { createOutput } from './streams.ts'
 import { buildIdentity } from './worker-file.ts'
 
 /** Deep enough to tell where a program trapped; V8's default of 10 shows the innermost calls only. */
@@ -19,6 +21,7 @@ const port = parentPort
 invariant(port !== null, 'the worker is started as one')
 const setup = workerData as WorkerSetup
 const room = new Room(setup.room)
+const stderr = setup.ownStderr ? createOutput(2) : createRelay(2)
 
 const thread: GuestThread = {
   createHost: (control) =>
@@ -26,12 +29,17 @@ const thread: GuestThread = {
       control,
       stdin: setup.stdin,
       ...(setup.ownStdout ? {} : { stdout: createRelay(1) }),
-      ...(setup.ownStderr ? {} : { stderr: createRelay(2) }),
+      stderr,
     }),
   openDirectory: (path, readOnly) => openDirectory(path, { readOnly }),
   prepare: (module, polls) => {
     const prelinked = compile(prelinkCached(module, polls, buildIdentity(), setup.cacheDirectory))
     return (options) => createInstrumentedEngine({ module: prelinked, original: () => module.bytes, options })
+  },
+  openLog: (place, onFull) => new FileLogStorage(place, { onFull }),
+  showCall: (line) => {
+    const bytes = new TextEncoder().encode(`${line}\n`)
+    stderr.write(bytes)
   },
   stackReserve: setup.stackReserve,
   post: (kind, payload, transfer = []) => port.postMessage({ kind, payload }, transfer),

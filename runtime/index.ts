@@ -33,6 +33,8 @@ export { type GuestThread, serveGuest } from './session/guest.ts'
 export type { FromGuest, Message, MountGrant, Post, ToGuest, TortureCount } from './session/messages.ts'
 export type { RestoreOptions, StartOptions } from './session/options.ts'
 export { TrapError } from './session/packed-error.ts'
+export { forkSession, type ReplayOptions as SessionReplayOptions, replaySession } from './session/replay.ts'
+export { restoreSession } from './session/restore.ts'
 export {
   type CheckpointInfo,
   type CheckpointOptions,
@@ -41,7 +43,8 @@ export {
   Session,
   type SessionEvent,
 } from './session/session.ts'
-export { restoreSession, type SessionHost, startSession } from './session/start.ts'
+export type { SessionHost } from './session/session-host.ts'
+export { startSession } from './session/start.ts'
 export type { SessionState } from './session/state.ts'
 export type { Trigger } from './session/triggers.ts'
 export { type Address, formatAddress, parseAddress, resolveVersion } from './store/address.ts'

@@ -2,12 +2,13 @@ import type { CommonOptions } from '../../runtime/session/options.ts'
 import { formatMount, type MountGrant } from './mounts.ts'
 import type { Values } from './options.ts'
 import { programWords } from './program-name.ts'
-import type { snapshotOptions } from './session-options.ts'
+import { reportEvents } from './report-events.ts'
+import type { logOptions, snapshotOptions } from './session-options.ts'
 import type { StorePlace } from './store-place.ts'
-import { reportEvents, type SuperviseOptions } from './supervise.ts'
+import type { SuperviseOptions } from './supervise.ts'
 import type { Terminal } from './terminal.ts'
 
-type SnapshotValues = Values<typeof snapshotOptions> & { readonly dir: readonly MountGrant[] }
+type SnapshotValues = Values<typeof snapshotOptions & typeof logOptions> & { readonly dir: readonly MountGrant[] }
 
 /** What `run` and `restore` tell Session alike. */
 export function sessionOptions(values: SnapshotValues, terminal: Terminal): CommonOptions {
@@ -16,6 +17,11 @@ export function sessionOptions(values: SnapshotValues, terminal: Terminal): Comm
     triggers: values['snapshot-on'].filter((trigger) => trigger.kind !== 'signal'),
     stopAfterSnapshot: values['stop-after-snapshot'],
     keep: values.keep,
+    log: !values['no-log'],
+    durable: values.durable,
+    keepLog: values['keep-log'],
+    strace: values.strace,
+    ...(values['max-recovery'] !== undefined && { maxRecovery: values['max-recovery'] }),
     ...(values.torture !== undefined && { torture: values.torture }),
     onEvent: reportEvents(terminal),
   }

@@ -1,9 +1,11 @@
 import { tuneEngine } from '../engine-flags.ts'
 import type { Command } from './command.ts'
 import { checkpointCommand } from './commands/checkpoint.ts'
+import { forkCommand } from './commands/fork.ts'
 import { helpCommand } from './commands/help.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { lsCommand } from './commands/ls.ts'
+import { replayCommand } from './commands/replay.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { rmCommand } from './commands/rm.ts'
 import { runCommand } from './commands/run.ts'
@@ -17,6 +19,8 @@ const commands: readonly Command[] = [
   restoreCommand,
   lsCommand,
   inspectCommand,
+  replayCommand,
+  forkCommand,
   rmCommand,
   helpCommand(() => commands),
   versionCommand,

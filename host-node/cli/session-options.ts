@@ -41,6 +41,19 @@ export const snapshotOptions = grouped('Checkpoints', {
   keep: flag('Keep the session’s checkpoints when it ends by itself; otherwise it leaves nothing behind.'),
 })
 
+/** How the call log is kept. */
+export const logOptions = grouped('Call log', {
+  'no-log': flag('Keep no call log: after a crash the session goes on from its last checkpoint.'),
+  durable: flag('Flush the log to the disk before each effect: power loss loses nothing either.'),
+  'max-recovery': value(
+    'TIME',
+    'Take a checkpoint by itself when a crash would make more than TIME of work necessary to do again. Default: 5s.',
+    parseDuration,
+  ),
+  'keep-log': flag('Keep the log of what came before the last checkpoints too, to look at it and to go back.'),
+  strace: flag('Show every call on stderr.'),
+})
+
 export const pollsOption = value(
   'WHERE',
   'Where a guest that computes without making calls can be stopped: "none", "default" (loops that contain loops or ' +

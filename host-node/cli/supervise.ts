@@ -1,6 +1,6 @@
 import type { TortureCount } from '../../runtime/session/messages.ts'
 import { TrapError } from '../../runtime/session/packed-error.ts'
-import type { CheckpointInfo, Outcome, Session, SessionEvent } from '../../runtime/session/session.ts'
+import type { CheckpointInfo, Outcome, Session } from '../../runtime/session/session.ts'
 import { isStasisError } from '../../wasm-shim/errors.ts'
 import type { CheckpointResult } from '../control/protocol.ts'
 import { ControlServer } from '../control/server.ts'
@@ -69,7 +69,8 @@ export async function supervise(start: () => Promise<Supervised>, options: Super
         if (signal !== options.signal)
           on(signal, () => {
             breakLine(options.terminal)
-            void (session?.terminate(code) ?? resolve(code))
+            // Who types Ctrl-C is done with it; whoever sends another signal may want it to go on elsewhere.
+            void (session?.terminate(code, signal === 'SIGINT' ? 'checkpoints' : 'all') ?? resolve(code))
           })
     })
     const suspend = (running: Supervised) => void unasked(running, 'signal', options.stopOnSignal)
@@ -169,7 +170,7 @@ function breakLine(terminal: Terminal): void {
   if (terminal.interactive) terminal.err('')
 }
 
-const tell = (text: string, terminal: Terminal): void => terminal.err(`${prefix(terminal)} ${text}`)
+export const tell = (text: string, terminal: Terminal): void => terminal.err(`${prefix(terminal)} ${text}`)
 
 const prefix = (terminal: Terminal): string => terminal.style('cyan', 'stasis:', 'err')
 
@@ -181,7 +182,7 @@ const stillWaiting = (terminal: Terminal): string =>
   `${prefix(terminal)} Still waiting for the guest to make a call or reach a poll. A session started with ` +
   '--polls=all can be stopped in any loop; Ctrl-C ends this one.'
 
-function complaint(what: string, error: unknown, terminal: Terminal): string {
+export function complaint(what: string, error: unknown, terminal: Terminal): string {
   const message = error instanceof Error ? error.message : String(error)
   return [`${terminal.style('red', 'stasis:', 'err')} ${what} ${message}`, ...causes(error)].join('\n')
 }
@@ -189,7 +190,7 @@ function complaint(what: string, error: unknown, terminal: Terminal): string {
 /** As many of the guest's functions as tell where it was. */
 const shownFrames = 12
 
-function describeTrap(error: Error, terminal: Terminal): string {
+export function describeTrap(error: Error, terminal: Terminal): string {
   const frames = error instanceof TrapError ? error.frames : []
   const lines = frames.slice(0, shownFrames).map((frame) => `        at ${printable(frame)}`)
   if (frames.length > shownFrames) lines.push(`        … ${plural(frames.length - shownFrames, 'frame')} more`)
@@ -200,15 +201,3 @@ function describeTorture({ restores, refused, reason }: TortureCount, terminal: 
   const what = `${prefix(terminal)} Torture: went on in a fresh instance ${plural(restores, 'time')}`
   return refused === 0 ? `${what}.` : `${what}; refused ${plural(refused, 'time')}, first because: ${reason}`
 }
-
-/** Tells of what nobody asked for: checkpoints by a trigger that failed, and a clean-up that did. */
-export function reportEvents(terminal: Terminal): (event: SessionEvent) => void {
-  return (event) => {
-    if (event.kind !== 'refused' || ourCauses.has(event.cause)) return
-    const what = event.cause === 'end' ? 'The session’s files could not all be removed.' : 'No checkpoint was taken.'
-    terminal.err(complaint(what, event.error, terminal))
-  }
-}
-
-/** Whoever asked is told in person. */
-const ourCauses: ReadonlySet<string> = new Set(['request', 'signal', 'interval'])

@@ -25,6 +25,14 @@ export function parseCount(given: string): number {
   return count
 }
 
+/** A whole number from 0 up. */
+export function parseIndex(given: string): number {
+  const index = Number(given)
+  if (!/^\d+$/.test(given) || !Number.isSafeInteger(index))
+    throw new UsageError(`"${given}" is no whole number from 0 up.`)
+  return index
+}
+
 /** One of the given words. */
 export function oneOf<const Word extends string>(words: readonly Word[], what: string): (given: string) => Word {
   return (given) => {

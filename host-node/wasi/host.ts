@@ -67,7 +67,10 @@ export interface RestoredKernel {
 
 const grantsOf = (host: Host, { allowChangedFiles }: RestoredKernel) => ({
   allowChangedFiles,
-  memoryFileSystem: (saved: Uint8Array) => MemoryFileSystem.restore(saved, host.clocks.realtime),
+  memoryFileSystem: (saved: Uint8Array | undefined) =>
+    saved === undefined
+      ? MemoryFileSystem.create(host.clocks.realtime)
+      : MemoryFileSystem.restore(saved, host.clocks.realtime),
 })
 
 function createHost(input: DirectInput, stdio: Settings['stdio']): Host {

@@ -2,16 +2,19 @@ import { StasisError } from '../../wasm-shim/errors.ts'
 import type { GuestMemory } from '../../wasm-shim/wasi/guest-memory.ts'
 import { ExitSignal, WaitInterrupted } from '../../wasm-shim/wasi/host.ts'
 import { type CallAccess, Ranges } from '../../wasm-shim/wasi/host-writes.ts'
+import type { CallNotes } from '../../wasm-shim/wasi/kernel.ts'
 import { type Effect, effectOf, mayCreate } from '../log/effects.ts'
 import { Quirk, wordsOf } from '../log/layout.ts'
 import type { LogWriter } from '../log/writer.ts'
 import { type CallSite, callSite, guestMemory, type MemoryOptions } from './call-site.ts'
 import { around, type CallHooks } from './call-slots.ts'
-import type { Interceptor, WasmValue } from './interceptor.ts'
+import type { ImportSite, Interceptor, WasmValue } from './interceptor.ts'
 
 export interface RecordOptions extends MemoryOptions {
   /** Called before an effect leaves the session, when all before it was handed to the log's sink: to flush to the disk. */
   readonly beforeEffect?: () => void
+  /** What is to be kept of a function's calls beyond parameters and results: `kernel.notes`. */
+  readonly notes?: (module: string, name: string) => CallNotes
 }
 
 /**
@@ -25,25 +28,34 @@ export interface RecordOptions extends MemoryOptions {
 export function record(log: LogWriter, options: RecordOptions): Interceptor {
   const memory = guestMemory(options.memory)
   return (next, site) => {
-    const reference = site.results.some((type) => wordsOf(type) === 0)
-    if (reference) {
-      const message = `${site.module}.${site.name} returns a reference, which a call log cannot hold. Run without a log.`
-      throw new StasisError('STASIS_LOG_REFERENCE', message, { module: site.module, name: site.name })
-    }
+    refuseReferences(site)
     const call = callSite(site, memory, options.rows, (log.quirks & Quirk.writtenBytes) !== 0)
-    return around(call.slots, site.params.length, next, new Recorder(log, call, options.beforeEffect))
+    return around(call.slots, site.params.length, next, new Recorder(log, call, options))
+  }
+}
+
+/** Throws STASIS_LOG_REFERENCE. */
+export function refuseReferences(site: ImportSite): void {
+  const reference = site.results.some((type) => wordsOf(type) === 0)
+  if (reference) {
+    const message = `${site.module}.${site.name} returns a reference, which a call log cannot hold. Run without a log.`
+    throw new StasisError('STASIS_LOG_REFERENCE', message, { module: site.module, name: site.name })
   }
 }
 
 const none = new Ranges()
 
-class Recorder implements CallHooks {
+/** Records the calls of one function. */
+export class Recorder implements CallHooks {
   readonly #log: LogWriter
   readonly #call: CallSite
   readonly #fn: number
   readonly #words: Int32Array
   readonly #resultSlot: number
   readonly #beforeEffect: (() => void) | undefined
+  readonly #noteBefore: CallNotes['before']
+  readonly #noteAfter: CallNotes['after']
+  readonly #isUnrepeatable: CallNotes['isUnrepeatable']
   readonly #hasRow: boolean
   readonly #hasInput: boolean
   /** 'creating' asks the arguments. */
@@ -58,13 +70,17 @@ class Recorder implements CallHooks {
   /** Never set while a function with a row is being called, so that calls from within do not disturb it. */
   #isEffect = false
 
-  constructor(log: LogWriter, call: CallSite, beforeEffect: (() => void) | undefined) {
+  constructor(log: LogWriter, call: CallSite, { beforeEffect, notes }: Pick<RecordOptions, 'beforeEffect' | 'notes'>) {
     this.#log = log
     this.#call = call
     this.#fn = log.define(call.shape)
     this.#words = call.slots.words
     this.#resultSlot = call.slots.plan.resultSlot
     this.#beforeEffect = beforeEffect
+    const { before, after, isUnrepeatable } = notes?.(call.shape.module, call.shape.name) ?? {}
+    this.#noteBefore = before
+    this.#noteAfter = after
+    this.#isUnrepeatable = call.row === undefined ? () => true : isUnrepeatable
     this.#hasRow = call.row !== undefined
     this.#hasInput = call.shape.input
     this.#effect = effectOf(call.row)
@@ -79,6 +95,7 @@ class Recorder implements CallHooks {
     this.#access?.before(words)
     this.#isEffect = this.#effect === 'always' || (this.#effect === 'creating' && mayCreate(words))
     if (this.#isEffect) {
+      this.#note(this.#noteBefore?.(words))
       this.#log.intent(this.#fn, words, this.#inputs, this.#memory)
       this.#log.commit()
       this.#beforeEffect?.()
@@ -95,9 +112,15 @@ class Recorder implements CallHooks {
       this.#access!.readResults(words, words, this.#resultSlot)
       this.#access!.after(words, words, this.#resultSlot)
     } else this.#outputs.clear()
+    if (this.#noteAfter !== undefined) this.#note(this.#noteAfter())
     if (this.#isEffect) this.#log.result(this.#fn, words, succeeded, this.#outputs, this.#memory)
     else this.#log.call(this.#fn, words, succeeded, this.#givenRanges, this.#given, this.#outputs, this.#memory)
+    if (this.#isUnrepeatable?.(words)) this.#log.commit()
     return outcome
+  }
+
+  #note(note: Uint8Array | undefined): void {
+    if (note !== undefined) this.#log.note(note)
   }
 
   threw(thrown: unknown): never {

@@ -6,7 +6,7 @@ import { divergence } from '../log/divergence.ts'
 import { formatCall } from '../log/format-call.ts'
 import { Quirk } from '../log/layout.ts'
 import type { LogSource } from '../log/reader.ts'
-import type { LogRecord } from '../log/record.ts'
+import type { LogFunction, LogRecord } from '../log/record.ts'
 import { type CallSite, callSite, guestMemory, type MemoryOptions } from './call-site.ts'
 import { around, type CallHooks } from './call-slots.ts'
 import type { Interceptor, WasmValue } from './interceptor.ts'
@@ -16,13 +16,34 @@ export interface ReplayOptions extends MemoryOptions {
   readonly chunks?: ChunkStore
   /** Bits of `Quirk`, from the log's header. */
   readonly quirks?: number
-  /**
-   * Called once, when a call is made that the log has no result for: from then on calls go to the host. `intent`: the
-   * log has announced the call, so its effect may have taken place.
-   */
-  readonly onEnd?: (end: { readonly call: number; readonly intent: boolean }) => void
+  /** Called once, when a call is made that the log has no result for: from then on calls go to the host. */
+  readonly onEnd?: (end: ReplayEnd) => void
+  /** The kernel behind this interceptor, where its state is to follow: calls that change it are passed on. */
+  readonly kernel?: FollowingKernel
+  /** Number of the log's first call. Default 0. */
+  readonly firstCall?: number
   /** Called after every call that was answered from the log. */
   readonly onCall?: (call: number) => void
+}
+
+export interface ReplayEnd {
+  /** Number of the call that is made now. */
+  readonly call: number
+  /** The log has announced that call, so its effect may have taken place. */
+  readonly intent: boolean
+  readonly module: string
+  readonly name: string
+  /** Its arguments, two words each, low word first; valid until the next call. */
+  readonly words: Int32Array
+  /** What the log has noted of that call before; empty where that is nothing. */
+  readonly note: Uint8Array
+}
+
+/** Implemented by `Kernel` with `replay: true`. */
+export interface FollowingKernel {
+  isRetraced(module: string, name: string): boolean
+  /** Before such a call is passed on: its results as words from index `at` on, and its note. */
+  recorded(results: Int32Array, at: number, note: Uint8Array): void
 }
 
 /**
@@ -36,7 +57,7 @@ export interface ReplayOptions extends MemoryOptions {
  */
 export function replay(source: LogSource, options: ReplayOptions): Interceptor {
   const memory = guestMemory(options.memory)
-  const state: ReplayState = { source, options, atEnd: false, calls: 0 }
+  const state = replayState(source, options)
   const quirks = options.quirks ?? 0
   return (next, site) => {
     const call = callSite(site, memory, options.rows, (quirks & Quirk.writtenBytes) !== 0)
@@ -44,24 +65,39 @@ export function replay(source: LogSource, options: ReplayOptions): Interceptor {
   }
 }
 
-interface ReplayState {
+/** What the replayers of all functions share. */
+export interface ReplayState {
   readonly source: LogSource
   readonly options: ReplayOptions
+  /** From here on calls are the host's. */
   atEnd: boolean
   /** Number of the next call, of those that were compared. */
   calls: number
 }
 
-class Replayer implements CallHooks {
+export function replayState(source: LogSource, options: ReplayOptions): ReplayState {
+  return { source, options, atEnd: false, calls: options.firstCall ?? 0 }
+}
+
+const noNote = new Uint8Array(0)
+
+/** Replays the calls of one function. */
+export class Replayer implements CallHooks {
   readonly #state: ReplayState
   readonly #call: CallSite
-  /** Of this function in the log; -1 until a record was met. */
-  #number = -1
+  readonly #kernel: FollowingKernel | undefined
+  /** This function in the log, once a record was met. */
+  #fn: LogFunction | undefined
+  #note: Uint8Array = noNote
   #live = false
+  /** The record of the call that was passed on to the kernel. */
+  #passed: (LogRecord & { kind: 'call' | 'result' }) | undefined
 
   constructor(state: ReplayState, call: CallSite) {
     this.#state = state
     this.#call = call
+    const { kernel } = state.options
+    this.#kernel = kernel?.isRetraced(call.shape.module, call.shape.name) ? kernel : undefined
   }
 
   enter(): boolean {
@@ -70,10 +106,27 @@ class Replayer implements CallHooks {
     if (state.atEnd) return true
     const record = this.#recorded()
     if (record === undefined) return true
-    this.#answer(record)
     this.#live = false
+    const { slots } = this.#call
+    const finished = this.#finished(record)
+    const { plan, words: recorded } = record.fn
+    for (let k = plan.params; k < plan.all; k++) slots.words[plan.map[k]!] = recorded[k]!
+    if (this.#kernel !== undefined && slots.errno === 0) {
+      this.#kernel.recorded(slots.words, plan.resultSlot, this.#note)
+      this.#passed = finished
+      return true
+    }
+    this.#put(finished)
     state.options.onCall?.(record.call)
     return false
+  }
+
+  /** A call that has come back; throws how any other one ended. */
+  #finished(record: LogRecord): LogRecord & { kind: 'call' | 'result' } {
+    if (record.kind === 'exit') throw new ExitSignal(record.code)
+    if (record.kind !== 'threw') return record as LogRecord & { kind: 'call' | 'result' }
+    const message = `Call ${record.call} had ended by an exception of the host: ${record.message}`
+    throw new StasisError('STASIS_REPLAY_THREW', message, { call: record.call })
   }
 
   /** The record that answers this call; undefined at the log's end. */
@@ -84,6 +137,7 @@ class Replayer implements CallHooks {
       if (record === undefined) return this.#end(false)
       this.#compare(record)
       state.calls = record.call + 1
+      this.#keepNote(record)
       if (record.kind === 'call') return record
       const { call } = record
       const isIntent = record.kind === 'intent'
@@ -92,12 +146,28 @@ class Replayer implements CallHooks {
       if (!isIntent || record.call !== call) throw calledBack(call)
       // A call that gave way to a checkpoint or to a crash stands in the log once more.
       if (record.kind === 'abandoned') record = state.source.next()
-      else if (record.kind !== 'intent') return record
+      else if (record.kind !== 'intent') {
+        if (record.note.length > 0) this.#keepNote(record)
+        return record
+      }
     }
   }
 
+  /** Of an intent, which the result's record overwrites. */
+  #keepNote({ note, call }: LogRecord): void {
+    this.#note = note.length === 0 ? noNote : payloadBytes(note, this.#state.options.chunks, call).slice()
+  }
+
   leave(outcome: WasmValue): WasmValue {
-    return this.#live ? outcome : this.#call.slots.outcome()
+    if (this.#live) return outcome
+    const passed = this.#passed
+    if (passed !== undefined) {
+      this.#passed = undefined
+      if (outcome !== 0) throw this.#notFollowed(passed.call, outcome)
+      this.#put(passed)
+      this.#state.options.onCall?.(passed.call)
+    }
+    return this.#call.slots.outcome()
   }
 
   threw(thrown: unknown): never {
@@ -107,7 +177,10 @@ class Replayer implements CallHooks {
   #end(intent: boolean): undefined {
     const state = this.#state
     state.atEnd = true
-    state.options.onEnd?.({ call: state.calls - (intent ? 1 : 0), intent })
+    const { shape, slots } = this.#call
+    const { module, name } = shape
+    const call = state.calls - (intent ? 1 : 0)
+    state.options.onEnd?.({ call, intent, module, name, words: slots.words, note: intent ? this.#note : noNote })
     return undefined
   }
 
@@ -116,10 +189,10 @@ class Replayer implements CallHooks {
     const { fn } = record
     const { words } = slots
     access?.before(words)
-    if (fn.number !== this.#number) {
+    if (fn !== this.#fn) {
       if (fn.shape.module !== shape.module || fn.shape.name !== shape.name) this.#diverged(record)
       if (fn.plan.all !== slots.plan.all || fn.plan.params !== slots.plan.params) this.#diverged(record)
-      this.#number = fn.number
+      this.#fn = fn
     }
     const { map, params } = fn.plan
     for (let k = 0; k < params; k++) if (words[map[k]!] !== fn.words[k]) this.#diverged(record)
@@ -139,21 +212,12 @@ class Replayer implements CallHooks {
     }
   }
 
-  /** Puts memory and slots in the state that the recorded call left. */
-  #answer(record: LogRecord): void {
+  /** Puts memory in the state that the recorded call left; the slots are. */
+  #put(record: LogRecord & { kind: 'call' | 'result' }): void {
     const { slots, access } = this.#call
-    if (record.kind === 'exit') throw new ExitSignal(record.code)
-    if (record.kind === 'threw') {
-      const message = `Call ${record.call} had ended by an exception of the host: ${record.message}`
-      throw new StasisError('STASIS_REPLAY_THREW', message, { call: record.call })
-    }
-    if (record.kind !== 'call' && record.kind !== 'result') return
-    const { words } = slots
-    const { plan, words: recorded } = record.fn
-    for (let k = plan.params; k < plan.all; k++) words[plan.map[k]!] = recorded[k]!
     if (access === undefined || slots.errno !== 0) return
     if (record.fn.shape.output) this.#write(record.output, record.call)
-    if (!access.writeResults(words, words, plan.resultSlot)) throw this.#unwritable(record.call)
+    if (!access.writeResults(slots.words, slots.words, record.fn.plan.resultSlot)) throw this.#unwritable(record.call)
   }
 
   #write(output: Payload, call: number): void {
@@ -178,6 +242,14 @@ class Replayer implements CallHooks {
         done = 0
       }
     }
+  }
+
+  /** Only where the program changed what lives in the session: its memory mounts. */
+  #notFollowed(call: number, outcome: WasmValue): StasisError {
+    const message = `Call ${call} (${this.#call.shape.name}) had succeeded, and its effect cannot be repeated (errno ${String(outcome)}).`
+    return new StasisError('STASIS_REPLAY_DIVERGED', `${message} Restore a checkpoint without the log after it.`, {
+      call,
+    })
   }
 
   #unwritable(call: number): StasisError {

@@ -14,6 +14,7 @@ interface MutableRecord {
   fn: LogFunction | undefined
   input: MutablePayload
   output: MutablePayload
+  note: MutablePayload
   code: number
   message: string
 }
@@ -57,6 +58,7 @@ export class RecordDecoder {
     fn: undefined,
     input: emptyPayload(),
     output: emptyPayload(),
+    note: emptyPayload(),
     code: 0,
     message: '',
   }
@@ -90,8 +92,9 @@ export class RecordDecoder {
   /** The next record of the frame. */
   next(): LogRecord | undefined {
     const record = this.#record
+    record.note.length = 0
+    let start = this.#at
     while (this.#at < this.#end) {
-      const start = this.#at
       const head = this.#number()
       const kind = head & 3
       const number = Math.floor(head / 4)
@@ -99,7 +102,14 @@ export class RecordDecoder {
       record.input.length = 0
       record.output.length = 0
       if (kind === RecordKind.mark) {
-        if (!this.#mark(number)) continue
+        if (number === Mark.note) {
+          this.#payload(record.note)
+          continue
+        }
+        if (!this.#mark(number)) {
+          start = this.#at
+          continue
+        }
       } else {
         const fn = this.functions[number] ?? this.#fail(`there is no function ${number}`)
         record.fn = fn
@@ -110,6 +120,7 @@ export class RecordDecoder {
       record.size = this.#at - start
       return record as LogRecord
     }
+    if (record.note.length > 0) this.#fail('a note belongs to no record')
     return undefined
   }
 

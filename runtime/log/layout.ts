@@ -32,6 +32,8 @@ export const Mark = {
   threw: 2,
   /** The open intent gave way to a checkpoint, having done nothing: it will be made again. */
   abandoned: 3,
+  /** Before the record that it belongs to: a payload that whoever made the call wants back in a replay. */
+  note: 4,
 } as const
 
 /** A reader refuses longer frames before it allocates anything. A payload of 4 GiB in chunks takes a quarter of it. */

@@ -13,8 +13,10 @@ interface Common {
   /** Number of the call in the session. */
   readonly call: number
   readonly thread: number
-  /** Bytes that the record takes in its block, payloads included. */
+  /** Bytes that the record takes in its block, payloads and note included. */
   readonly size: number
+  /** What whoever made the call has noted for a replay; empty where that is nothing. */
+  readonly note: Payload
 }
 
 /** One record. A reader has one object, which the next record overwrites: what is to be kept must be copied. */

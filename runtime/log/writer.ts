@@ -1,5 +1,5 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
-import type { Ranges } from '../../wasm-shim/wasi/host-writes.ts'
+import { Ranges } from '../../wasm-shim/wasi/host-writes.ts'
 import { type ChunkStore, chunkAddress } from './chunks.ts'
 import { seal } from './frame.ts'
 import { encodeFunctions, type LoggedFunction, type WordPlan, wordPlan } from './functions.ts'
@@ -69,15 +69,17 @@ export interface Bytes {
 export class LogWriter {
   /** Calls recorded so far, those of earlier logs of the session included. */
   calls: number
-  /** Bytes that the sink has taken, the header and what `resume` stands on included. */
+  /** Bytes that the sink has taken since the log began, the header and what `resume` stands on included. */
   bytes: number
   /** Bits of `Quirk`. */
   readonly quirks: number
-  readonly #sink: (block: Uint8Array) => void
+  #sink: (block: Uint8Array) => void
+  readonly #session: string
   readonly #chunks: ChunkStore
   readonly #inlineLimit: number
   readonly #blockSize: number
   readonly #entries: Entry[] = []
+  readonly #noteRange = new Ranges()
   #undeclared: LoggedFunction[] = []
   #header: Uint8Array | undefined
   #block: Uint8Array
@@ -90,14 +92,17 @@ export class LogWriter {
   /** Bytes since the last restart frame. */
   #sinceRestart = 0
   #thread = 0
+  /** A note stands at the end of the block, and its record has to follow there. */
+  #isNoted = false
 
   constructor(options: LogWriterOptions) {
     const { session, quirks = 0, resume, firstCall = resume?.calls ?? 0 } = options
     this.#sink = options.sink
+    this.#session = session
     this.#chunks = options.chunks
     this.#inlineLimit = Math.min(options.inlineLimit ?? 16_384, maxInline)
     this.#blockSize = Math.min(options.blockSize ?? 65_536, maxBlock)
-    this.#block = new Uint8Array(this.#blockSize + 2 * this.#inlineLimit + 65_536)
+    this.#block = new Uint8Array(this.#blockSize + 3 * this.#inlineLimit + 65_536)
     this.quirks = quirks
     this.calls = firstCall
     this.bytes = resume?.bytes ?? 0
@@ -122,6 +127,21 @@ export class LogWriter {
     return this.#entries[fn]!.plan
   }
 
+  /** What the next record is to bring back in a replay, at most 4 GiB. */
+  note(bytes: Uint8Array): void {
+    this.#makeRoom()
+    this.#number(Mark.note * 4 + RecordKind.mark)
+    this.#noteRange.clear()
+    this.#noteRange.add(0, bytes.length)
+    this.#payload(this.#noteRange, { bytes })
+    this.#isNoted = true
+  }
+
+  #makeRoom(): void {
+    if (this.#at >= this.#blockSize && !this.#isNoted) this.commit()
+    this.#isNoted = false
+  }
+
   /**
    * Records a finished call in one piece. `succeeded`: whether there are results through pointers and output. Ranges of
    * `input` are of `given`, those of `output` of `memory`.
@@ -135,7 +155,7 @@ export class LogWriter {
     output: Ranges,
     memory: Bytes,
   ): void {
-    if (this.#at >= this.#blockSize) this.commit()
+    this.#makeRoom()
     const entry = this.#entries[fn]!
     const { plan, shape } = entry
     this.#number(fn * 4 + RecordKind.call)
@@ -147,7 +167,7 @@ export class LogWriter {
 
   /** Records that a call is about to be made. `result`, `exit`, `threw` or `abandon` must follow. */
   intent(fn: number, words: Int32Array, input: Ranges, memory: Bytes): void {
-    if (this.#at >= this.#blockSize) this.commit()
+    this.#makeRoom()
     const entry = this.#entries[fn]!
     this.#number(fn * 4 + RecordKind.intent)
     this.#words(entry, words, 0, entry.plan.params, entry.plan.params)
@@ -156,7 +176,7 @@ export class LogWriter {
   }
 
   result(fn: number, words: Int32Array, succeeded: boolean, output: Ranges, memory: Bytes): void {
-    if (this.#at >= this.#blockSize) this.commit()
+    this.#makeRoom()
     const entry = this.#entries[fn]!
     const { plan, shape } = entry
     this.#number(fn * 4 + RecordKind.result)
@@ -165,14 +185,14 @@ export class LogWriter {
   }
 
   exit(code: number): void {
-    if (this.#at >= this.#blockSize) this.commit()
+    this.#makeRoom()
     this.#number(Mark.exit * 4 + RecordKind.mark)
     this.#number(code >>> 0)
   }
 
   /** `message` is cut after 1,000 characters. */
   threw(message: string): void {
-    if (this.#at >= this.#blockSize) this.commit()
+    this.#makeRoom()
     const text = new TextEncoder().encode(message.slice(0, 1000))
     this.#number(Mark.threw * 4 + RecordKind.mark)
     this.#number(text.length)
@@ -180,7 +200,7 @@ export class LogWriter {
   }
 
   abandon(): void {
-    if (this.#at >= this.#blockSize) this.commit()
+    this.#makeRoom()
     this.#number(Mark.abandoned * 4 + RecordKind.mark)
     this.calls--
   }
@@ -219,6 +239,16 @@ export class LogWriter {
   /** Commits, and lets a reader start at what comes next: to be called where a checkpoint is taken. */
   restart(): void {
     this.commit()
+    this.#begin(true)
+  }
+
+  /** Goes on in another log, which begins with the next call and can be read alone. */
+  rotate(sink: (block: Uint8Array) => void): void {
+    this.commit()
+    this.#sink = sink
+    this.bytes = 0
+    this.#header = encodeHeader({ session: this.#session, quirks: this.quirks, firstCall: this.calls })
+    this.#undeclared = this.#entries.map(({ shape }) => shape)
     this.#begin(true)
   }
 
@@ -341,7 +371,7 @@ export class LogWriter {
 
   /** Room for addresses, and the 64 KiB that are always there behind. */
   #reserve(bytes: number): void {
-    const needed = this.#at + bytes + this.#inlineLimit + 65_536
+    const needed = this.#at + bytes + 2 * this.#inlineLimit + 65_536
     if (needed <= this.#block.length) return
     const grown = new Uint8Array(needed)
     grown.set(this.#block.subarray(0, this.#at))

@@ -1,6 +1,6 @@
 /**
  * The few words that the thread which serves people (signals, terminal, control connections) shares with the thread the
- * guest runs in. Layout of the Int32Array: [0] pending request bits, [1] wake counter. A waiting guest sleeps on the wake
+ * guest runs in. Layout of the Int32Array: [0] pending request bits, [1] wake counter, [2] 1 while the guest sleeps. A waiting guest sleeps on the wake
  * counter; whoever has news (a request, bytes on stdin) bumps it. The guest's side looks at word 0 on every call, so a
  * request costs a call one plain load.
  */
@@ -10,12 +10,13 @@ export const Request = { checkpoint: 1, stop: 2, atOnce: 4 } as const
 
 const requestWord = 0
 const wakeWord = 1
+const sleepWord = 2
 
 export class ControlBlock {
   readonly buffer: SharedArrayBuffer
   readonly #words: Int32Array
 
-  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(8)) {
+  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(12)) {
     this.buffer = buffer
     this.#words = new Int32Array(buffer)
   }
@@ -48,6 +49,14 @@ export class ControlBlock {
 
   /** Guest side: sleeps until a wake later than `since`, or for `milliseconds` (Infinity: without limit). */
   sleep(since: number, milliseconds: number): 'woken' | 'timeout' {
-    return Atomics.wait(this.#words, wakeWord, since, milliseconds) === 'timed-out' ? 'timeout' : 'woken'
+    Atomics.store(this.#words, sleepWord, 1)
+    const result = Atomics.wait(this.#words, wakeWord, since, milliseconds)
+    Atomics.store(this.#words, sleepWord, 0)
+    return result === 'timed-out' ? 'timeout' : 'woken'
+  }
+
+  /** Any side: whether the guest sleeps at this moment. */
+  get isAsleep(): boolean {
+    return Atomics.load(this.#words, sleepWord) === 1
   }
 }

@@ -13,6 +13,11 @@ export class FirstInput {
     return this.#rest
   }
 
+  /** So many were read by calls that are behind the guest. */
+  skip(count: number): void {
+    this.#rest = this.#rest.subarray(Math.min(count, this.#rest.length))
+  }
+
   /** The host with these bytes first. */
   before(host: Host): Host {
     if (this.#rest.length === 0) return host

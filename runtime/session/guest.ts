@@ -6,12 +6,15 @@ import { type Body, bodySize, type CheckpointState, encodeCheckpoint, packBody }
 import type { Checkpoint } from '../image/model.ts'
 import { ControlBlock } from './control-block.ts'
 import { FirstInput } from './first-input.ts'
+import { GuestLog, type Live } from './guest-log.ts'
 import { type GuestSettings, type GuestThread, type Machine, MachineMaker } from './machine.ts'
 import type { GuestInit, Message, ToGuest, TortureCount } from './messages.ts'
-import { packError } from './packed-error.ts'
+import { packError, wasmFrames } from './packed-error.ts'
 
 export type { GuestThread } from './machine.ts'
 
+import type { Interceptor } from '../intercept/interceptor.ts'
+import { breakBefore } from './breakpoint.ts'
 import { CaptureDecider, type CaptureReason, watchHost } from './triggers.ts'
 
 /** Runs a guest by the messages it is given, of which the first is 'init'. */
@@ -32,6 +35,25 @@ export function serveGuest(thread: GuestThread): (message: Message<ToGuest>) => 
   }
 }
 
+/** What a log holds is with the operating system before the guest sleeps. */
+function committing(host: Host, log: GuestLog | undefined): Host {
+  if (log === undefined) return host
+  const { clocks, random, stdin, stdout, stderr } = host
+  const wait: Host['wait'] = (condition) => {
+    log.commit()
+    return host.wait(condition)
+  }
+  return { clocks, random, stdin, stdout, stderr, wait }
+}
+
+/** The guest's functions at the call where a replay failed. */
+function withFrames(error: StasisError): StasisError {
+  const frames = wasmFrames(error.stack ?? '')
+  if (frames.length === 0) return error
+  const { code, message, fields } = error
+  return new StasisError(code, message, { ...fields, stack: frames.join('\n') }, { cause: error })
+}
+
 type Step = () => RunOutcome
 
 /** Bytes for the stack, and for what the guest does until there is room. */
@@ -47,7 +69,9 @@ class Guest {
   readonly #decider: CaptureDecider
   readonly #host: Host
   readonly #firstInput: FirstInput
+  readonly #log: GuestLog | undefined
   readonly #maker: MachineMaker
+  #isReady = false
   #machine: Machine
   #first: Step | undefined
   /** What the host called, or the stack that was resumed began with. */
@@ -74,14 +98,67 @@ class Guest {
     this.#host = thread.createHost(control)
     this.#firstInput = new FirstInput(checkpoint?.input?.slice() ?? new Uint8Array(0))
     const host = watchHost(this.#firstInput.before(this.#host), init.triggers, this.#decider)
-    this.#maker = new MachineMaker(thread, settings, host, {
+    this.#log = this.#openLog(checkpoint?.calls ?? 0)
+    const capture = {
       shouldCapture: this.#decider.decide,
-      onRefused: (error) => this.#refuse(this.#decider.refusal(), error),
+      onRefused: (error: StasisError) => this.#refuse(this.#decider.refusal(), error),
       ...(thread.stackReserve !== undefined && { stackReserve: thread.stackReserve }),
-    })
+    }
+    this.#maker = new MachineMaker(
+      thread,
+      settings,
+      committing(host, this.#log),
+      capture,
+      this.#log,
+      this.#breakpoint(),
+    )
     this.#machine =
       checkpoint === undefined ? this.#maker.create(beginning) : this.#maker.restore(checkpoint, beginning)
     this.#first = this.#firstStep(checkpoint)
+  }
+
+  #openLog(calls: number): GuestLog | undefined {
+    const { log } = this.#init
+    if (log === undefined) return undefined
+    const { openLog, post } = this.#thread
+    if (openLog === undefined) {
+      throw new StasisError('STASIS_LOG_PLACE', 'This host cannot keep a call log. Run without one.')
+    }
+    const onFull = (waiting: boolean, reason: string) => post('logFull', { waiting, reason })
+    const guestLog = new GuestLog(
+      (place) => openLog(place, onFull),
+      log,
+      calls,
+      (live) => this.#goLive(calls, live),
+      () => this.#decider.giveWay('replay'),
+    )
+    if (guestLog.isReplaying) this.#decider.replay(log.replay?.until)
+    return guestLog
+  }
+
+  #breakpoint(): Interceptor | undefined {
+    const wanted = this.#init.log?.replay?.break
+    return wanted && breakBefore(wanted.name, wanted.from, this.#decider)
+  }
+
+  /** The calls of the log are behind the guest, and this one is made anew. */
+  #goLive(from: number, { call, name, end, stdinRead, isRepeated }: Live): void {
+    this.#firstInput.skip(stdinRead)
+    this.#decider.goLive()
+    const { loss } = end
+    const payload = { from, to: call, stdinRead, ...(isRepeated && { repeated: name }), ...(loss && { loss }) }
+    this.#thread.post('recovered', payload)
+    this.#becomeReady()
+  }
+
+  #becomeReady(): void {
+    if (this.#isReady) return
+    this.#isReady = true
+    this.#thread.post('ready', { exports: this.#machine.engine.exports() })
+  }
+
+  #tellFiles(): void {
+    if (this.#init.log?.replay?.files) this.#thread.post('files', { trees: this.#machine.kernel.writtenFiles() })
   }
 
   #firstStep(checkpoint: Checkpoint | undefined): Step | undefined {
@@ -108,7 +185,7 @@ class Guest {
   }
 
   begin(): void {
-    this.#thread.post('ready', { exports: this.#machine.engine.exports() })
+    if (!this.#log?.isReplaying) this.#becomeReady()
     const first = this.#first
     this.#first = undefined
     this.#drive(first)
@@ -167,6 +244,12 @@ class Guest {
   }
 
   #finished(outcome: Exclude<RunOutcome, { kind: 'captured' }>): Step | undefined {
+    if (!this.#isReady && outcome.kind === 'trapped' && isStasisError(outcome.error)) {
+      const { error } = outcome
+      return this.#end(() => this.#thread.post('failed', { error: packError(withFrames(error)) }))
+    }
+    this.#becomeReady()
+    if (outcome.kind === 'exited') this.#tellFiles()
     switch (outcome.kind) {
       case 'exited':
         return this.#end(() => this.#thread.post('exited', { code: outcome.code, torture: this.#torture }))
@@ -204,6 +287,7 @@ class Guest {
       const call = this.#queue.shift()
       if (call === undefined) {
         this.#isIdle = true
+        if (this.#log?.isReplaying) this.#idleInReplay()
         return undefined
       }
       if (this.#machine.engine.exports().includes(call.name)) {
@@ -212,6 +296,14 @@ class Guest {
       }
       const error = new StasisError('STASIS_EXPORT_MISSING', `The module exports no function ${call.name}.`)
       this.#thread.post('notCalled', { id: call.id, error: packError(error) })
+    }
+  }
+
+  #idleInReplay(): void {
+    if (this.#init.log?.replay !== undefined) this.#ship({ cause: 'replay', requested: false, stop: true }, [])
+    else {
+      this.#log?.giveUpTail()
+      this.#becomeReady()
     }
   }
 
@@ -295,6 +387,9 @@ class Guest {
       input: { first: this.#firstInput.rest, taken: this.#host.stdin.unread?.() ?? new Uint8Array(0) },
       pause: Number(monotonic() - began),
     }
+    this.#becomeReady()
+    this.#tellFiles()
+    this.#log?.rotate()
     this.#thread.post('captured', payload, bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [])
     return true
   }

@@ -3,10 +3,14 @@ import type { PollMode } from '../../wasm-shim/prelink/index.ts'
 import type { FileSystem } from '../../wasm-shim/wasi/fs/file-system.ts'
 import { MemoryFileSystem } from '../../wasm-shim/wasi/fs/memory.ts'
 import type { Host } from '../../wasm-shim/wasi/host.ts'
-import { Kernel, type Mount } from '../../wasm-shim/wasi/kernel.ts'
+import { type Grants, Kernel, type Mount } from '../../wasm-shim/wasi/kernel.ts'
 import type { Engine, EngineOptions } from '../engine/engine.ts'
 import type { Checkpoint } from '../image/model.ts'
+import { compose, type Interceptor } from '../intercept/interceptor.ts'
+import { trace } from '../intercept/trace.ts'
+import type { LogPlace, LogStorage } from '../log/storage.ts'
 import type { ControlBlock } from './control-block.ts'
+import type { GuestLog } from './guest-log.ts'
 import type { Beginning, FromGuest, GuestInit, MountGrant, Post } from './messages.ts'
 
 /** What the thread in which the guest runs must provide. */
@@ -16,6 +20,10 @@ export interface GuestThread {
   /** Makes the module ready, once; then engines are made of it, each with a fresh instance. */
   readonly prepare: (module: GuestInit['module'], polls: PollMode) => (options: EngineOptions) => Engine
   readonly post: Post<FromGuest>
+  /** Opens the call log at a place that the store has named. Absent where no log can be kept. */
+  readonly openLog?: (place: LogPlace, onFull: (waiting: boolean, reason: string) => void) => LogStorage
+  /** Shows one line about a call, for `strace`. */
+  readonly showCall?: (line: string) => void
   /** Bytes of the thread's stack that must be free for a capture; see `EngineOptions`. */
   readonly stackReserve?: number
   /** Whether `allocate` has that much at hand. Absent where it makes no difference. */
@@ -42,9 +50,23 @@ export class MachineMaker {
   readonly #mounts: readonly Mount[]
   readonly #capture: CaptureOptions
   readonly #createEngine: (options: EngineOptions) => Engine
+  readonly #log: GuestLog | undefined
+  /** Stands before all others. */
+  readonly #front: Interceptor | undefined
+  readonly #strace: ((line: string) => void) | undefined
 
   /** Opens the mounts and makes the module ready. */
-  constructor(thread: GuestThread, settings: GuestSettings, host: Host, capture: CaptureOptions) {
+  constructor(
+    thread: GuestThread,
+    settings: GuestSettings,
+    host: Host,
+    capture: CaptureOptions,
+    log: GuestLog | undefined,
+    front?: Interceptor,
+  ) {
+    this.#log = log
+    this.#front = front
+    this.#strace = settings.strace ? thread.showCall : undefined
     this.#host = host
     this.#capture = capture
     this.#mounts = settings.mounts.map((grant) => openMount(grant, thread, host))
@@ -52,26 +74,50 @@ export class MachineMaker {
   }
 
   /** A program that has not run yet. */
-  create({ args, env }: Pick<Beginning, 'args' | 'env'>): Machine {
-    return this.#assemble(Kernel.create({ args, env, mounts: this.#mounts }, this.#host))
+  create({ args, env, kernel, allowChangedFiles }: Omit<Beginning, 'image'>): Machine {
+    if (kernel !== undefined) return this.#assemble(Kernel.restore(kernel, this.#grants(allowChangedFiles), this.#host))
+    return this.#assemble(Kernel.create({ args, env, mounts: this.#mounts, ...this.#logging() }, this.#host))
   }
 
   /** A program as it was. Throws StasisError where a mount is not granted, or a file missing or changed. */
   restore(checkpoint: Checkpoint, { allowChangedFiles }: Pick<Beginning, 'allowChangedFiles'>): Machine {
-    const memoryFileSystem = (saved: Uint8Array) => MemoryFileSystem.restore(saved, this.#host.clocks.realtime)
-    const grants = { mounts: this.#mounts, memoryFileSystem, allowChangedFiles }
-    const machine = this.#assemble(Kernel.restore(checkpoint.kernel, grants, this.#host))
+    const machine = this.#assemble(Kernel.restore(checkpoint.kernel, this.#grants(allowChangedFiles), this.#host))
     const [state] = checkpoint.instances
     if (state !== undefined) machine.engine.restore(state)
     return machine
   }
 
+  #grants(allowChangedFiles: boolean): Grants {
+    const now = this.#host.clocks.realtime
+    const memoryFileSystem = (saved: Uint8Array | undefined) =>
+      saved === undefined ? MemoryFileSystem.create(now) : MemoryFileSystem.restore(saved, now)
+    return { mounts: this.#mounts, memoryFileSystem, allowChangedFiles, ...this.#logging() }
+  }
+
+  /** The log stands next to the kernel. */
+  #interceptors(kernel: Kernel, memory: () => WebAssembly.Memory): readonly Interceptor[] {
+    const log = this.#log
+    const show = this.#strace
+    const shown = show && trace((line) => log?.isReplaying || show(line), { memory, now: this.#host.clocks.monotonic })
+    const front = this.#front === undefined ? [] : [this.#front]
+    return [...front, ...(shown ? [shown] : []), ...(log ? [log.interceptor(kernel, memory)] : [])]
+  }
+
+  #logging() {
+    return this.#log?.kernelOptions ?? {}
+  }
+
   #assemble(kernel: Kernel): Machine {
-    const engine = this.#createEngine({
-      link: ({ module, name }) => kernel.link(module, name) ?? unknownImport(module, name),
+    const memory = () => engine.memory()
+    const interceptors = this.#interceptors(kernel, memory)
+    const engine: Engine = this.#createEngine({
+      link: (site) => {
+        const { module, name } = site
+        return compose(interceptors, kernel.link(module, name) ?? unknownImport(module, name), site)
+      },
       ...this.#capture,
     })
-    kernel.attach(() => engine.memory())
+    kernel.attach(memory)
     return { engine, kernel }
   }
 }

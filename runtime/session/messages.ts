@@ -1,5 +1,8 @@
 import type { PollMode } from '../../wasm-shim/prelink/index.ts'
+import type { WrittenTree } from '../../wasm-shim/wasi/recovery/written-files.ts'
 import type { SectionEntry } from '../image/layout.ts'
+import type { LogLoss } from '../log/segmented-log.ts'
+import type { LogPlace } from '../log/storage.ts'
 import type { PackedError } from './packed-error.ts'
 import type { Trigger } from './triggers.ts'
 
@@ -13,7 +16,37 @@ export interface Beginning {
   readonly args: readonly string[]
   readonly env: readonly (readonly [string, string])[]
   readonly image?: Uint8Array
+  /** The kernel's state to begin with, instead of arguments and environment. */
+  readonly kernel?: Uint8Array
   readonly allowChangedFiles: boolean
+}
+
+/** How a session's calls are logged. */
+export interface LogSettings {
+  readonly place: LogPlace
+  /** The session's identity, a UUID. */
+  readonly session: string
+  /** Segments behind the checkpoint, to be replayed first, by their first calls; and the identity of who wrote them. */
+  readonly tail: readonly { readonly name: string; readonly firstCall: number }[]
+  readonly tailOf: string
+  /** Where they lie, if another session goes on from them. */
+  readonly tailPlace?: LogPlace
+  /** Have everything on the disk before an effect leaves the session. */
+  readonly durable: boolean
+  /** Never go on behind the tail: the guest is held with a checkpoint where this says. */
+  readonly replay?: ReplaySettings
+}
+
+/** Where a replay stops. */
+export interface ReplaySettings {
+  /** Before the call of this number, from 0 on as in the log. Default: at the log's end. */
+  readonly until?: number
+  /** Before the first call, from number `from` on, of a function that this means: `fd_write`, `path_*`. */
+  readonly break?: { readonly name: string; readonly from: number }
+  /** Show again what the program wrote to its stdout and stderr. */
+  readonly echo: boolean
+  /** Tell what it had written below its host directories. */
+  readonly files: boolean
 }
 
 export interface GuestInit {
@@ -27,6 +60,10 @@ export interface GuestInit {
   readonly stopAfterSnapshot: boolean
   /** At every how-many-th call to go on in a fresh instance; 0 for never. */
   readonly torture: number
+  /** Absent where no log is kept. */
+  readonly log?: LogSettings
+  /** Show every call, as strace does. */
+  readonly strace: boolean
 }
 
 /** Messages to the guest's thread, by name. It sees them only when the guest does not run. */
@@ -64,10 +101,28 @@ export interface Captured {
   readonly pause: number
 }
 
+/** What was done again of a session whose process had died. */
+export interface Recovered {
+  /** Numbers of the call that the checkpoint stands before, and of the first one that is made anew. */
+  readonly from: number
+  readonly to: number
+  /** The function whose output had been announced and not confirmed: it is made again, and may be seen twice. */
+  readonly repeated?: string
+  /** Bytes that the program had read from its stdin behind the checkpoint. */
+  readonly stdinRead: number
+  /** What could not be read at the log's end. */
+  readonly loss?: LogLoss
+}
+
 /** Messages from the guest's thread, by name. */
 export interface FromGuest {
-  /** Everything is in place, and the guest runs from now on. */
+  /** Everything is in place, and the guest runs from now on: calls that were replayed are behind it. */
   readonly ready: { readonly exports: readonly string[] }
+  readonly recovered: Recovered
+  /** Where a replay stopped or ended, what the program had written. */
+  readonly files: { readonly trees: readonly WrittenTree[] }
+  /** The log has no room, and the guest stands still until it has; or it has again. */
+  readonly logFull: { readonly waiting: boolean; readonly reason: string }
   /** It could not be started; the guest has not run. */
   readonly failed: { readonly error: PackedError }
   readonly captured: Captured

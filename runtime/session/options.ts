@@ -17,6 +17,16 @@ export interface CommonOptions {
   readonly torture?: number
   /** Keep the checkpoints of a session that exits. Default: it leaves nothing behind. */
   readonly keep?: boolean
+  /** Keep a call log, where the store can. Default true: without one, what came after the last checkpoint is lost in a crash. */
+  readonly log?: boolean
+  /** Flush the log to the disk before each effect, so that power loss loses nothing either. Default false. */
+  readonly durable?: boolean
+  /** Milliseconds of work that a crash may make necessary to do again; then a checkpoint is taken. Default 5000. */
+  readonly maxRecovery?: number
+  /** Keep the log of what came before the newest checkpoints, for looking at it and for going back. Default false. */
+  readonly keepLog?: boolean
+  /** Show every call on stderr, as strace does. Default false. */
+  readonly strace?: boolean
   /** Told of checkpoints and refusals, also of those that nobody asked for. */
   readonly onEvent?: (event: SessionEvent) => void
 }
@@ -42,8 +52,14 @@ export interface RestoreOptions extends CommonOptions {
   readonly name?: string
   /** The module, where the store does not have it. */
   readonly module?: Uint8Array | string
-  /** Go on even where an open file is no longer as it was. */
+  /** Go on even where an open file is no longer as it was. The same as `files: 'keep'`. */
   readonly allowChangedFiles?: boolean
+  /**
+   * What to do with files in granted directories that are no longer as they were: 'refuse' where one is open (the
+   * default), 'keep' them as they are, or 'restore' what the session had written, for a version by its number and a log
+   * that reaches back to the beginning.
+   */
+  readonly files?: 'keep' | 'restore' | 'refuse'
 }
 
 type Keys<T> = Readonly<Record<keyof T, true>>
@@ -54,6 +70,11 @@ const commonKeys: Keys<CommonOptions> = {
   stopAfterSnapshot: true,
   torture: true,
   keep: true,
+  log: true,
+  durable: true,
+  maxRecovery: true,
+  keepLog: true,
+  strace: true,
   onEvent: true,
 }
 const startOnly = {
@@ -65,7 +86,7 @@ const startOnly = {
   name: true,
   polls: true,
 } as const
-const restoreOnly = { name: true, module: true, allowChangedFiles: true } as const
+const restoreOnly = { name: true, module: true, allowChangedFiles: true, files: true } as const
 export const startKeys: Keys<StartOptions> = { ...commonKeys, ...startOnly }
 export const restoreKeys: Keys<RestoreOptions> = { ...commonKeys, ...restoreOnly }
 export const checkpointKeys = { label: true, stop: true, cause: true } as const
@@ -90,11 +111,15 @@ function isPairs(env: NonNullable<StartOptions['env']>): env is readonly (readon
 }
 
 /** Refuses what types cannot, or what comes from JavaScript. Throws STASIS_OPTION. */
-export function checkCommon({ mounts = [], triggers = [], torture = 1 }: CommonOptions): void {
+export function checkCommon(options: CommonOptions): void {
+  const { mounts = [], triggers = [], torture = 1, maxRecovery = 1, log = true, durable = false } = options
   const refuse = (message: string): never => {
     throw new StasisError('STASIS_OPTION', message)
   }
   if (!isPositive(torture)) refuse(`torture is ${torture}, and must be a whole number above 0.`)
+  if (!(maxRecovery > 0)) refuse(`maxRecovery is ${maxRecovery}, and must be a number of milliseconds above 0.`)
+  if (durable && !log)
+    refuse('A session without a log has nothing to flush: durable and log: false exclude each other.')
   const guests = new Set<string>()
   for (const mount of mounts) {
     const isWhole = typeof mount.guest === 'string' && ('memory' in mount || typeof mount.host === 'string')

@@ -1,9 +1,10 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
 import type { PollMode } from '../../wasm-shim/prelink/index.ts'
-import { removeVersions } from '../store/checkpoints.ts'
+import type { WrittenTree } from '../../wasm-shim/wasi/recovery/written-files.ts'
+import { dropTail, hasCheckpoints, markEnded, removeRun } from '../store/retention.ts'
 import type { SessionLock, Store } from '../store/store.ts'
 import { type ControlBlock, Request } from './control-block.ts'
-import type { Captured, FromGuest, Message, Post, ToGuest, TortureCount } from './messages.ts'
+import type { Captured, FromGuest, Message, Post, Recovered, ToGuest, TortureCount } from './messages.ts'
 import { checkKeys, checkpointKeys } from './options.ts'
 import { TrapError, unpackError } from './packed-error.ts'
 import { isOver, move, type SessionState } from './state.ts'
@@ -36,6 +37,16 @@ export type SessionEvent =
   /** No checkpoint was taken, or it could not be saved. The guest goes on. */
   | { readonly kind: 'refused'; readonly cause: string; readonly error: Error }
   | { readonly kind: 'state'; readonly state: SessionState }
+  /** What came after the checkpoint was done again, by the call log. */
+  | ({ readonly kind: 'recovered' } & Recovered)
+  /** Where a replay stopped or ended, what the program had written below its host directories. */
+  | { readonly kind: 'files'; readonly trees: readonly WrittenTree[] }
+  /** Before going on from an older version, files were put back to what they held then. */
+  | { readonly kind: 'filesRestored'; readonly written: number; readonly removed: number }
+  /** The newest checkpoint or its log was of no use, and an older one is tried. */
+  | { readonly kind: 'fellBack'; readonly to: string; readonly error: Error }
+  /** The guest stands still, since there is no room for its log; or it goes on. */
+  | { readonly kind: 'logFull'; readonly waiting: boolean; readonly reason: string }
 
 export interface CheckpointOptions {
   readonly label?: string
@@ -72,9 +83,13 @@ export interface SessionParts {
   readonly module: { readonly bytes: Uint8Array; readonly sha256: string; readonly name: string }
   readonly polls: PollMode
   readonly keep: boolean
+  /** Keep the log of a program that has ended, and its checkpoints. */
+  readonly keepLog: boolean
   readonly onEvent: (event: SessionEvent) => void
   /** Milliseconds since the epoch. */
   readonly now: () => number
+  /** After a checkpoint was saved: removes what is not needed any more. */
+  readonly retain?: () => Promise<void>
 }
 
 interface Pending<T> {
@@ -193,9 +208,15 @@ export class Session {
     return promise
   }
 
-  /** Ends the session at once, wherever the guest is; its checkpoints stay. `done` becomes 'exited' with `code`. */
-  async terminate(code = 0): Promise<void> {
-    this.#finish('exited', { kind: 'exited', code }, true)
+  /**
+   * Ends the session at once, wherever the guest is; its checkpoints stay, and its log, unless `what` is 'checkpoints' and
+   * there are none. `done` becomes 'exited' with `code`.
+   */
+  async terminate(code = 0, what: 'all' | 'checkpoints' = 'all'): Promise<void> {
+    const { store, name, id } = this.#parts
+    this.#finish('exited', { kind: 'exited', code }, async () => {
+      if (what === 'checkpoints' && !(await hasCheckpoints(store, name, id))) await removeRun(store, name, id)
+    })
     await this.#port.terminate()
     await this.done
   }
@@ -234,6 +255,15 @@ export class Session {
         return
       case 'captured':
         this.#queueSave(message.payload)
+        return
+      case 'files':
+        this.#parts.onEvent({ kind: 'files', ...message.payload })
+        return
+      case 'recovered':
+        this.#parts.onEvent({ kind: 'recovered', ...message.payload })
+        return
+      case 'logFull':
+        this.#parts.onEvent({ kind: 'logFull', ...message.payload })
         return
       case 'roomWanted':
         void this.#makeRoom(message.payload.size)
@@ -298,6 +328,7 @@ export class Session {
     const checkpoint = await writeCheckpoint(this.#parts, captured, taken, request?.options ?? {})
     if (captured.body.buffer instanceof ArrayBuffer) this.#port.recycle?.(captured.body.buffer)
     this.#parts.onEvent({ kind: 'checkpoint', checkpoint })
+    await this.#parts.retain?.().catch((error) => this.#tell('end', error))
     if (captured.stop) {
       this.#finish('suspended', { kind: 'suspended', checkpoint })
       void this.done.then(() => request?.resolve(checkpoint))
@@ -310,7 +341,7 @@ export class Session {
   #saveFailed(captured: Captured, request: CheckpointRequest | undefined, error: unknown): void {
     const cause = request?.options.cause ?? captured.cause
     request?.reject(error)
-    this.#parts.onEvent({ kind: 'refused', cause, error: error instanceof Error ? error : new Error(String(error)) })
+    this.#tell(cause, error)
     this.#setState('running')
     if (!captured.stop) return
     this.#port.releaseInput?.()
@@ -341,22 +372,26 @@ export class Session {
    * Once the checkpoints under way are saved: leaves the final state, cleans up, resolves `done`. What exits by itself
    * takes its checkpoints along; what trapped keeps them, for whoever wants to know why.
    */
-  #finish(state: 'suspended' | 'exited' | 'trapped', outcome: Outcome, keep = this.#parts.keep): void {
+  #finish(state: 'suspended' | 'exited' | 'trapped', outcome: Outcome, leave = () => this.#leave(outcome)): void {
     if (this.#isEnding) return
     this.#isEnding = true
-    const { lock, onEvent } = this.#parts
+    const { lock } = this.#parts
     this.#work = this.#work.then(async () => {
       this.#close(state)
       try {
         await this.#port.terminate()
-        if (state === 'exited' && !keep) await this.#removeOwn()
+        if (state === 'exited') await leave()
         await lock.release()
-      } catch (cause) {
-        const error = cause instanceof Error ? cause : new Error(String(cause))
-        onEvent({ kind: 'refused', cause: 'end', error })
+      } catch (error) {
+        this.#tell('end', error)
       }
       this.#over.resolve(outcome)
     })
+  }
+
+  #tell(cause: string, thrown: unknown): void {
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+    this.#parts.onEvent({ kind: 'refused', cause, error })
   }
 
   #close(state: SessionState): void {
@@ -367,9 +402,12 @@ export class Session {
     this.#calls.clear()
   }
 
-  async #removeOwn(): Promise<void> {
-    const { store, name, id } = this.#parts
-    await removeVersions(store, name, ({ content }) => content.kind === 'intact' && content.manifest.session.id === id)
+  /** What stays in the store of a program that has ended by itself. */
+  async #leave(outcome: Outcome): Promise<void> {
+    const { store, name, id, keep, keepLog } = this.#parts
+    if (keepLog) await markEnded(store, name, id, outcome.kind === 'exited' ? outcome.code : 0)
+    else if (keep) await dropTail(store, name, id)
+    else await removeRun(store, name, id)
   }
 }
 

@@ -35,6 +35,7 @@ export class CaptureDecider {
   #atPoll = false
   /** Set by the watch over the host before it gives way. */
   #hostCause: string | undefined
+  #isReplaying = false
 
   /** `hasRoom` is asked once for each request that is not to be met at once; with its no, the request is over. */
   constructor(
@@ -53,6 +54,20 @@ export class CaptureDecider {
     const first = calls === 0 ? 1 : calls + 2
     this.#callTriggers = numbers.filter((number) => number >= first).sort((a, b) => a - b)
     if (torture > 0) this.#nextTorture = Math.ceil(first / torture) * torture
+    this.#plan()
+  }
+
+  /** Calls are counted and not captured, until `goLive`; or until the call of number `until`, from 0 on. */
+  replay(until?: number): void {
+    this.#isReplaying = true
+    this.#nextCall = until === undefined ? Number.POSITIVE_INFINITY : until + 1
+  }
+
+  /** Triggers for calls that are past have lost their meaning. The call being made is counted already. */
+  goLive(): void {
+    this.#isReplaying = false
+    while ((this.#callTriggers[0] ?? Number.POSITIVE_INFINITY) <= this.#calls) this.#callTriggers.shift()
+    if (this.#torture > 0) this.#nextTorture = Math.ceil((this.#calls + 1) / this.#torture) * this.#torture
     this.#plan()
   }
 
@@ -82,6 +97,7 @@ export class CaptureDecider {
   }
 
   #isReady(): boolean {
+    if (this.#isReplaying) return false
     if ((this.#control.pending & (Request.stop | Request.atOnce)) !== 0) return true
     // Before the other side is asked for room, since with that it requests anew.
     const bits = this.#control.take()
@@ -120,6 +136,7 @@ export class CaptureDecider {
     // Earlier than the call where a request came first there, and was refused.
     const isTrigger = (this.#callTriggers[0] ?? Number.POSITIVE_INFINITY) <= call
     if (isTrigger) this.#callTriggers.shift()
+    else if (this.#isReplaying && call >= this.#nextCall) return 'replay'
     // Both at once: torture's turn comes when the call is made again.
     else if (call >= this.#nextTorture) this.#nextTorture = call + this.#torture
     else return 'none'

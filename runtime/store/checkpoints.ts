@@ -3,7 +3,9 @@ import { readHead } from '../image/head.ts'
 import { damaged } from '../image/layout.ts'
 import type { Manifest } from '../image/manifest.ts'
 import { type Address, formatAddress, resolveVersion } from './address.ts'
-import type { BlobInfo, LockOwner, Store } from './store.ts'
+import { asSegment, type LogSegment, sessionFolder } from './session-log.ts'
+import { loadStart } from './start-record.ts'
+import type { BlobInfo, ByteRange, LockOwner, Store } from './store.ts'
 
 /** One version of a session as it lies in a store. A damaged one is listed with what is wrong with it. */
 export interface VersionInfo {
@@ -25,6 +27,10 @@ export interface SessionInfo {
   readonly versions: readonly VersionInfo[]
   /** The live process that runs it, if any. */
   readonly owner?: LockOwner
+  /** Exit code of a program that has ended and whose log was kept. */
+  readonly ended?: number
+  /** Its call log: pieces, bytes, and bytes behind the newest checkpoint, where the program has gone on; absent without one. */
+  readonly log?: { readonly segments: number; readonly bytes: number; readonly tail: number }
 }
 
 /** An image and where it came from. */
@@ -53,7 +59,11 @@ interface Entry extends BlobInfo {
 }
 
 async function listEntries(store: Store, prefix: string): Promise<Entry[]> {
-  const entries = (await store.list(prefix)).flatMap((blob): Entry[] => {
+  return asEntries(await store.list(prefix))
+}
+
+function asEntries(blobs: readonly BlobInfo[]): Entry[] {
+  const entries = blobs.flatMap((blob): Entry[] => {
     const match = checkpointPattern.exec(blob.name)
     return match === null ? [] : [{ ...blob, address: { name: match[1]!, version: Number(match[2]) } }]
   })
@@ -68,16 +78,33 @@ export async function listVersions(store: Store, name: string): Promise<readonly
 
 /** All sessions that have checkpoints or run now, by name. */
 export async function listSessions(store: Store): Promise<readonly SessionInfo[]> {
-  const [entries, owners] = await Promise.all([listEntries(store, sessionsPrefix), store.owners()])
-  const names = new Set([...entries.map(({ address }) => address.name), ...owners.keys()])
+  const [blobs, owners] = await Promise.all([store.list(sessionsPrefix), store.owners()])
+  const entries = asEntries(blobs)
+  const names = new Set([...blobs.map(({ name }) => name.split('/')[1]!), ...owners.keys()])
   return Promise.all(
     [...names].sort().map(async (name): Promise<SessionInfo> => {
       const own = entries.filter(({ address }) => address.name === name)
       const versions = await Promise.all(own.map((entry) => readVersion(store, entry)))
       const owner = owners.get(name)
-      return owner === undefined ? { name, versions } : { name, versions, owner }
+      const segments = blobs.filter((blob) => blob.name.startsWith(sessionFolder(name))).map(asSegment)
+      const log = summarizeSegments(
+        segments.filter((segment) => segment !== undefined),
+        versions.at(-1),
+      )
+      const start = await loadStart(store, name).catch(() => undefined)
+      const ended = typeof start?.ended === 'number' ? { ended: start.ended } : {}
+      return { name, versions, ...(owner && { owner }), ...(log.segments > 0 && { log }), ...ended }
     }),
   )
+}
+
+function summarizeSegments(segments: readonly LogSegment[], newest: VersionInfo | undefined) {
+  const sum = (some: readonly LogSegment[]) => some.reduce((bytes, { size }) => bytes + size, 0)
+  const manifest = newest?.content.kind === 'intact' ? newest.content.manifest : undefined
+  const { calls = 0, session = undefined } = manifest ?? {}
+  const run = session?.id.slice(0, 8)
+  const tail = segments.filter((segment) => segment.firstCall >= calls && (newest === undefined || segment.run === run))
+  return { segments: segments.length, bytes: sum(segments), tail: sum(tail) }
 }
 
 async function readVersion(store: Store, { name, size, address }: Entry): Promise<VersionInfo> {
@@ -92,8 +119,8 @@ async function readVersion(store: Store, { name, size, address }: Entry): Promis
 }
 
 async function readStoredManifest(store: Store, name: string, size: number): Promise<Manifest> {
-  const read = async (end?: number) => readHead((await store.get(name, end)) ?? new Uint8Array(0))
-  const head = await read(usualHeadSize).catch((error) => {
+  const read = async (range?: ByteRange) => readHead((await store.get(name, range)) ?? new Uint8Array(0))
+  const head = await read({ end: usualHeadSize }).catch((error) => {
     if (size <= usualHeadSize) throw error
     return read()
   })
@@ -162,11 +189,23 @@ export async function removeVersions(
   return removed
 }
 
-async function removeUnusedModules(store: Store): Promise<void> {
+/** Removes all of a session: checkpoints, log, and modules that nobody needs any more. Returns the versions. */
+export async function removeSession(store: Store, name: string): Promise<readonly number[]> {
+  const removed = (await listVersions(store, name)).map(({ version }) => version)
+  for (const blob of await store.list(sessionFolder(name))) await store.delete(blob.name)
+  await removeUnusedModules(store)
+  return removed
+}
+
+export async function removeUnusedModules(store: Store): Promise<void> {
   const modules = await store.list('modules/')
   if (modules.length === 0) return
   const used = new Set<string>()
-  for (const { versions } of await listSessions(store)) {
+  for (const { name, versions } of await listSessions(store)) {
+    // Of a session that began and is restored by its log alone.
+    const start = await loadStart(store, name).catch(() => 'damaged' as const)
+    if (start === 'damaged') return
+    if (start !== undefined) used.add(moduleName(start.module.sha256))
     for (const { content } of versions) {
       // A damaged checkpoint may need any of them.
       if (content.kind === 'damaged') return

@@ -1,5 +1,5 @@
 import { checkBlobName, sessionBusy } from './blob-name.ts'
-import type { BlobInfo, LockOwner, SessionLock, Store } from './store.ts'
+import type { BlobInfo, ByteRange, LockOwner, SessionLock, Store } from './store.ts'
 
 /** Checkpoints that live as long as the process: for tests, and for hosts that have nowhere else to put them. */
 export class MemoryStore implements Store {
@@ -12,8 +12,8 @@ export class MemoryStore implements Store {
     return names.map((name) => ({ name, size: this.#blobs.get(name)!.length }))
   }
 
-  async get(name: string, end?: number): Promise<Uint8Array | undefined> {
-    return this.#blobs.get(checkBlobName(name))?.slice(0, end)
+  async get(name: string, range?: ByteRange): Promise<Uint8Array | undefined> {
+    return this.#blobs.get(checkBlobName(name))?.slice(range?.start, range?.end)
   }
 
   async put(name: string, parts: readonly Uint8Array[]): Promise<void> {

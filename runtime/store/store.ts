@@ -1,3 +1,5 @@
+import type { LogPlace } from '../log/storage.ts'
+
 /**
  * The contract of a checkpoint store. A store knows named blobs and who holds which session; what is in a blob, and what
  * versions mean, is decided above it (checkpoints.ts). All stores pass test/store/store-suite.ts.
@@ -10,8 +12,8 @@ export interface Store {
   readonly url: string
   /** Blobs whose names begin with `prefix`, sorted by name. */
   list(prefix: string): Promise<readonly BlobInfo[]>
-  /** The blob's bytes, or those of [0, end) as far as they exist; undefined where there is no such blob. */
-  get(name: string, end?: number): Promise<Uint8Array | undefined>
+  /** The blob's bytes, or those of a range as far as they exist; undefined where there is no such blob. */
+  get(name: string, range?: ByteRange): Promise<Uint8Array | undefined>
   /** Writes the concatenated parts. When it resolves they are durable; whatever happens before, the old blob or nothing. */
   put(name: string, parts: readonly Uint8Array[]): Promise<void>
   /** Whether there was such a blob. */
@@ -20,14 +22,25 @@ export interface Store {
   lock(session: string): Promise<SessionLock>
   /** The sessions that live processes hold. */
   owners(): Promise<ReadonlyMap<string, LockOwner>>
+  /** Where the guest's thread may keep the session's call log; absent where this store has no place for one. */
+  logPlace?(session: string): LogPlace
   /** For people: where the blob is, e.g. a file's path. */
   locate(name: string): string
+}
+
+/** Bytes [start, end). */
+export interface ByteRange {
+  /** Default: 0. */
+  readonly start?: number
+  readonly end: number
 }
 
 export interface BlobInfo {
   readonly name: string
   /** Bytes. */
   readonly size: number
+  /** Milliseconds since the epoch at which it was written last, where the store knows. */
+  readonly modified?: number
 }
 
 export interface LockOwner {

@@ -95,8 +95,8 @@ test('ls shows sessions with number of versions, cause of the newest, size and s
   const { out } = await stasis('ls')
   const lines = out.trim().split('\n')
   expect(lines).toHaveLength(3)
-  expect(lines[0]).toMatch(/^NAME +VERSIONS +NEWEST +CAUSE +SIZE +STATE$/)
-  expect(lines[1]).toMatch(/^calc +2 +2023-11-1\d \d\d:\d\d:20 +request +[\d.]+ (bytes|KB) +suspended$/)
+  expect(lines[0]).toMatch(/^NAME +VERSIONS +NEWEST +CAUSE +SIZE +LOG +STATE$/)
+  expect(lines[1]).toMatch(/^calc +2 +2023-11-1\d \d\d:\d\d:20 +request +[\d.]+ (bytes|KB) +- +suspended$/)
   expect(lines[2]).toMatch(/^lua-1 +1 /)
 })
 

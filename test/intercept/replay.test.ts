@@ -83,7 +83,7 @@ describe('a replay', () => {
     expect(again.link('fd_sync', [replaying])(4)).toBe(0)
     expect(again.link('sched_yield', [replaying])()).toBe(0)
     expect(again.made).toEqual(['fd_sync', 'sched_yield'])
-    expect(ends).toEqual([{ call: 1, intent: true }])
+    expect(ends).toMatchObject([{ call: 1, intent: true, name: 'fd_sync', note: new Uint8Array(0) }])
   })
 
   test('puts back what a scattered read wrote, also where it read over its own vectors', () => {

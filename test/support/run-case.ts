@@ -177,7 +177,7 @@ export function runInstrumented(each: ProgramCase, options: CaseOptions = {}): C
     const checkpoint = decodeCheckpoint(image)
     kernel = Kernel.restore(
       checkpoint.kernel,
-      { mounts, memoryFileSystem: (saved) => MemoryFileSystem.restore(saved, () => host.clocks.realtime()) },
+      { mounts, memoryFileSystem: (saved) => MemoryFileSystem.restore(saved!, () => host.clocks.realtime()) },
       host,
     )
     engine = open()

@@ -54,7 +54,7 @@ export function runLeg(request: LegRequest): LegResult {
   const kernel = checkpoint
     ? Kernel.restore(
         checkpoint.kernel,
-        { mounts, memoryFileSystem: (saved) => MemoryFileSystem.restore(saved, () => host.clocks.realtime()) },
+        { mounts, memoryFileSystem: (saved) => MemoryFileSystem.restore(saved!, () => host.clocks.realtime()) },
         host,
       )
     : Kernel.create({ args: request.args, env: Object.entries(request.env), mounts }, host)

@@ -29,6 +29,7 @@ function recording(): { guest: Guest; context: Context; log: Recorded[] } {
     memory: new GuestMemory(),
     fileSystems: [MemoryFileSystem.create(() => host.clocks.realtime())],
     handles: [],
+    note: undefined,
   }
   const log: Recorded[] = []
   const link = (_: string, name: string) => {

@@ -188,6 +188,7 @@ export function start(config: Partial<KernelConfig> = {}, host = createTestHost(
 
 /** Goes on from a saved state in a new kernel, with memory mounts out of the state. */
 export function resume(state: Uint8Array, host = createTestHost(), mounts: readonly Mount[] = []): Guest {
-  const memoryFileSystem = (saved: Uint8Array) => MemoryFileSystem.restore(saved, () => host.clocks.realtime())
+  const memoryFileSystem = (saved: Uint8Array | undefined) =>
+    MemoryFileSystem.restore(saved!, () => host.clocks.realtime())
   return new Guest(Kernel.restore(state, { mounts, memoryFileSystem }, host))
 }

@@ -12,14 +12,19 @@ export interface Context {
   readonly state: KernelState
   readonly host: Host
   /** The guest's: the host's own, or moved to go on where a checkpoint's were. */
-  readonly clocks: HostClocks
+  clocks: HostClocks
   readonly streams: readonly [HostStream, HostStream, HostStream]
   readonly memory: GuestMemory
   /** By mount number; undefined for one that a restored session does not use any more. */
   readonly fileSystems: readonly (FileSystem | undefined)[]
   /** Open files by descriptor number; directories have none. */
   readonly handles: (FileHandle | undefined)[]
+  /** What a call log is to keep of the call that was made last (recovery/note.ts). */
+  note: Uint8Array | undefined
 }
+
+// biome-ignore lint/suspicious/noExplicitAny: parameters are those of the call's row, and checked by its tests
+export type Perform = (context: Context, ...params: any[]) => any
 
 /** A negated errno where a result was expected. */
 export type Failed = number

@@ -1,16 +1,21 @@
-import { StasisError } from '../errors.ts'
+import { invariant, StasisError } from '../errors.ts'
 import { type AbiName, findRow } from './abi.ts'
 import { calls } from './calls/index.ts'
-import { type Context, movedClocks } from './context.ts'
+import { type Call, type Context, movedClocks, type Perform } from './context.ts'
 import { type DescriptorSummary, describeDescriptor } from './describe.ts'
 import type { FileSystem } from './fs/file-system.ts'
 import { GuestMemory } from './guest-memory.ts'
 import { ExitSignal, type Host, type HostClocks } from './host.ts'
 import { bind } from './link.ts'
-import { type Grants, reopenFiles, restoreMounts } from './restore.ts'
+import { hasAfterNote, noting } from './recovery/after.ts'
+import { beforeNotes } from './recovery/before.ts'
+import { encodeNote } from './recovery/note.ts'
+import { isRetraced, Recovery, recoverable } from './recovery/recovery.ts'
+import type { WrittenTree } from './recovery/written-files.ts'
+import { asError, type Grants, type Problem, reopenFiles, reopenOwn, restoreMounts } from './restore.ts'
 import { saveState } from './save.ts'
-import { decodeState } from './saved-state.ts'
-import { initialState, type KernelState } from './state.ts'
+import { decodeState, type FileIdentity } from './saved-state.ts'
+import { type Descriptor, initialState, type KernelState } from './state.ts'
 
 export interface Mount {
   /** The preopened directory's name in the guest. */
@@ -26,7 +31,40 @@ export interface KernelConfig {
   readonly args: readonly string[]
   readonly env: readonly (readonly [string, string])[]
   readonly mounts: readonly Mount[]
+  /** Keep notes for a call log: see `notes`. Default: false. */
+  readonly notes?: boolean
+  /** Calls are those of a call log, until `endReplay`. Default: false. */
+  readonly replay?: boolean
+  /** Show again in a replay what the program had written to its stdout and stderr. Default: false. */
+  readonly echo?: boolean
+  /** Keep in a replay what the program wrote below its host directories: see `writtenFiles`. Default: false. */
+  readonly files?: boolean
 }
+
+/** Arguments are words, two a wasm parameter, low word first. */
+export interface CallNotes {
+  /** Of an effect, before it takes place. */
+  readonly before?: (words: Int32Array) => Uint8Array | undefined
+  /** Of the call that was just made. */
+  readonly after?: () => Uint8Array | undefined
+  /** Whether something outside would notice that the call is made twice: terminals and pipes. */
+  readonly isUnrepeatable?: (words: Int32Array) => boolean
+}
+
+const standingClocks: HostClocks = {
+  realtime: () => 0n,
+  monotonic: () => 0n,
+  cpuTime: () => 0n,
+  resolution: () => 1n,
+}
+
+/** What the program saw last of its clocks; 0 where it never looked. */
+function latestClocks({ clocks }: KernelState): { readonly monotonic: bigint; readonly cpu: bigint } {
+  const [, monotonic = 0n, cpu = 0n, threadCpu = 0n] = clocks
+  return { monotonic, cpu: cpu > threadCpu ? cpu : threadCpu }
+}
+
+const streamCalls: ReadonlySet<string> = new Set(['fd_read', 'fd_write'])
 
 export { type DescriptorSummary, describeState } from './describe.ts'
 export type { Grants } from './restore.ts'
@@ -41,13 +79,21 @@ export type WasiImport = (...args: any[]) => unknown
  */
 export class Kernel {
   readonly #context: Context
+  readonly #hasNotes: boolean
+  /** Of a kernel that began with a replay. */
+  readonly #recovery: Recovery | undefined
+  /** Opens the files that a replay has left open; once. */
+  #reopen: (() => void) | undefined
 
   private constructor(
     state: KernelState,
     fileSystems: readonly (FileSystem | undefined)[],
     host: Host,
     clocks: HostClocks,
+    { notes = false, replay = false, echo = false, files = false }: Omit<KernelConfig, 'args' | 'env' | 'mounts'>,
   ) {
+    this.#hasNotes = notes
+    this.#recovery = replay ? new Recovery(echo, files) : undefined
     this.#context = {
       state,
       host,
@@ -56,7 +102,9 @@ export class Kernel {
       memory: new GuestMemory(),
       fileSystems,
       handles: [],
+      note: undefined,
     }
+    if (replay) this.#reopen = () => this.#reopenFiles(new Map(), false, [])
   }
 
   /** Throws StasisError STASIS_MOUNT_DUPLICATE when two mounts have one name. */
@@ -74,7 +122,7 @@ export class Kernel {
       readOnly,
     }))
     const fileSystems = config.mounts.map((mount) => mount.fs)
-    return new Kernel(initialState(config.args, config.env, mounts), fileSystems, host, host.clocks)
+    return new Kernel(initialState(config.args, config.env, mounts), fileSystems, host, host.clocks, config)
   }
 
   /**
@@ -95,9 +143,99 @@ export class Kernel {
       poll: saved.poll,
       exitCode: saved.exit,
     }
-    const kernel = new Kernel(restored, fileSystems, host, movedClocks(host.clocks, clocks))
-    reopenFiles(kernel.#context, saved, grants.allowChangedFiles ?? false, problems)
+    const kernel = new Kernel(restored, fileSystems, host, movedClocks(host.clocks, clocks), grants)
+    reopenOwn(kernel.#context, saved)
+    const { allowChangedFiles = false } = grants
+    if (grants.replay !== true) reopenFiles(kernel.#context, saved.fds, allowChangedFiles, problems)
+    else {
+      if (problems.length > 0 && grants.alone !== true) throw asError(problems)
+      const identities = new Map(saved.fds.map((one) => [one?.descriptor ?? null, one?.identity ?? null]))
+      kernel.#reopen = () => kernel.#reopenFiles(identities, allowChangedFiles, problems)
+    }
     return kernel
+  }
+
+  /**
+   * The log that was replayed is over, and calls are live from now on. `pending`: the log has announced that call's effect,
+   * and the next call is the same one, which may have taken place. Throws what `restore` throws of files.
+   */
+  endReplay(pending?: { readonly name: string; readonly note: Uint8Array }): void {
+    const recovery = this.#recovery
+    invariant(recovery?.mode === 'replay', 'a replay ends once')
+    recovery.end(pending?.note ?? new Uint8Array(0))
+    const { state, host } = this.#context
+    const { monotonic, cpu } = latestClocks(state)
+    this.#context.clocks = movedClocks(host.clocks, {
+      monotonic: monotonic || host.clocks.monotonic(),
+      cpu: cpu || host.clocks.cpuTime(),
+    })
+    // What is done with names may be done already: then files are where the finished call leaves them.
+    const isNamePending = pending !== undefined && pending.note.length > 0 && pending.name.startsWith('path_')
+    if (!isNamePending) this.#openAgain()
+  }
+
+  #openAgain(): void {
+    const reopen = this.#reopen
+    this.#reopen = undefined
+    reopen?.()
+  }
+
+  #reopenFiles(
+    identities: ReadonlyMap<Descriptor | null, FileIdentity | null>,
+    allowChanged: boolean,
+    problems: readonly Problem[],
+  ): void {
+    const fds = this.#context.state.fds.map((descriptor) => {
+      const isOurs = descriptor?.kind === 'file' && this.#recovery?.hasChanged(descriptor.mount, descriptor.path)
+      return { descriptor, identity: isOurs ? null : (identities.get(descriptor) ?? null) }
+    })
+    reopenFiles(this.#context, fds, allowChanged, problems)
+  }
+
+  /** What the program had written below its host directories, at this instant of a replay with `files`. */
+  writtenFiles(): readonly WrittenTree[] {
+    return this.#recovery?.files?.trees(this.#context.state.mounts.map(({ guest }) => guest)) ?? []
+  }
+
+  /** Bytes of stdin that were read in the replay. */
+  get replayedStdin(): number {
+    return this.#recovery?.stdinRead ?? 0
+  }
+
+  /** What a call log is to keep of one function's calls beyond parameters and results. Only with `notes`. */
+  notes(module: string, name: string): CallNotes {
+    const context = this.#context
+    if (!this.#hasNotes || findRow(module, name) === undefined) return {}
+    const before = beforeNotes[name]
+    return {
+      ...(before && {
+        before: (words) => {
+          const pending = this.#recovery?.pendingNote
+          if (pending !== undefined) return pending
+          const note = before(context, words)
+          return note && encodeNote(note)
+        },
+      }),
+      ...(hasAfterNote(name) && { after: () => context.note }),
+      ...(streamCalls.has(name) && {
+        isUnrepeatable: (words) => context.state.fds[words[0]! >>> 0]?.kind === 'stream',
+      }),
+    }
+  }
+
+  /** See `CallNotes`; a function that is not WASI may do anything. */
+  isUnrepeatable(module: string, name: string, words: Int32Array): boolean {
+    return findRow(module, name) === undefined || this.notes(module, name).isUnrepeatable?.(words) === true
+  }
+
+  /** Whether a call that the log has is to be passed on, so that the state follows: after `recorded`. */
+  isRetraced(module: string, name: string): boolean {
+    return findRow(module, name) !== undefined && isRetraced(name)
+  }
+
+  /** What the log has of the call that is passed on next: results as words from index `at` on, and its note. */
+  recorded(results: Int32Array, at: number, note: Uint8Array): void {
+    this.#recovery?.recorded(results, at, note)
   }
 
   /**
@@ -105,7 +243,10 @@ export class Kernel {
    * a deleted file that is too large to travel.
    */
   save(): Uint8Array {
-    return saveState(this.#context)
+    const context = this.#context
+    if (this.#recovery?.mode !== 'replay') return saveState(context)
+    // At an instant that is past: the clocks as the program saw them last.
+    return saveState({ ...context, clocks: movedClocks(standingClocks, latestClocks(context.state)) })
   }
 
   /** Every open descriptor, and whether it moves with a checkpoint. */
@@ -124,12 +265,26 @@ export class Kernel {
     if (row === undefined) return undefined
     const call = calls[module as AbiName][name]
     if (call === undefined) return undefined
-    const bound = bind(row, call, this.#context) as WasiImport
+    const bound = bind(row, this.#prepare(name, call), this.#context) as WasiImport
+    if (this.#recovery !== undefined && name.startsWith('path_')) {
+      return (...args) => {
+        const errno = bound(...args)
+        if (this.#reopen !== undefined && this.#recovery?.mode !== 'replay') this.#openAgain()
+        return errno
+      }
+    }
     if (row.returns === 'errno') return bound
     return (...args) => {
       bound(...args)
       throw new ExitSignal(this.#context.state.exitCode ?? 0)
     }
+  }
+
+  #prepare(name: string, call: Call): Call {
+    let perform = call.perform as Perform
+    if (this.#recovery !== undefined) perform = recoverable(name, perform, this.#recovery)
+    if (this.#hasNotes) perform = noting(name, perform)
+    return { ...call, perform }
   }
 
   /** A callback, since growth detaches buffers. Called once the instance exists. */

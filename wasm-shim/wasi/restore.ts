@@ -1,4 +1,4 @@
-import { StasisError } from '../errors.ts'
+import { invariant, StasisError } from '../errors.ts'
 import { openFlags } from './calls/open.ts'
 import type { Context } from './context.ts'
 import { Errno } from './errno.ts'
@@ -7,20 +7,28 @@ import type { FileHandle, FileSystem } from './fs/file-system.ts'
 import { MemoryFileSystem } from './fs/memory.ts'
 import { guestPath } from './guest-path.ts'
 import type { Mount } from './kernel.ts'
-import type { FileIdentity, SavedDescriptor, SavedState } from './saved-state.ts'
-import type { DirectoryDescriptor, FileDescriptor, MountState } from './state.ts'
+import type { FileIdentity, SavedState } from './saved-state.ts'
+import type { Descriptor, DirectoryDescriptor, FileDescriptor, MountState } from './state.ts'
 
 export interface Grants {
   /** Mounts given again by whoever restores. */
   readonly mounts: readonly Mount[]
   /** Go on with files that changed since the checkpoint. */
   readonly allowChangedFiles?: boolean
-  /** Makes the file system of a memory mount from its saved content. */
-  readonly memoryFileSystem: (saved: Uint8Array) => FileSystem
+  /** See `KernelConfig`. */
+  readonly notes?: boolean
+  /** See `KernelConfig`; files of hosts are opened again when the replay ends. */
+  readonly replay?: boolean
+  readonly echo?: boolean
+  readonly files?: boolean
+  /** The replay does not go live: directories that are not granted are no problem. */
+  readonly alone?: boolean
+  /** Makes the file system of a memory mount from its saved content, or an empty one. */
+  readonly memoryFileSystem: (saved: Uint8Array | undefined) => FileSystem
 }
 
 /** One reason why the session cannot go on here. */
-interface Problem {
+export interface Problem {
   readonly code: 'STASIS_MOUNT_NOT_GRANTED' | 'STASIS_FILE_MISSING' | 'STASIS_FILE_CHANGED'
   readonly subject: string
   readonly message: string
@@ -57,7 +65,7 @@ export function restoreMounts(saved: SavedState, grants: Grants): RestoredMounts
       return grant.fs
     }
     mounts.push(state)
-    if (content !== null) return grants.memoryFileSystem(content)
+    if (content !== null || mount.kind === 'memory') return grants.memoryFileSystem(content ?? undefined)
     if (inUse.has(index)) {
       problems.push({
         code: 'STASIS_MOUNT_NOT_GRANTED',
@@ -70,26 +78,49 @@ export function restoreMounts(saved: SavedState, grants: Grants): RestoredMounts
   return { mounts, fileSystems, problems }
 }
 
-/** Opens every file of the session again, or throws with all that is in the way. Nothing stays open when it throws. */
+/** Opens what the checkpoint brings along: deleted files, and those of memory mounts. */
+export function reopenOwn(context: Context, saved: SavedState): void {
+  const fdsOf = saved.orphans.map((): number[] => [])
+  saved.fds.forEach((one, fd) => {
+    if (one?.descriptor.kind !== 'file') return
+    if (one.orphan !== null) fdsOf[one.orphan]!.push(fd)
+    else if (context.state.mounts[one.descriptor.mount]!.kind === 'memory') {
+      const fs = context.fileSystems[one.descriptor.mount]
+      const { read, write, flags } = one.descriptor
+      const handle = fs?.openInode?.(one.identity!.ino, openFlags(read, write, flags))
+      if (typeof handle === 'object') context.handles[fd] = handle
+    }
+  })
+  fdsOf.forEach((fds, orphan) => {
+    makeOrphan(context, fds, saved.orphans[orphan]!)
+  })
+}
+
+/** An open descriptor, and what its file was like when that was last known. */
+export interface Reopened {
+  readonly descriptor: Descriptor | null
+  readonly identity: FileIdentity | null
+}
+
+/**
+ * Opens every file again that has no handle yet, or throws with all that is in the way. Nothing stays open when it throws.
+ * `fds` by descriptor number.
+ */
 export function reopenFiles(
   context: Context,
-  saved: SavedState,
+  fds: readonly (Reopened | null)[],
   allowChanged: boolean,
   earlier: readonly Problem[],
 ): void {
   const problems = [...earlier]
-  const orphans = new Map<number, MemoryFileSystem>()
-  saved.fds.forEach((one, fd) => {
-    if (one === null || one.descriptor.kind === 'stream') return
-    const fs = context.fileSystems[one.descriptor.mount]
-    if (one.orphan !== null && one.descriptor.kind === 'file') {
-      const content = saved.orphans[one.orphan]!
-      context.handles[fd] = openOrphan(context, orphans, one.orphan, content, one.descriptor)
-    } else if (fs !== undefined) {
-      const found = reopen(fs, context.state.mounts[one.descriptor.mount]!, one, allowChanged)
-      if (found !== undefined && 'code' in found) problems.push(found)
-      else if (found !== undefined) context.handles[fd] = found
-    }
+  fds.forEach((one, fd) => {
+    const descriptor = one?.descriptor ?? null
+    if (one === null || descriptor === null || descriptor.kind === 'stream') return
+    const fs = context.fileSystems[descriptor.mount]
+    if (context.handles[fd] !== undefined || fs === undefined) return
+    const found = reopen(fs, context.state.mounts[descriptor.mount]!, descriptor, one.identity, allowChanged)
+    if (found !== undefined && 'code' in found) problems.push(found)
+    else if (found !== undefined) context.handles[fd] = found
   })
   if (problems.length === 0) return
   for (const handle of context.handles) handle?.close()
@@ -99,10 +130,10 @@ export function reopenFiles(
 function reopen(
   fs: FileSystem,
   mount: MountState,
-  { descriptor, identity }: SavedDescriptor,
+  descriptor: FileDescriptor | DirectoryDescriptor,
+  identity: FileIdentity | null,
   allowChanged: boolean,
 ): FileHandle | Problem | undefined {
-  if (descriptor.kind === 'stream') return undefined
   const name = guestPath(mount, descriptor.path)
   const missing = (errno: number): Problem => ({
     code: 'STASIS_FILE_MISSING',
@@ -114,12 +145,12 @@ function reopen(
   })
   if (descriptor.kind === 'directory') return descriptor.deleted ? undefined : reopenDirectory(fs, descriptor, missing)
   const { read, write, flags } = descriptor
+  // Another file may have its name.
+  if (descriptor.deleted) return missing(-Errno.ENOENT)
   if (write && mount.readOnly) return missing(-Errno.EROFS)
-  const handle =
-    (mount.kind === 'memory' && fs.openInode?.(identity!.ino, openFlags(read, write, flags))) ||
-    fs.open(descriptor.path, openFlags(read, write, flags))
+  const handle = fs.open(descriptor.path, openFlags(read, write, flags))
   if (typeof handle === 'number') return missing(handle)
-  const change = mount.kind === 'memory' || allowChanged ? undefined : changeOf(handle, identity!)
+  const change = mount.kind === 'memory' || allowChanged || identity === null ? undefined : changeOf(handle, identity)
   if (change === undefined) return handle
   handle.close()
   return { code: 'STASIS_FILE_CHANGED', subject: name, message: `${name} changed: ${change}` }
@@ -143,24 +174,18 @@ function changeOf(handle: FileHandle, before: FileIdentity): string | undefined 
   return undefined
 }
 
-/** A deleted file lives on in a memory file system of its own, under no name. */
-function openOrphan(
-  context: Context,
-  orphans: Map<number, MemoryFileSystem>,
-  index: number,
-  content: Uint8Array,
-  { flags }: FileDescriptor,
-): FileHandle {
-  const known = orphans.get(index)
-  const fs = known ?? MemoryFileSystem.create(() => context.host.clocks.realtime())
-  if (known === undefined) {
-    fs.put('orphan', content)
-    orphans.set(index, fs)
+/** A deleted file lives on in a memory file system of its own, under no name, for all descriptors that are open on it. */
+export function makeOrphan(context: Context, fds: readonly number[], content: Uint8Array): void {
+  const fs = MemoryFileSystem.create(() => context.host.clocks.realtime())
+  fs.put('orphan', content)
+  for (const fd of fds) {
+    const descriptor = context.state.fds[fd]
+    if (descriptor?.kind !== 'file') continue
+    // Reading is for the next checkpoint; the descriptor still says what the program may do.
+    const handle = fs.open('orphan', openFlags(true, true, descriptor.flags & FdFlags.append))
+    invariant(typeof handle === 'object', 'a deleted file can be made again')
+    context.handles[fd] = handle
   }
-  // Reading is for the next checkpoint; the descriptor still says what the program may do.
-  const handle = fs.open('orphan', openFlags(true, true, flags & FdFlags.append))
-  if (typeof handle === 'number') throw new StasisError('STASIS_INVARIANT', 'A deleted file could not be made again.')
-  return handle
 }
 
 function errnoName(failure: number): string {
@@ -173,7 +198,7 @@ const remedies = {
   STASIS_FILE_CHANGED: 'Restore the files, or go on with them as they are: --allow-changed-files',
 } as const
 
-function asError(problems: readonly Problem[]): StasisError {
+export function asError(problems: readonly Problem[]): StasisError {
   const order = Object.keys(remedies) as Problem['code'][]
   const code = order.find((candidate) => problems.some((problem) => problem.code === candidate))!
   const lines = problems.map(({ message }) => `  ${message}`).join('\n')

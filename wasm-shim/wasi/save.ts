@@ -2,7 +2,7 @@ import { StasisError } from '../errors.ts'
 import type { Context } from './context.ts'
 import type { FileHandle, FileStat } from './fs/file-system.ts'
 import { encodeState, type SavedDescriptor, type SavedState } from './saved-state.ts'
-import type { Descriptor, FileDescriptor } from './state.ts'
+import { type Descriptor, type FileDescriptor, initialState, type MountState } from './state.ts'
 
 /** A deleted file that is still open travels inside the checkpoint, up to this size. */
 export const maxOrphan = 64 * 1024 * 1024
@@ -30,9 +30,30 @@ export function saveState(context: Context): Uint8Array {
   } satisfies SavedState)
 }
 
+/** The state of a program that has made no call yet, as `saveState` gives it. */
+export function encodeInitialState(
+  args: readonly string[],
+  env: readonly (readonly [string, string])[],
+  mounts: readonly MountState[],
+): Uint8Array {
+  const { fds } = initialState(args, env, mounts)
+  return encodeState({
+    args,
+    env,
+    mounts: mounts.map((mount) => ({ ...mount, content: null })),
+    fds: fds.map((descriptor) => descriptor && { descriptor, identity: null, orphan: null }),
+    clocks: { monotonic: 0n, cpu: 0n },
+    poll: null,
+    exit: null,
+    orphans: [],
+  })
+}
+
 function saveDescriptor(context: Context, descriptor: Descriptor, fd: number, orphans: Orphans): SavedDescriptor {
   if (descriptor.kind !== 'file') return { descriptor, identity: null, orphan: null }
-  const handle = context.handles[fd]!
+  const handle = context.handles[fd]
+  // In a replay files of hosts are not open, and what they are like now says nothing of that instant.
+  if (handle === undefined) return { descriptor, identity: null, orphan: null }
   const stat = handle.stat()
   if (typeof stat === 'number') return { descriptor, identity: { ino: 0n, size: 0n, mtim: 0n }, orphan: null }
   const identity = { ino: stat.ino, size: stat.size, mtim: stat.mtim }

@@ -8,6 +8,22 @@ import { decode, encode } from 'cborg'
 import { StasisError } from '../errors.ts'
 import { FileTypeNumber } from './flags.ts'
 import type { DirectoryEntry, FileType } from './fs/file-system.ts'
+import {
+  bytes,
+  flag,
+  list,
+  natural,
+  nullable,
+  one,
+  pair,
+  path,
+  record,
+  type Shape,
+  ShapeError,
+  text,
+  time,
+  u64,
+} from './shapes.ts'
 import type { Descriptor, InterruptedPoll, MountState } from './state.ts'
 
 /** What tells whether a file is still the one that was open. */
@@ -20,7 +36,7 @@ export interface FileIdentity {
 
 export interface SavedDescriptor {
   readonly descriptor: Descriptor
-  /** Of open files. */
+  /** Of open files, where it is known: not at an instant that was reached by a replay. */
   readonly identity: FileIdentity | null
   /** Index in `orphans` of a deleted file's content. */
   readonly orphan: number | null
@@ -57,10 +73,12 @@ export function decodeState(bytes: Uint8Array): SavedState {
   } catch (cause) {
     throw damaged('it is not well-formed CBOR', { cause })
   }
-  return savedState(value, 'state')
+  try {
+    return savedState(value, 'state')
+  } catch (error) {
+    throw error instanceof ShapeError ? damaged(error.message) : error
+  }
 }
-
-type Shape<T> = (value: unknown, where: string) => T
 
 function damaged(what: string, options?: { cause: unknown }): StasisError {
   return new StasisError(
@@ -71,93 +89,8 @@ function damaged(what: string, options?: { cause: unknown }): StasisError {
   )
 }
 
-const text: Shape<string> = (value, where) => {
-  if (typeof value !== 'string') throw damaged(`${where} is not text`)
-  return value
-}
-
-const flag: Shape<boolean> = (value, where) => {
-  if (typeof value !== 'boolean') throw damaged(`${where} is neither true nor false`)
-  return value
-}
-
-const bytes: Shape<Uint8Array> = (value, where) => {
-  if (!(value instanceof Uint8Array)) throw damaged(`${where} is not a byte string`)
-  return value
-}
-
-/** A number from 0 to `limit`. */
-const natural =
-  (limit: number): Shape<number> =>
-  (value, where) => {
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > limit) {
-      throw damaged(`${where} is not a number from 0 to ${limit}`)
-    }
-    return value
-  }
-
-const u64: Shape<bigint> = (value, where) => {
-  const number = typeof value === 'number' && Number.isInteger(value) ? BigInt(value) : value
-  if (typeof number !== 'bigint' || number < 0n || number >= 1n << 64n) throw damaged(`${where} is not a 64-bit number`)
-  return number
-}
-
-/** The host may know of times before 1970. */
-const time: Shape<bigint> = (value, where) => {
-  if (typeof value === 'number' && Number.isInteger(value)) return BigInt(value)
-  if (typeof value !== 'bigint') throw damaged(`${where} is not a time`)
-  return value
-}
-
-const nullable =
-  <T>(shape: Shape<T>): Shape<T | null> =>
-  (value, where) =>
-    value === null ? null : shape(value, where)
-
-const list =
-  <T>(shape: Shape<T>): Shape<T[]> =>
-  (value, where) => {
-    if (!Array.isArray(value)) throw damaged(`${where} is not a list`)
-    return value.map((item, index) => shape(item, `${where}[${index}]`))
-  }
-
-const pair: Shape<[string, string]> = (value, where) => {
-  const items = list(text)(value, where)
-  if (items.length !== 2) throw damaged(`${where} is not a pair`)
-  return [items[0]!, items[1]!]
-}
-
-function record<T extends object>(shapes: { readonly [K in keyof T]: Shape<T[K]> }): Shape<T> {
-  const names = Object.keys(shapes) as (keyof T & string)[]
-  return (value, where) => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw damaged(`${where} is not a map`)
-    const given = value as Record<string, unknown>
-    const unknown = Object.keys(given).find((name) => !Object.hasOwn(shapes, name))
-    if (unknown !== undefined) throw damaged(`${where} has an unknown field "${unknown}"`)
-    const missing = names.find((name) => !Object.hasOwn(given, name))
-    if (missing !== undefined) throw damaged(`${where} lacks "${missing}"`)
-    return Object.fromEntries(names.map((name) => [name, shapes[name](given[name], `${where}.${name}`)])) as T
-  }
-}
-
-const one =
-  <T extends string>(values: readonly T[]): Shape<T> =>
-  (value, where) => {
-    const found = values.find((candidate) => candidate === value)
-    if (found === undefined) throw damaged(`${where} is none of ${values.join(', ')}`)
-    return found
-  }
-
-/** A path as file systems take it: an image must not name a file above its mount. */
-const path: Shape<string> = (value, where) => {
-  const given = text(value, where)
-  const wrong = given !== '' && given.split('/').some((name) => name === '' || name === '.' || name === '..')
-  if (wrong || given.includes('\0')) throw damaged(`${where} is not a normalised path`)
-  return given
-}
-
-const fileType = one(Object.keys(FileTypeNumber) as FileType[])
-const mountIndex = natural(0xffff)
+export const fileType: Shape<FileType> = one(Object.keys(FileTypeNumber) as FileType[])
+export const mountIndex: Shape<number> = natural(0xffff)
 const fdFlags = natural(31)
 
 const stream = record<Extract<Descriptor, { kind: 'stream' }>>({
@@ -178,7 +111,7 @@ const file = record<Extract<Descriptor, { kind: 'file' }>>({
   deleted: flag,
 })
 
-const entry = record<DirectoryEntry>({ name: text, ino: u64, type: fileType })
+export const entry: Shape<DirectoryEntry> = record<DirectoryEntry>({ name: text, ino: u64, type: fileType })
 
 const directory = record<Extract<Descriptor, { kind: 'directory' }>>({
   kind: one(['directory']),
@@ -226,15 +159,17 @@ const shape = record<SavedState & { format: number }>({
 const savedState: Shape<SavedState> = (value, where) => {
   // First of all, since another format has other fields.
   const version = (value as { format?: unknown } | null)?.format
-  if (version !== format) throw damaged(`its format is ${String(version)} where ${format} is known`)
+  if (version !== format) throw new ShapeError(`its format is ${String(version)} where ${format} is known`)
   const { format: _, ...state } = shape(value, where)
   state.fds.forEach((saved, fd) => {
     if (saved === null) return
     const { descriptor: open, orphan, identity } = saved
-    if (open.kind !== 'stream' && open.mount >= state.mounts.length) throw damaged(`descriptor ${fd} has no mount`)
-    if (orphan !== null && orphan >= state.orphans.length) throw damaged(`descriptor ${fd} has no content`)
-    if (open.kind === 'file' && identity === null) throw damaged(`descriptor ${fd} has no identity`)
+    if (open.kind !== 'stream' && open.mount >= state.mounts.length)
+      throw new ShapeError(`descriptor ${fd} has no mount`)
+    if (orphan !== null && orphan >= state.orphans.length) throw new ShapeError(`descriptor ${fd} has no content`)
+    const isOwn = open.kind === 'file' && state.mounts[open.mount]!.kind === 'memory'
+    if (isOwn && identity === null) throw new ShapeError(`descriptor ${fd} has no identity`)
   })
-  if (state.fds.at(-1) === null) throw damaged('its last descriptor is not open')
+  if (state.fds.at(-1) === null) throw new ShapeError('its last descriptor is not open')
   return state
 }

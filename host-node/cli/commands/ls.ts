@@ -13,8 +13,8 @@ export const lsCommand = defineCommand({
   operands: '[NAME]',
   count: [0, 1],
   description: [
-    'One line a session: how many checkpoints it has, when and why the newest was taken, what all of them occupy, and ' +
-      'whether a process runs it now. With NAME: one line a checkpoint.',
+    'One line a session: how many checkpoints it has, when and why the newest was taken, what they and the call log ' +
+      'occupy, and whether a process runs it now. "interrupted" is one whose process died, "ended" one whose log was kept. With NAME: one line a checkpoint.',
   ],
   options: { store: storeOption, json: jsonOption },
   examples: [
@@ -50,6 +50,7 @@ function sessionTable(sessions: readonly SessionInfo[], terminal: Terminal): str
       String(session.versions.length),
       ...(newest === undefined ? ['-', '-'] : [timeOf(newest), causeOf(newest)]),
       formatSize(session.versions.reduce((sum, version) => sum + version.size, 0)),
+      session.log === undefined ? '-' : formatSize(session.log.bytes),
       stateOf(session, terminal),
     ]
   })
@@ -60,6 +61,7 @@ function sessionTable(sessions: readonly SessionInfo[], terminal: Terminal): str
       { title: 'NEWEST' },
       { title: 'CAUSE' },
       { title: 'SIZE', align: 'right' },
+      { title: 'LOG', align: 'right' },
       { title: 'STATE' },
     ],
     rows,
@@ -97,15 +99,25 @@ function causeOf({ content }: VersionInfo): string {
   return content.kind === 'intact' ? printable(content.manifest.cause) : 'damaged'
 }
 
-function stateOf({ owner }: SessionInfo, terminal: Terminal): string {
-  return owner === undefined ? 'suspended' : terminal.style('green', `running, process ${owner.pid}`)
+function stateOf(session: SessionInfo, terminal: Terminal): string {
+  const { owner } = session
+  return owner === undefined ? restingState(session) : terminal.style('green', `running, process ${owner.pid}`)
 }
 
-function sessionJson({ name, owner, versions }: SessionInfo) {
+/** 'interrupted': its process died, and the log tells what it did after its newest checkpoint. */
+function restingState({ log, versions, ended }: SessionInfo): 'ended' | 'suspended' | 'interrupted' {
+  if (ended !== undefined) return 'ended'
+  return (log?.tail ?? 0) > 0 || versions.length === 0 ? 'interrupted' : 'suspended'
+}
+
+function sessionJson(session: SessionInfo) {
+  const { name, owner, versions, log, ended } = session
   return {
     name,
-    state: owner === undefined ? ('suspended' as const) : ('running' as const),
+    state: owner === undefined ? restingState(session) : ('running' as const),
     ...(owner !== undefined && { pid: owner.pid, host: owner.host, since: owner.since }),
+    ...(log !== undefined && { log }),
+    ...(ended !== undefined && { code: ended }),
     versions: versions.map(({ version, size, location, content }) => ({
       version,
       size,

@@ -6,10 +6,10 @@ import { defineCommand } from '../command.ts'
 import { checkFile, checkMounts } from '../inputs.ts'
 import { lookUp } from '../look-up.ts'
 import { flag, value } from '../options.ts'
-import { dirOption, snapshotOptions, storeOption } from '../session-options.ts'
+import { dirOption, logOptions, snapshotOptions, storeOption } from '../session-options.ts'
 import { locateStore } from '../store-place.ts'
 import { supervise } from '../supervise.ts'
-import { text } from '../values.ts'
+import { oneOf, text } from '../values.ts'
 
 export const restoreCommand = defineCommand({
   name: 'restore',
@@ -18,7 +18,8 @@ export const restoreCommand = defineCommand({
   count: [1, 1],
   description: [
     'The program goes on in the middle of the call in which it was caught, with its memory, stack and open files. Versions ' +
-      'count from 1; @0, the default, is the newest, @-1 the one before.',
+      'count from 1; @-1 is the one before the newest. Without a version the program goes on where it was last: the call log ' +
+      'tells what it did after its newest checkpoint, also when its process was killed.',
     'A checkpoint carries no permissions: directories are granted again with --dir. GUEST has to be as it was, HOST may be ' +
       'another directory. Files that were open must be there unchanged.',
     'When the program ends by itself, its checkpoints are removed, unless --keep is given. An older version goes on beside ' +
@@ -28,12 +29,19 @@ export const restoreCommand = defineCommand({
     dir: dirOption,
     name: value('NAME', 'Go on as a session of another name, leaving this one as it is.', text),
     module: value('FILE', 'The module, where the store does not have it.', text),
-    'allow-changed-files': flag('Go on even where an open file is no longer as it was.'),
+    files: value(
+      'WHAT',
+      'Files in granted directories that are not as they were: "refuse" where one is open (the default), "keep" them, or ' +
+        '"restore" what the session had written at that version (needs --keep-log from the beginning).',
+      oneOf(['keep', 'restore', 'refuse'], 'way with files'),
+    ),
+    'allow-changed-files': flag('The same as --files keep.'),
     store: storeOption,
     ...snapshotOptions,
+    ...logOptions,
   },
   examples: [
-    { line: 'stasis restore calc', does: 'the newest checkpoint' },
+    { line: 'stasis restore calc', does: 'where it was last, whether it was stopped or killed' },
     { line: 'stasis restore calc@-1 --dir ./data::/data', does: 'the one before, granting a directory' },
   ],
   run: async ({ values, operands, terminal }) => {
@@ -47,7 +55,7 @@ export const restoreCommand = defineCommand({
       () =>
         lookUp(store, address.name, () =>
           Session.restore(store, formatAddress(address), {
-            allowChangedFiles: values['allow-changed-files'],
+            files: values['allow-changed-files'] ? 'keep' : (values.files ?? 'refuse'),
             ...(values.name !== undefined && { name }),
             ...(values.module !== undefined && { module: values.module }),
             ...sessionOptions(values, terminal),

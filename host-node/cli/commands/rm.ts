@@ -1,5 +1,5 @@
 import { parseAddress, resolveVersion } from '../../../runtime/store/address.ts'
-import { listSessions, listVersions, removeVersions } from '../../../runtime/store/checkpoints.ts'
+import { listSessions, listVersions, removeSession, removeVersions } from '../../../runtime/store/checkpoints.ts'
 import type { Store } from '../../../runtime/store/store.ts'
 import { openStore } from '../../open-store.ts'
 import { defineCommand } from '../command.ts'
@@ -16,7 +16,7 @@ export const rmCommand = defineCommand({
   operands: 'NAME[@VERSION]...',
   count: [0, Number.POSITIVE_INFINITY],
   description: [
-    'Removes checkpoints for good, and modules that no checkpoint needs any more. Sessions that are running are refused. ' +
+    'Removes checkpoints for good, with the call log where the whole session goes, and modules that nobody needs any more. Sessions that are running are refused. ' +
       'Versions keep their numbers.',
   ],
   options: {
@@ -46,29 +46,37 @@ export const rmCommand = defineCommand({
 })
 
 /** Session names with the versions to remove. */
-type Targets = ReadonlyMap<string, ReadonlySet<number>>
+type Target = ReadonlySet<number> | 'all'
+type Targets = ReadonlyMap<string, Target>
 
 async function suspendedSessions(store: Store): Promise<Targets> {
   const sessions = (await listSessions(store)).filter(({ owner }) => owner === undefined)
-  return new Map(sessions.map(({ name, versions }) => [name, new Set(versions.map((info) => info.version))]))
+  return new Map(sessions.map(({ name }) => [name, 'all']))
 }
 
 /** Everything is looked up before anything is removed: @-1 means what it meant when it was typed. */
 async function resolveOperands(store: Store, operands: readonly string[]): Promise<Targets> {
-  const targets = new Map<string, Set<number>>()
+  const targets = new Map<string, Target>()
+  const known = new Set((await listSessions(store)).map(({ name }) => name))
   for (const operand of operands) {
     const address = parseAddress(operand)
+    const before = targets.get(address.name) ?? new Set<number>()
+    if (before === 'all') continue
+    if (!operand.includes('@') && known.has(address.name)) {
+      targets.set(address.name, 'all')
+      continue
+    }
     const versions = (await listVersions(store, address.name)).map((info) => info.version)
     const chosen = await lookUp(store, address.name, async () => resolveVersion(versions, address))
-    const before = targets.get(address.name) ?? []
-    targets.set(address.name, new Set([...before, ...(operand.includes('@') ? [chosen] : versions)]))
+    targets.set(address.name, new Set([...before, chosen]))
   }
   return targets
 }
 
-async function remove(store: Store, name: string, versions: ReadonlySet<number>): Promise<readonly number[]> {
+async function remove(store: Store, name: string, versions: Target): Promise<readonly number[]> {
   const lock = await store.lock(name)
   try {
+    if (versions === 'all') return await removeSession(store, name)
     return await removeVersions(store, name, (info) => versions.has(info.version))
   } finally {
     await lock.release()

@@ -10,7 +10,7 @@ import { defineCommand } from '../command.ts'
 import { formatSize } from '../format.ts'
 import { checkFile, checkMounts, generateName } from '../inputs.ts'
 import { list, value } from '../options.ts'
-import { dirOption, pollsOption, snapshotOptions, storeOption } from '../session-options.ts'
+import { dirOption, logOptions, pollsOption, snapshotOptions, storeOption } from '../session-options.ts'
 import { locateStore } from '../store-place.ts'
 import { supervise } from '../supervise.ts'
 import { parseEnv, text } from '../values.ts'
@@ -40,6 +40,7 @@ export const runCommand = defineCommand({
     store: storeOption,
     polls: pollsOption,
     ...snapshotOptions,
+    ...logOptions,
   },
   examples: [
     { line: 'stasis run app.wasm', does: 'run it; Ctrl-Z freezes it' },

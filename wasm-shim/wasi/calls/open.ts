@@ -8,7 +8,7 @@ import { type DirectoryDescriptor, type KernelState, lowestFree, setDescriptor }
 /** Bounds the descriptor table; a host runs out of its own descriptors earlier. */
 const maxDescriptors = 65_536
 
-interface Opened {
+export interface Opened {
   readonly opened_fd: number
   readonly mount: number
   /** Where the file is, symlinks resolved. */
@@ -19,7 +19,7 @@ interface Opened {
   readonly flags: number
 }
 
-const right = (rights: bigint, bit: number) => (Number(BigInt.asUintN(30, rights)) & bit) !== 0
+export const hasRight = (rights: bigint, bit: number): boolean => (Number(BigInt.asUintN(30, rights)) & bit) !== 0
 
 export function openFlags(read: boolean, write: boolean, fdflags: number, oflags = 0): OpenFlags {
   return {
@@ -105,8 +105,8 @@ function performOpen(
   if (base.deleted) return -Errno.ENOENT
   const number = lowestFree(context.state)
   if (number >= maxDescriptors) return -Errno.EMFILE
-  const read = right(rights, Rights.fd_read)
-  const write = right(rights, Rights.fd_write)
+  const read = hasRight(rights, Rights.fd_read)
+  const write = hasRight(rights, Rights.fd_write)
   const makes = oflags & (OFlags.creat | OFlags.excl | OFlags.trunc)
   // An exclusive create never follows: the symlink itself is what exists.
   const exclusive = OFlags.creat | OFlags.excl

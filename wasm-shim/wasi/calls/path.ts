@@ -15,7 +15,7 @@ interface Place extends Resolved {
 }
 
 /** Resolves a guest's path below a descriptor. `changes` refuses what a read-only mount does not allow. */
-function place(context: Context, fd: number, path: string, follow: boolean, changes: boolean): Place | number {
+export function place(context: Context, fd: number, path: string, follow: boolean, changes: boolean): Place | number {
   const base = directoryAt(context, fd)
   if (typeof base === 'number') return base
   if (base.deleted) return -Errno.ENOENT

@@ -1,0 +1,59 @@
+import type { Recovered } from '../../runtime/session/messages.ts'
+import type { SessionEvent } from '../../runtime/session/session.ts'
+import { plural } from './format.ts'
+import { complaint, tell } from './supervise.ts'
+import type { Terminal } from './terminal.ts'
+
+/** Whoever asked is told in person. */
+const ourCauses: ReadonlySet<string> = new Set(['request', 'signal', 'interval'])
+
+/** Tells of what nobody asked for: what was done again, checkpoints by a trigger that failed, a full disk. */
+export function reportEvents(terminal: Terminal): (event: SessionEvent) => void {
+  return (event) => {
+    switch (event.kind) {
+      case 'checkpoint':
+      case 'state':
+      case 'files':
+        return
+      case 'refused': {
+        if (ourCauses.has(event.cause)) return
+        const isEnd = event.cause === 'end'
+        const what = isEnd ? 'The session’s files could not all be removed.' : 'No checkpoint was taken.'
+        terminal.err(complaint(what, event.error, terminal))
+        return
+      }
+      case 'recovered':
+        if (event.to > event.from || event.loss !== undefined) tell(describeRecovery(event), terminal)
+        return
+      case 'filesRestored': {
+        const { written, removed } = event
+        tell(
+          `Put files back: ${plural(written, 'file')} written, ${plural(removed, 'entry', 'entries')} removed.`,
+          terminal,
+        )
+        return
+      }
+      case 'fellBack':
+        terminal.err(complaint(`The newest state cannot be used; going on from ${event.to}.`, event.error, terminal))
+        return
+      case 'logFull':
+        tell(event.waiting ? describeFull(event.reason) : 'There is room for the call log again: going on.', terminal)
+        return
+    }
+  }
+}
+
+function describeRecovery({ from, to, repeated, stdinRead, loss }: Recovered): string {
+  const parts = [`Rolled forward by the call log: ${plural(to - from, 'call')}, to call ${to.toLocaleString('en-US')}.`]
+  if (repeated !== undefined) parts.push(`What the last ${repeated} wrote may be seen twice.`)
+  if (stdinRead > 0) parts.push(`The program had read ${plural(stdinRead, 'byte')} of its stdin.`)
+  if (loss !== undefined) {
+    const where = loss.offset === undefined ? `call ${loss.call}` : `byte ${loss.offset}`
+    parts.push(`What followed in ${loss.segment} from ${where} on is lost: ${loss.reason}.`)
+  }
+  return parts.join(' ')
+}
+
+const describeFull = (reason: string): string =>
+  `There is no room for the call log, so the program stands still until there is (${reason}). ` +
+  'Free some space, or end it with Ctrl-C: everything so far is intact.'

@@ -1,0 +1,164 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import type { ChunkStore } from '../runtime/log/chunks.ts'
+import type { LogFile, LogPlace, LogStorage } from '../runtime/log/storage.ts'
+import { StasisError } from '../wasm-shim/errors.ts'
+
+/** Bytes read at a time. */
+const pieceSize = 1 << 18
+/** Until a full disk is tried again. */
+const retryMilliseconds = 250
+const full: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT'])
+const addressBytes = 32
+
+export interface FileLogOptions {
+  /** Told when the guest stands still because there is no room, and when there is again. */
+  readonly onFull?: (waiting: boolean, reason: string) => void
+  /** Have chunks on the disk before the log names them. */
+  readonly durable?: boolean
+}
+
+/**
+ * A session's log in its directory of a store: segments, `chunks/<address>`, and beside each segment `<name>.chunks`, the
+ * addresses that it needs, so that chunks can be removed with the last segment that needs them.
+ */
+export class FileLogStorage implements LogStorage {
+  readonly chunks: ChunkStore
+  readonly #directory: string
+  readonly #options: FileLogOptions
+  #needed: { readonly addresses: Set<string>; readonly file: FileLog } | undefined
+
+  constructor({ path }: LogPlace, options: FileLogOptions = {}) {
+    this.#directory = path
+    this.#options = options
+    this.chunks = { put: (address, bytes) => this.#put(address, bytes), get: (address) => this.#get(address) }
+  }
+
+  *read(segment: string): Iterable<Uint8Array> {
+    let fd: number
+    try {
+      fd = openSync(join(this.#directory, segment), 'r')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+      throw error
+    }
+    try {
+      const piece = new Uint8Array(pieceSize)
+      for (let count = 1; count > 0; ) {
+        count = readSync(fd, piece, 0, piece.length, null)
+        if (count > 0) yield piece.subarray(0, count)
+      }
+    } finally {
+      closeSync(fd)
+    }
+  }
+
+  open(segment: string, bytes: number): LogFile {
+    this.#needed?.file.close()
+    const beside = `${join(this.#directory, segment)}.chunks`
+    const known = bytes > 0 ? readAddresses(beside) : []
+    const file = new FileLog(beside, known.length * addressBytes, this.#options)
+    this.#needed = { addresses: new Set(known), file }
+    return new FileLog(join(this.#directory, segment), bytes, this.#options)
+  }
+
+  setAside(segment: string): void {
+    const path = join(this.#directory, segment)
+    if (existsSync(path)) renameSync(path, `${path}.lost`)
+  }
+
+  #put(address: string, bytes: Uint8Array): void {
+    const needed = this.#needed
+    if (needed === undefined || needed.addresses.has(address)) return
+    const path = join(this.#directory, 'chunks', address)
+    const size = statSync(path, { throwIfNoEntry: false })?.size
+    if (size !== bytes.length) {
+      mkdirSync(join(this.#directory, 'chunks'), { recursive: true })
+      const file = new FileLog(path, 0, this.#options)
+      file.append(bytes)
+      if (this.#options.durable) file.sync()
+      file.close()
+    }
+    needed.file.append(Buffer.from(address, 'hex'))
+    if (this.#options.durable) needed.file.sync()
+    needed.addresses.add(address)
+  }
+
+  #get(address: string): Uint8Array | undefined {
+    const path = join(this.#directory, 'chunks', address)
+    return existsSync(path) ? new Uint8Array(readFileSync(path)) : undefined
+  }
+}
+
+function readAddresses(path: string): string[] {
+  if (!existsSync(path)) return []
+  const bytes = readFileSync(path)
+  const count = Math.floor(bytes.length / addressBytes)
+  return Array.from({ length: count }, (_, i) => bytes.toString('hex', i * addressBytes, (i + 1) * addressBytes))
+}
+
+/** A file that is appended to by the guest's thread, and made when there is something to append. */
+class FileLog implements LogFile {
+  readonly #path: string
+  readonly #options: FileLogOptions
+  readonly #sleeper = new Int32Array(new SharedArrayBuffer(4))
+  #fd: number | undefined
+  #at: number
+
+  constructor(path: string, bytes: number, options: FileLogOptions) {
+    this.#path = path
+    this.#at = bytes
+    this.#options = options
+  }
+
+  append(block: Uint8Array): void {
+    let done = 0
+    let isWaiting = false
+    while (done < block.length) {
+      try {
+        this.#fd ??= this.#make()
+        done += writeSync(this.#fd, block, done, block.length - done, this.#at + done)
+      } catch (error) {
+        const { code = '' } = error as NodeJS.ErrnoException
+        if (!full.has(code)) throw this.#failed(error as Error)
+        if (!isWaiting) this.#options.onFull?.(true, `${this.#path}: ${(error as Error).message}`)
+        isWaiting = true
+        Atomics.wait(this.#sleeper, 0, 0, retryMilliseconds)
+      }
+    }
+    if (isWaiting) this.#options.onFull?.(false, this.#path)
+    this.#at += done
+  }
+
+  #make(): number {
+    const fd = openSync(this.#path, this.#at > 0 ? 'r+' : 'w')
+    if (this.#at > 0) ftruncateSync(fd, this.#at)
+    return fd
+  }
+
+  #failed(cause: Error): StasisError {
+    const message = `The call log ${this.#path} cannot be written: ${cause.message}. The session stops here; what was recorded before is intact.`
+    return new StasisError('STASIS_LOG_WRITE', message, { path: this.#path }, { cause })
+  }
+
+  sync(): void {
+    if (this.#fd !== undefined) fsyncSync(this.#fd)
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd)
+    this.#fd = undefined
+  }
+}

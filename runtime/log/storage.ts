@@ -1,0 +1,32 @@
+import type { ChunkStore } from './chunks.ts'
+
+/** Where a session's call log lies, as a store tells the guest's thread: plain data, by which that thread's host opens it. */
+export interface LogPlace {
+  readonly kind: 'directory'
+  readonly path: string
+}
+
+/**
+ * The segments of one session's log, for the guest's thread: synchronous, since a call waits for it. Segments are named as
+ * `segmentName` says (runtime/store/session-log.ts).
+ */
+export interface LogStorage {
+  readonly chunks: ChunkStore
+  /** A segment's bytes, a piece at a time, each valid until the next; nothing where there is no such segment. */
+  read(segment: string): Iterable<Uint8Array>
+  /** Opens a segment to append to after its first `bytes`; what stands behind is cut off. It is made by the first append. */
+  open(segment: string, bytes: number): LogFile
+  /** Renames a segment, so that it is no part of the log any more, and not lost either. */
+  setAside(segment: string): void
+}
+
+export interface LogFile {
+  /**
+   * Returns when the operating system has all bytes. Where there is no room it waits until there is; throws StasisError
+   * STASIS_LOG_WRITE where it cannot be written for another reason.
+   */
+  append(block: Uint8Array): void
+  /** Returns when all that was appended is on the disk. */
+  sync(): void
+  close(): void
+}

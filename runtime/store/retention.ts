@@ -1,0 +1,83 @@
+import { listVersions, removeUnusedModules, removeVersions, type VersionInfo } from './checkpoints.ts'
+import { chunkName, type LogSegment, listSegments, sessionFolder } from './session-log.ts'
+import { loadStart, saveStart } from './start-record.ts'
+import type { Store } from './store.ts'
+
+/** Of the checkpoints that a session takes by itself, so many stay: the older one for the case that the newest is damaged. */
+const keptKeyframes = 2
+
+const idOf = ({ content }: VersionInfo): string | undefined =>
+  content.kind === 'intact' ? content.manifest.session.id : undefined
+
+const callsOf = ({ content }: VersionInfo): number => (content.kind === 'intact' ? content.manifest.calls : 0)
+
+export async function hasCheckpoints(store: Store, session: string, id: string): Promise<boolean> {
+  return (await listVersions(store, session)).some((version) => idOf(version) === id)
+}
+
+/** Removes a run's older keyframes, and the log of what came before its last two checkpoints. */
+export async function dropUnneeded(store: Store, session: string, id: string): Promise<void> {
+  const own = (await listVersions(store, session)).filter((version) => idOf(version) === id)
+  const isKeyframe = ({ content }: VersionInfo) => content.kind === 'intact' && content.manifest.cause === 'keyframe'
+  const unneeded = own.slice(0, -keptKeyframes).filter(isKeyframe)
+  const numbers = new Set(unneeded.map(({ version }) => version))
+  if (numbers.size > 0) await removeVersions(store, session, ({ version }) => numbers.has(version))
+  const older = own.filter(({ version }) => !numbers.has(version)).at(-keptKeyframes)
+  if (older === undefined) return
+  const calls = callsOf(older)
+  await removeSegments(store, session, ({ run, firstCall }) => run === id.slice(0, 8) && firstCall < calls)
+}
+
+/** Of a program that has ended: its checkpoints stay, without what it did after the newest. */
+export async function dropTail(store: Store, session: string, id: string): Promise<void> {
+  const newest = (await listVersions(store, session)).filter((version) => idOf(version) === id).at(-1)
+  if (newest === undefined) return removeRun(store, session, id)
+  const calls = callsOf(newest)
+  await removeSegments(store, session, ({ run, firstCall }) => run === id.slice(0, 8) && firstCall >= calls)
+}
+
+/** Of a program that has ended, whose log is kept: it is not to be rolled forward to its end. */
+export async function markEnded(store: Store, session: string, id: string, code: number): Promise<void> {
+  const start = await loadStart(store, session)
+  if (start?.id === id) await saveStart(store, session, { ...start, ended: code })
+}
+
+/** Removes all that one run of a session has left: its checkpoints and its log; with the last run, all of the session. */
+export async function removeRun(store: Store, session: string, id: string): Promise<void> {
+  await removeVersions(store, session, (version) => idOf(version) === id)
+  if ((await listVersions(store, session)).length > 0) {
+    await removeSegments(store, session, ({ run }) => run === id.slice(0, 8))
+    return
+  }
+  const blobs = await store.list(sessionFolder(session))
+  for (const { name } of blobs) await store.delete(name)
+  if (blobs.length > 0) await removeUnusedModules(store)
+}
+
+async function removeSegments(store: Store, session: string, which: (segment: LogSegment) => boolean): Promise<void> {
+  const segments = await listSegments(store, session)
+  const removed = segments.filter(which)
+  if (removed.length === 0) return
+  const before = new Set<string>()
+  for (const { blob } of removed) {
+    for (const address of await neededChunks(store, blob)) before.add(address)
+    await store.delete(blob)
+    await store.delete(`${blob}.chunks`)
+  }
+  if (before.size === 0) return
+  for (const { blob } of segments) {
+    if (removed.some((segment) => segment.blob === blob)) continue
+    for (const address of await neededChunks(store, blob)) before.delete(address)
+  }
+  for (const address of before) await store.delete(chunkName(session, address))
+}
+
+const addressBytes = 32
+
+/** The addresses beside a segment, 64 hexadecimal digits each. */
+async function neededChunks(store: Store, segment: string): Promise<readonly string[]> {
+  const bytes = (await store.get(`${segment}.chunks`)) ?? new Uint8Array(0)
+  const digits = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  const count = Math.floor(bytes.length / addressBytes)
+  return Array.from({ length: count }, (_, i) => digits.slice(i * addressBytes * 2, (i + 1) * addressBytes * 2))
+}

@@ -1,0 +1,59 @@
+/**
+ * How a session began, as `sessions/<name>/start.cbor`: all that is needed to run its log from the first call on. One
+ * deterministic CBOR map, checked when it is read, since a store is no more to be trusted than an image.
+ */
+import { decode, encode } from 'cborg'
+import { StasisError } from '../../wasm-shim/errors.ts'
+import { bytes, natural, nullable, one, record, type Shape, ShapeError, text } from '../../wasm-shim/wasi/shapes.ts'
+import { sessionFolder } from './session-log.ts'
+import type { Store } from './store.ts'
+
+export interface StartRecord {
+  /** The session's identity, a UUID. */
+  readonly id: string
+  /** `path`: where the module was, empty if unknown; it is believed only if its hash is right. */
+  readonly module: { readonly sha256: string; readonly size: number; readonly name: string; readonly path: string }
+  /** The kernel's state before the first call. */
+  readonly kernel: Uint8Array
+  readonly polls: 'none' | 'default' | 'all'
+  /** Milliseconds since the epoch. */
+  readonly time: number
+  /** The exit code, of a program that has ended and whose log is kept. */
+  readonly ended?: number | null
+}
+
+const format = 1
+const sha256: Shape<string> = (value, where) => {
+  if (typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)) return value
+  throw new ShapeError(`${where} is not 64 hexadecimal digits`)
+}
+
+const shape = record<Required<StartRecord> & { format: number }>({
+  format: natural(format),
+  id: text,
+  module: record({ sha256, size: natural(Number.MAX_SAFE_INTEGER), name: text, path: text }),
+  kernel: bytes,
+  polls: one(['none', 'default', 'all']),
+  time: natural(8.64e15),
+  ended: nullable(natural(0xffff_ffff)),
+})
+
+const blobName = (session: string): string => `${sessionFolder(session)}start.cbor`
+
+export async function saveStart(store: Store, session: string, start: StartRecord): Promise<void> {
+  await store.put(blobName(session), [encode({ format, ...start, ended: start.ended ?? null })])
+}
+
+/** undefined where the session has none. Throws STASIS_START_DAMAGED. */
+export async function loadStart(store: Store, session: string): Promise<StartRecord | undefined> {
+  const blob = await store.get(blobName(session))
+  if (blob === undefined) return undefined
+  try {
+    const { format: _, ...start } = shape(decode(blob), 'start')
+    return start
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    const message = `${store.locate(blobName(session))}, which says how ${session} began, cannot be used: ${reason}. Restore a checkpoint by its number.`
+    throw new StasisError('STASIS_START_DAMAGED', message, { session }, { cause })
+  }
+}
