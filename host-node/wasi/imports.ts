@@ -10,7 +10,7 @@ type Link = (site: ImportSite) => ImportFunction
 
 /** The functions of `wasiImport`, by name. They throw ERR_WASI_NOT_STARTED until `open` is called. */
 export class ImportGates {
-  readonly functions: Readonly<Record<string, ImportFunction>>
+  readonly functions: Record<string, ImportFunction>
   readonly #gates: readonly Gate[]
   readonly #link: Link
 

@@ -8,17 +8,17 @@ import type { ReplayOption } from './replay-log.ts'
 export interface WASIOptions {
   readonly version: 'preview1' | 'unstable'
   /** Each is turned into a string. Default: none, not even a program name. */
-  readonly args?: readonly unknown[]
+  readonly args?: readonly unknown[] | undefined
   /** Entries that are undefined are left out. Default: an empty environment. */
-  readonly env?: object
+  readonly env?: object | undefined
   /** Directories by their names in the guest. */
-  readonly preopens?: object
+  readonly preopens?: object | undefined
   /** Whether `start` returns the guest's exit code. Otherwise the process ends with it. Default true. */
-  readonly returnOnExit?: boolean
+  readonly returnOnExit?: boolean | undefined
   /** Descriptors of this process. Defaults 0, 1, 2. */
-  readonly stdin?: number
-  readonly stdout?: number
-  readonly stderr?: number
+  readonly stdin?: number | undefined
+  readonly stdout?: number | undefined
+  readonly stderr?: number | undefined
   /** `false` records nothing; a sink takes the log as it is written. Default: in memory, see `WASI.callLog`. */
   readonly log?: LogOption
   /** A call log from which every call is answered instead of being made. */

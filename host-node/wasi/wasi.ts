@@ -28,7 +28,8 @@ const unused = new FinalizationRegistry<() => void>((close) => close())
  * STASIS_REPLAY_DIVERGED where it is not the recorded one and by STASIS_REPLAY_ENDED where there is none any more.
  */
 export class WASI {
-  readonly wasiImport: Readonly<Record<string, ImportFunction>>
+  /** The imports by name. Functions that are replaced here, before the instance is made, are not recorded. */
+  readonly wasiImport: Record<string, ImportFunction>
   readonly #abi: Abi
   readonly #answers: Answers
   readonly #gates: ImportGates

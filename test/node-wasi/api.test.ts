@@ -1,7 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { WASIOptions as NodeOptions, WASI as NodeWASI } from 'node:wasi'
 import { afterAll, describe, expect, test } from 'vitest'
+import { WASI } from '../../host-node/wasi/wasi.ts'
 import { type Implementation, implementations, nodes, runScript } from './child.ts'
 
 type Outcome = Readonly<Record<string, unknown>>
@@ -53,4 +55,18 @@ describe.each(nodes)('the members of WASI on Node $major', ({ major, path }) => 
 test('WASI is the same class on every Node', () => {
   const [first, ...rest] = nodes.map(({ path }) => outcomes(path, 'stasis'))
   for (const other of rest) expect(other).toEqual(first)
+})
+
+test('takes the options that are declared for node:wasi, and replaced imports', () => {
+  const options: NodeOptions = {
+    version: 'preview1',
+    args: [],
+    env: undefined,
+    preopens: { '/': '/' },
+    stdin: undefined,
+  }
+  const wasi = new WASI(options)
+  const asNode: Pick<NodeWASI, 'start' | 'initialize' | 'getImportObject'> = wasi
+  wasi.wasiImport.sched_yield = () => 77
+  expect(asNode.getImportObject()).toHaveProperty('wasi_snapshot_preview1.sched_yield', wasi.wasiImport.sched_yield)
 })

@@ -55,6 +55,20 @@ const sizeUnstable = programText(
   unstable,
 )
 
+/** Exits with 1 when a relative timeout of 50 ms, as wasi_unstable lays it out, was waited for. */
+const pollUnstable = programText(
+  ['clock_time_get', 'poll_oneoff', 'proc_exit'],
+  start(
+    `(drop (call $clock_time_get (i32.const 1) (i64.const 0) (i32.const 512)))
+     (i32.store (i32.const 24) (i32.const 1)) (i64.store (i32.const 32) (i64.const 50000000))
+     (drop (call $poll_oneoff (i32.const 0) (i32.const 100) (i32.const 1) (i32.const 400)))
+     (drop (call $clock_time_get (i32.const 1) (i64.const 0) (i32.const 520)))`,
+    `(call $proc_exit (i64.ge_u (i64.sub (i64.load (i32.const 520)) (i64.load (i32.const 512))) (i64.const 50000000)))`,
+  ),
+  {},
+  unstable,
+)
+
 const catchAll = programText(
   ['proc_exit'],
   start('(try (do (call $proc_exit (i32.const 3))) (catch_all (call $proc_exit (i32.const 7))))'),
@@ -66,6 +80,7 @@ const programs = {
   'absolute time of day': absolute(0),
   'seek of wasi_unstable': seekUnstable,
   'filestat of wasi_unstable': sizeUnstable,
+  'subscription of wasi_unstable': pollUnstable,
   'exit within catch_all': catchAll,
   'many subscriptions': errnoOf('poll_oneoff', 0, 0, 0x4000_0000, 40),
   'many vectors': errnoOf('fd_write', 1, 0, 0x2000_0000, 40),
@@ -88,6 +103,7 @@ const faults: readonly Fault[] = [
   { name: 'no arguments', node: errno.inval, ours: errno.success },
   { name: 'seek of wasi_unstable', node: 11, ours: 3 },
   { name: 'filestat of wasi_unstable', node: 1, ours: 8 },
+  { name: 'subscription of wasi_unstable', node: 0, ours: 1 },
   { name: 'exit within catch_all', node: 7, ours: 3 },
   { name: 'many subscriptions', node: 'SIGABRT', ours: errno.inval },
   { name: 'sock_accept of no socket', node: 'SIGSEGV', ours: errno.notsock },
