@@ -49,12 +49,13 @@ export const Session = {
 } as const
 
 function splitStreams<T extends StreamOptions>(options: T): [StreamOptions, Omit<T, keyof StreamOptions>] {
-  const { stdin, stdout, stderr, cache, ...rest } = options
+  const { stdin, stdout, stderr, cache, imports, ...rest } = options
   const streams = {
     ...(stdin !== undefined && { stdin }),
     ...(stdout !== undefined && { stdout }),
     ...(stderr !== undefined && { stderr }),
     ...(cache !== undefined && { cache }),
+    ...(imports !== undefined && { imports }),
   }
   return [streams, rest]
 }

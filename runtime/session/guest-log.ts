@@ -64,6 +64,11 @@ export class GuestLog {
     return this.#source !== undefined
   }
 
+  /** Calls that were made before are made up for, and nobody wants to see them again. */
+  get isCatchingUp(): boolean {
+    return this.isReplaying && this.#settings.replay === undefined
+  }
+
   /** What the kernel of a replayed program has to know. */
   get kernelOptions() {
     const { replay } = this.#settings

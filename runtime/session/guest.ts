@@ -126,7 +126,7 @@ class Guest {
     }
     const onFull = (waiting: boolean, reason: string) => post('logFull', { waiting, reason })
     const guestLog = new GuestLog(
-      (place) => openLog(place, onFull),
+      (place) => openLog(place, { onFull, durable: log.durable }),
       log,
       calls,
       (live) => this.#goLive(calls, live),
@@ -248,6 +248,7 @@ class Guest {
       const { error } = outcome
       return this.#end(() => this.#thread.post('failed', { error: packError(withFrames(error)) }))
     }
+    this.#log?.commit()
     this.#becomeReady()
     if (outcome.kind === 'exited') this.#tellFiles()
     switch (outcome.kind) {

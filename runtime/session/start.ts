@@ -1,6 +1,7 @@
 import { encodeInitialState } from '../../wasm-shim/wasi/save.ts'
 import type { MountState } from '../../wasm-shim/wasi/state.ts'
 import { checkSessionName } from '../store/address.ts'
+import { saveModule } from '../store/checkpoints.ts'
 import { MemoryStore } from '../store/memory-store.ts'
 import { removeRun } from '../store/retention.ts'
 import { type StartRecord, saveStart } from '../store/start-record.ts'
@@ -30,7 +31,11 @@ export async function startSession(host: SessionHost, options: StartOptions): Pr
     await refuseExisting(store, name)
     const log = options.log === false ? undefined : logSettings(store, name, id, options, noTail)
     const path = typeof options.module === 'string' ? (host.absolutePath?.(options.module) ?? options.module) : ''
-    if (log !== undefined) await saveStart(store, name, startRecord(host, options, { id, module, polls, path, args }))
+    if (log !== undefined) {
+      await saveStart(store, name, startRecord(host, options, { id, module, polls, path, args }))
+      // Else a short program needs no copy of its module: a restore finds it where it was.
+      if (path === '' || options.keepLog === true) await saveModule(store, module.sha256, module.bytes)
+    }
     return await launch(host, options, { name, id, store, lock, module, polls }, beginning, log).catch(
       async (error) => {
         if (log !== undefined) await removeRun(store, name, id)

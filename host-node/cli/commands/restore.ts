@@ -6,7 +6,7 @@ import { defineCommand } from '../command.ts'
 import { checkFile, checkMounts } from '../inputs.ts'
 import { lookUp } from '../look-up.ts'
 import { flag, value } from '../options.ts'
-import { dirOption, logOptions, snapshotOptions, storeOption } from '../session-options.ts'
+import { dirOption, importOption, logOptions, snapshotOptions, storeOption } from '../session-options.ts'
 import { locateStore } from '../store-place.ts'
 import { supervise } from '../supervise.ts'
 import { oneOf, text } from '../values.ts'
@@ -27,6 +27,7 @@ export const restoreCommand = defineCommand({
   ],
   options: {
     dir: dirOption,
+    import: importOption,
     name: value('NAME', 'Go on as a session of another name, leaving this one as it is.', text),
     module: value('FILE', 'The module, where the store does not have it.', text),
     files: value(
@@ -58,6 +59,7 @@ export const restoreCommand = defineCommand({
             files: values['allow-changed-files'] ? 'keep' : (values.files ?? 'refuse'),
             ...(values.name !== undefined && { name }),
             ...(values.module !== undefined && { module: values.module }),
+            imports: Object.fromEntries(values.import),
             ...sessionOptions(values, terminal),
           }),
         ),
