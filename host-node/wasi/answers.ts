@@ -12,6 +12,8 @@ export interface Answers {
   /** Asked once an import, when it is called for the first time. */
   link(site: ImportSite): ImportFunction
   callLog(): CallLog
+  /** Hands to the log's target what it does not have yet. Absent where there is none. */
+  commit?(): void
 }
 
 /** The guest's memory, which is known when it is started. */
@@ -45,6 +47,7 @@ export function answerTo(target: LogTarget, kernel: Kernel, place: MemoryPlace):
       writer.commit()
       return { kind: 'elsewhere', calls: writer.calls }
     },
+    commit: () => writer.commit(),
   }
 }
 

@@ -78,9 +78,21 @@ export class WASI {
     const { _start, _initialize } = checkedExports(instance)
     if (typeof _start !== 'function') throw invalidArgType('instance.exports._start', 'of type function', _start)
     if (_initialize !== undefined) throw mustBeAbsent('_initialize', _initialize)
-    if (this.#checkpoints !== undefined) this.#runCaptured(this.#checkpoints, instance as WebAssembly.Instance)
-    else this.#endings.run(() => _start(), 'start')
+    const checkpoints = this.#checkpoints
+    this.#run(() => {
+      if (checkpoints !== undefined) this.#runCaptured(checkpoints, instance as WebAssembly.Instance)
+      else this.#endings.run(() => _start(), 'start')
+    })
     return this.#endings.exitCode
+  }
+
+  /** A log's target is to have all calls when the guest is back. */
+  #run(guest: () => void): void {
+    try {
+      guest()
+    } finally {
+      this.#answers.commit?.()
+    }
   }
 
   /** An engine keeps what it has linked: there the recorder goes on, and its log is thrown away. */
@@ -111,7 +123,7 @@ export class WASI {
     if (typeof _initialize !== 'function') {
       throw invalidArgType('instance.exports._initialize', 'of type function', _initialize)
     }
-    this.#endings.run(() => _initialize(), 'initialize')
+    this.#run(() => this.#endings.run(() => _initialize(), 'initialize'))
   }
 
   /** `module`: with the option `checkpoints`, the pre-linked module that the instance is going to be made of. */

@@ -43,6 +43,7 @@ const texts = {
     `(local $i i32) (loop $next ${random(8)} (local.set $i (i32.add (local.get $i) (i32.const 1)))
        (br_if $next (i32.lt_u (local.get $i) (i32.const 20000))))`,
   ),
+  'calls that trap': program(random(8), random(8), 'unreachable'),
   payload: program(random(60_000), '(call $proc_exit (i32.load8_u (i32.const 50000)))'),
 }
 type Name = keyof typeof texts
@@ -70,6 +71,8 @@ const recorded = (log: CallLog) => {
   if (log.kind !== 'recorded') throw new Error(`nothing was recorded: ${JSON.stringify(log)}`)
   return log
 }
+
+const noChunks = { put: () => undefined, get: () => undefined }
 
 const codeOf = (call: () => unknown): unknown => {
   try {
@@ -207,6 +210,26 @@ describe('the log', () => {
     expect(codeOf(() => new WASI({ version: 'preview1', replay: readFileLog(join(directory, 'none')) }))).toBe(
       'STASIS_LOG_FILE',
     )
+  })
+
+  test('is all with its target when a program has returned, and when it has trapped', () => {
+    for (const name of ['small calls', 'calls that trap'] as const) {
+      const blocks: Uint8Array[] = []
+      const target = { sink: (block: Uint8Array) => void blocks.push(block.slice()), chunks: noChunks }
+      const outcome = (options: object) => {
+        const wasi = new WASI({ version: 'preview1', ...options })
+        const instance = new WebAssembly.Instance(modules.get(name)!, wasi.getImportObject())
+        try {
+          return [wasi.start(instance), wasi]
+        } catch (error) {
+          return [(error as Error).message, wasi]
+        }
+      }
+      const [live] = outcome({ log: target })
+      const [again, wasi] = outcome({ replay: blocks })
+      expect(again).toBe(live)
+      expect((wasi as WASI).callLog).toMatchObject({ kind: 'replayed', complete: true })
+    }
   })
 
   test('has the call before its effect takes place, which a sink that throws prevents', () => {
