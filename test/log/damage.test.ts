@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { readLog } from '../../runtime/log/reader.ts'
+import { openLog, readLog } from '../../runtime/log/reader.ts'
 import type { LogTail } from '../../runtime/log/record.ts'
 import { isStasisError, type StasisError } from '../../wasm-shim/errors.ts'
 import { logOf, type Plain, random, readRecords, typicalRecords } from './sample-log.ts'
@@ -63,6 +63,16 @@ describe(`a log of ${recordCount} records`, () => {
       }
     }
     expect(complete).toBeGreaterThan(isFull ? 1000 : 5)
+  })
+
+  test('cut in a block ends before it as a source of records, however often it is asked', () => {
+    const from = ends[20]!
+    for (let cut = 1; cut < 200; cut++) {
+      const source = openLog([bytes.subarray(0, from + cut)])
+      let count = 0
+      while (source.next() !== undefined) count++
+      expect([count, source.next(), source.reader.tail?.kind]).toEqual([21 * 7, undefined, 'torn'])
+    }
   })
 
   test('cut in a block counts the records that are lost', () => {
