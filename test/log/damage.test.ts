@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { readLog } from '../../runtime/log/reader.ts'
+import { openLog, readLog } from '../../runtime/log/reader.ts'
 import type { LogTail } from '../../runtime/log/record.ts'
 import { isStasisError, type StasisError } from '../../wasm-shim/errors.ts'
 import { logOf, type Plain, random, readRecords, typicalRecords } from './sample-log.ts'
@@ -63,6 +63,16 @@ describe(`a log of ${recordCount} records`, () => {
       }
     }
     expect(complete).toBeGreaterThan(isFull ? 1000 : 5)
+  })
+
+  test('cut anywhere in a block, as a source of records it ends with the block before', () => {
+    const [from, to] = [ends[20]!, ends[21]!]
+    for (let length = from; length < to; length++) {
+      const source = openLog([bytes.subarray(0, length)])
+      let count = 0
+      while (source.next() !== undefined) count++
+      expect(count, `cut at ${length}`).toBe(21 * 7)
+    }
   })
 
   test('cut in a block counts the records that are lost', () => {
