@@ -19,6 +19,8 @@ export interface RestorePoint {
   readonly isNewest: boolean
   /** For people: `calc@3`, or how the session began. */
   readonly name: string
+  /** What is wrong with a newer checkpoint, in the place of which this point is. */
+  readonly instead?: StasisError
 }
 
 /**
@@ -48,13 +50,25 @@ export async function restorePoints(store: Store, wanted: Address): Promise<read
         withTail(store, { name: wanted.name, version }),
   )
   if (start !== undefined && start.id === id) points.push(() => fromStart(store, wanted.name, start))
+  if (points.length === 0 && versions.length === 0 && (await listSegments(store, wanted.name)).length > 0) {
+    throw halfRemoved(wanted.name)
+  }
   // Names what is missing, or damaged.
-  return points.length > 0 ? points : [() => checkpointAlone(store, wanted)]
+  if (points.length === 0) return [() => checkpointAlone(store, wanted)]
+  const last = versions.at(-1)?.content
+  const [first, ...others] = points
+  if (last?.kind !== 'damaged') return points
+  return [async () => ({ ...(await first!()), instead: last.error }), ...others]
 }
 
 function over(name: string, code: number): StasisError {
   const message = `The program of ${name} has ended with code ${code}, and has no checkpoint to go on from. "stasis log ${name}" shows what it did.`
   return new StasisError('STASIS_SESSION_OVER', message, { name, code })
+}
+
+function halfRemoved(name: string): StasisError {
+  const message = `The program of ${name} has ended, and its process was killed while it removed the session's files. Remove the rest: stasis rm ${name}.`
+  return new StasisError('STASIS_SESSION_OVER', message, { name })
 }
 
 const idOf = ({ content }: VersionInfo): string | undefined =>
@@ -90,6 +104,11 @@ async function checkpointAlone(store: Store, address: Address): Promise<RestoreP
 
 async function fromStart(store: Store, name: string, start: StartRecord): Promise<RestorePoint> {
   const tail = await tailOf(store, name, start.id, 0)
+  const [first] = tail
+  if (first !== undefined && first.firstCall > 0) {
+    const message = `${name} has no checkpoint that can be used, and the log of its first ${first.firstCall} calls is missing, so that nothing tells what the program was. Begin again: stasis rm ${name}, then stasis run.`
+    throw new StasisError('STASIS_LOG_MISSING', message, { name, call: first.firstCall })
+  }
   return { base: { kind: 'start', start }, id: start.id, tail, isNewest: true, name: `the beginning of ${name}` }
 }
 

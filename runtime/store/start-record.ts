@@ -44,6 +44,10 @@ export async function saveStart(store: Store, session: string, start: StartRecor
   await store.put(blobName(session), [encode({ format, ...start, ended: start.ended ?? null })])
 }
 
+export async function removeStart(store: Store, session: string): Promise<void> {
+  await store.delete(blobName(session))
+}
+
 /** undefined where the session has none. Throws STASIS_START_DAMAGED. */
 export async function loadStart(store: Store, session: string): Promise<StartRecord | undefined> {
   const blob = await store.get(blobName(session))
