@@ -76,17 +76,17 @@ export class GuestLog {
     const { call, intent, module, name, words, note } = replayed
     const isRepeated = intent && kernel.isUnrepeatable(module, name, words)
     const { end } = source
-    kernel.endReplay(intent ? { name, note } : undefined)
+    kernel.endReplay(intent ? { name, note, words } : undefined)
     this.#source = undefined
-    // Behind what could not be read: another history, now that the program goes on from here.
-    if (this.#settings.tailPlace === undefined) {
-      for (const { name: segment, firstCall } of this.#settings.tail) {
-        if (firstCall > call) this.#storage.setAside(segment)
-      }
-    }
     // A crash before the first call behind the log came back has left a segment that begins there.
     const { last } = end
     const isSame = last?.firstCall === call && this.#settings.tailPlace === undefined
+    // Behind what could not be read: another history, now that the program goes on from here.
+    if (this.#settings.tailPlace === undefined) {
+      for (const { name: segment, firstCall } of this.#settings.tail) {
+        if (isSame ? firstCall > call : firstCall >= call) this.#storage.setAside(segment)
+      }
+    }
     const writer = this.#begin(call, isSame ? last?.resume : undefined)
     this.#onLive({ ...replayed, end, stdinRead: kernel.replayedStdin, isRepeated })
     return writer
