@@ -8,10 +8,11 @@ import {
   readFileSync,
   readSync,
   renameSync,
+  rmSync,
   statSync,
   writeSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { ChunkStore } from '../runtime/log/chunks.ts'
 import type { LogFile, LogPlace, LogStorage } from '../runtime/log/storage.ts'
 import { StasisError } from '../wasm-shim/errors.ts'
@@ -67,6 +68,7 @@ export class FileLogStorage implements LogStorage {
 
   open(segment: string, bytes: number): LogFile {
     this.#needed?.file.close()
+    if (bytes > 0) this.#setRestAside(segment, bytes)
     const beside = `${join(this.#directory, segment)}.chunks`
     const known = bytes > 0 ? readAddresses(beside) : []
     const file = new FileLog(beside, known.length * addressBytes, this.#options)
@@ -76,7 +78,19 @@ export class FileLogStorage implements LogStorage {
 
   setAside(segment: string): void {
     const path = join(this.#directory, segment)
-    if (existsSync(path)) renameSync(path, `${path}.lost`)
+    const size = statSync(path, { throwIfNoEntry: false })?.size
+    if (size === undefined) return
+    if (size === 0) rmSync(path)
+    else renameSync(path, freeName(path))
+  }
+
+  #setRestAside(segment: string, bytes: number): void {
+    const path = join(this.#directory, segment)
+    const rest = readFileSync(path).subarray(bytes)
+    if (rest.length === 0) return
+    const file = new FileLog(freeName(path), 0, this.#options)
+    file.append(rest)
+    file.close()
   }
 
   #put(address: string, bytes: Uint8Array): void {
@@ -102,6 +116,14 @@ export class FileLogStorage implements LogStorage {
   }
 }
 
+/** `<segment>.lost`, or with a number where there is one already. */
+function freeName(path: string): string {
+  for (let number = 1; ; number++) {
+    const name = number === 1 ? `${path}.lost` : `${path}.lost-${number}`
+    if (!existsSync(name)) return name
+  }
+}
+
 function readAddresses(path: string): string[] {
   if (!existsSync(path)) return []
   const bytes = readFileSync(path)
@@ -116,6 +138,8 @@ class FileLog implements LogFile {
   readonly #sleeper = new Int32Array(new SharedArrayBuffer(4))
   #fd: number | undefined
   #at: number
+  /** The file's name is on the disk too. */
+  #isNamed = false
 
   constructor(path: string, bytes: number, options: FileLogOptions) {
     this.#path = path
@@ -154,7 +178,13 @@ class FileLog implements LogFile {
   }
 
   sync(): void {
-    if (this.#fd !== undefined) fsyncSync(this.#fd)
+    if (this.#fd === undefined) return
+    fsyncSync(this.#fd)
+    if (this.#isNamed) return
+    this.#isNamed = true
+    const directory = openSync(dirname(this.#path), 'r')
+    fsyncSync(directory)
+    closeSync(directory)
   }
 
   close(): void {
