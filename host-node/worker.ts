@@ -36,7 +36,7 @@ const thread: GuestThread = {
     const prelinked = compile(prelinkCached(module, polls, buildIdentity(), setup.cacheDirectory))
     return (options) => createInstrumentedEngine({ module: prelinked, original: () => module.bytes, options })
   },
-  openLog: (place, onFull) => new FileLogStorage(place, { onFull }),
+  openLog: (place, onFull, durable) => new FileLogStorage(place, { onFull, durable }),
   showCall: (line) => {
     const bytes = new TextEncoder().encode(`${line}\n`)
     stderr.write(bytes)

@@ -117,7 +117,7 @@ class Guest {
     }
     const onFull = (waiting: boolean, reason: string) => post('logFull', { waiting, reason })
     const guestLog = new GuestLog(
-      (place) => openLog(place, onFull),
+      (place) => openLog(place, onFull, log.durable),
       log,
       calls,
       (live) => this.#goLive(calls, live),

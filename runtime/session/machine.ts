@@ -20,8 +20,12 @@ export interface GuestThread {
   /** Makes the module ready, once; then engines are made of it, each with a fresh instance. */
   readonly prepare: (module: GuestInit['module'], polls: PollMode) => (options: EngineOptions) => Engine
   readonly post: Post<FromGuest>
-  /** Opens the call log at a place that the store has named. Absent where no log can be kept. */
-  readonly openLog?: (place: LogPlace, onFull: (waiting: boolean, reason: string) => void) => LogStorage
+  /** Opens the call log at a place that the store has named. Absent where no log can be kept. See `LogSettings`. */
+  readonly openLog?: (
+    place: LogPlace,
+    onFull: (waiting: boolean, reason: string) => void,
+    durable: boolean,
+  ) => LogStorage
   /** Shows one line about a call, for `strace`. */
   readonly showCall?: (line: string) => void
   /** Bytes of the thread's stack that must be free for a capture; see `EngineOptions`. */
