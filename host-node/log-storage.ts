@@ -15,6 +15,7 @@ import {
 import { dirname, join } from 'node:path'
 import type { ChunkStore } from '../runtime/log/chunks.ts'
 import type { LogFile, LogPlace, LogStorage } from '../runtime/log/storage.ts'
+import { removedChunk } from '../runtime/store/session-log.ts'
 import { StasisError } from '../wasm-shim/errors.ts'
 
 /** Bytes read at a time. */
@@ -96,23 +97,25 @@ export class FileLogStorage implements LogStorage {
   #put(address: string, bytes: Uint8Array): void {
     const needed = this.#needed
     if (needed === undefined || needed.addresses.has(address)) return
-    const path = join(this.#directory, 'chunks', address)
-    const size = statSync(path, { throwIfNoEntry: false })?.size
-    if (size !== bytes.length) {
-      mkdirSync(join(this.#directory, 'chunks'), { recursive: true })
-      const file = new FileLog(path, 0, this.#options)
-      file.append(bytes)
-      if (this.#options.durable) file.sync()
-      file.close()
-    }
+    // First, so that whoever removes chunks at this moment knows that this one is needed (runtime/store/retention.ts).
     needed.file.append(Buffer.from(address, 'hex'))
     if (this.#options.durable) needed.file.sync()
     needed.addresses.add(address)
+    const path = join(this.#directory, 'chunks', address)
+    const size = statSync(path, { throwIfNoEntry: false })?.size
+    if (size === bytes.length) return
+    mkdirSync(join(this.#directory, 'chunks'), { recursive: true })
+    const file = new FileLog(path, 0, this.#options)
+    file.append(bytes)
+    if (this.#options.durable) file.sync()
+    file.close()
   }
 
   #get(address: string): Uint8Array | undefined {
     const path = join(this.#directory, 'chunks', address)
-    return existsSync(path) ? new Uint8Array(readFileSync(path)) : undefined
+    // Who died while it removed chunks may have left a needed one under its other name.
+    const found = [path, removedChunk(path)].find(existsSync)
+    return found === undefined ? undefined : new Uint8Array(readFileSync(found))
   }
 }
 

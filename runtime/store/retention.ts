@@ -1,5 +1,5 @@
 import { listVersions, removeUnusedModules, removeVersions, type VersionInfo } from './checkpoints.ts'
-import { chunkName, type LogSegment, listSegments, sessionFolder } from './session-log.ts'
+import { chunkName, type LogSegment, listSegments, removedChunk, sessionFolder } from './session-log.ts'
 import { loadStart, removeStart, saveStart } from './start-record.ts'
 import type { Store } from './store.ts'
 
@@ -65,22 +65,37 @@ export async function removeRun(store: Store, session: string, id: string): Prom
   if (blobs.length > 0) await removeUnusedModules(store)
 }
 
-async function removeSegments(store: Store, session: string, which: (segment: LogSegment) => boolean): Promise<void> {
-  const segments = await listSegments(store, session)
-  const removed = segments.filter(which)
-  if (removed.length === 0) return
-  const before = new Set<string>()
+/** Removes segments, and the chunks that only they need. The session may be running, and write to its newest segment. */
+export async function removeSegments(
+  store: Store,
+  session: string,
+  which: (segment: LogSegment) => boolean,
+): Promise<void> {
+  const removed = (await listSegments(store, session)).filter(which)
+  const unneeded = new Set<string>()
   for (const { blob } of removed) {
-    for (const address of await neededChunks(store, blob)) before.add(address)
+    for (const address of await neededChunks(store, blob)) unneeded.add(address)
     await store.delete(blob)
     await store.delete(`${blob}.chunks`)
   }
-  if (before.size === 0) return
-  for (const { blob } of segments) {
-    if (removed.some((segment) => segment.blob === blob)) continue
-    for (const address of await neededChunks(store, blob)) before.delete(address)
+  await dropNeeded(store, session, unneeded)
+  const names = [...unneeded].map((address) => [address, chunkName(session, address)] as const)
+  // Who needs a chunk notes that first and then looks whether it is there. So either it will be made anew, since it is
+  // not found under its name, or the note is found here.
+  for (const [, name] of names) await store.rename?.(name, removedChunk(name))
+  await dropNeeded(store, session, unneeded)
+  for (const [address, name] of names) {
+    if (unneeded.has(address)) await store.delete(removedChunk(name))
+    else await store.rename?.(removedChunk(name), name)
   }
-  for (const address of before) await store.delete(chunkName(session, address))
+}
+
+/** Takes the addresses that segments need out of a set. */
+async function dropNeeded(store: Store, session: string, addresses: Set<string>): Promise<void> {
+  if (addresses.size === 0) return
+  for (const { blob } of await listSegments(store, session)) {
+    for (const address of await neededChunks(store, blob)) addresses.delete(address)
+  }
 }
 
 const addressBytes = 32

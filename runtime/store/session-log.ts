@@ -31,6 +31,11 @@ export function chunkName(session: string, address: string): string {
   return `${sessionFolder(session)}chunks/${address}`
 }
 
+/** Where a chunk is while it is decided whether it can be removed. */
+export function removedChunk(name: string): string {
+  return `${name}.old`
+}
+
 export function asSegment({ name: blob, size }: BlobInfo): LogSegment | undefined {
   const match = segmentPattern.exec(blob)
   return match === null ? undefined : { blob, firstCall: Number(match[2]), run: match[3]!, size }
