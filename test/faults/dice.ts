@@ -3,15 +3,18 @@ import { wat } from '../session/guests.ts'
 
 /** Letters that the program throws. */
 export const throws = 63
+/** Every how manieth draw is large. */
+const every = 21
 /** Bytes of one of the large draws, which stand in a chunk outside of the log. */
 const large = 40_000
 
 /**
- * Prints 63 letters that chance gives, every 21st one the last of a draw of 40,000 bytes, one byte a call; waits for the
+ * Prints so many letters that chance gives, some of them the last of a draw of 40,000 bytes, one byte a call; waits for the
  * end of stdin; prints a sum of all letters as eight more, and exits with 9. What it prints shows whether the letters that
  * it remembers are those that it had shown.
  */
-export const dice: Uint8Array = wat(`(module
+const diceOf = (count: number, period: number): Uint8Array =>
+  wat(`(module
   (import "wasi_snapshot_preview1" "random_get" (func $random_get (param i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
@@ -29,10 +32,10 @@ export const dice: Uint8Array = wat(`(module
     (loop $next
       (local.set $n (i32.add (local.get $n) (i32.const 1)))
       (local.set $letter
-        (call $draw (select (i32.const 1) (i32.const ${large}) (i32.rem_u (local.get $n) (i32.const 21)))))
+        (call $draw (select (i32.const 1) (i32.const ${large}) (i32.rem_u (local.get $n) (i32.const ${period})))))
       (local.set $sum (i32.add (i32.mul (local.get $sum) (i32.const 31)) (local.get $letter)))
       (call $put (local.get $letter))
-      (br_if $next (i32.lt_u (local.get $n) (i32.const ${throws}))))
+      (br_if $next (i32.lt_u (local.get $n) (i32.const ${count}))))
     (i32.store (i32.const 16) (i32.const 64))
     (i32.store (i32.const 20) (i32.const 1))
     (drop (call $fd_read (i32.const 0) (i32.const 16) (i32.const 1) (i32.const 24)))
@@ -42,6 +45,11 @@ export const dice: Uint8Array = wat(`(module
       (local.set $sum (i32.shr_u (local.get $sum) (i32.const 4)))
       (br_if $digit (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 8))))
     (call $proc_exit (i32.const 9))))`)
+
+export const dice = diceOf(throws, every)
+
+/** 30 letters, each of which needs a chunk of its own. */
+export const largeDice = diceOf(30, 1)
 
 /** Its calls before letter `n`, counted from 0, was thrown. */
 export const callsBefore = (n: number): number => 2 * n

@@ -79,6 +79,10 @@ async function live(
       argv = goOn
       continue
     }
+    if (/has ended, and its process was killed while it removed/.test(ended.err)) {
+      await stasis(['rm', '--store', 'file:.stasis', 's'], { cwd: place.directory })
+      return problemAtEnd(each, plain, place, processes)
+    }
     // It was killed after its end, when nothing was left to restore.
     if (!isGone && code !== plain.code) return `exit code ${code} instead of ${plain.code}: ${ended.err}`
     return problemAtEnd(each, plain, place, processes)
