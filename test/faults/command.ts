@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
+// npm puts the newest Node, which is there for tests, before the machine's own.
+const node = process.env.npm_node_execpath ?? process.execPath
 const commandLine = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 
 export interface Ended {
@@ -27,7 +29,7 @@ export interface CommandOptions {
 export function stasis(argv: readonly string[], options: CommandOptions): Promise<Ended> {
   const { STASIS_STORE: _, FORCE_COLOR: __, ...env } = process.env
   const started = performance.now()
-  const child = spawn(process.execPath, [commandLine, ...argv], {
+  const child = spawn(node, [commandLine, ...argv], {
     cwd: options.cwd,
     env: { ...env, NO_COLOR: '1' },
     stdio: [options.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
