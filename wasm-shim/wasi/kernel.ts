@@ -8,7 +8,7 @@ import { GuestMemory } from './guest-memory.ts'
 import { ExitSignal, type Host, type HostClocks } from './host.ts'
 import { bind } from './link.ts'
 import { hasAfterNote, noting } from './recovery/after.ts'
-import { beforeNotes } from './recovery/before.ts'
+import { beforeNotes, mayHaveChanged } from './recovery/before.ts'
 import { encodeNote } from './recovery/note.ts'
 import { isRetraced, Recovery, recoverable } from './recovery/recovery.ts'
 import type { WrittenTree } from './recovery/written-files.ts'
@@ -159,9 +159,10 @@ export class Kernel {
    * The log that was replayed is over, and calls are live from now on. `pending`: the log has announced that call's effect,
    * and the next call is the same one, which may have taken place. Throws what `restore` throws of files.
    */
-  endReplay(pending?: { readonly name: string; readonly note: Uint8Array }): void {
+  endReplay(pending?: { readonly name: string; readonly note: Uint8Array; readonly words: Int32Array }): void {
     const recovery = this.#recovery
     invariant(recovery?.mode === 'replay', 'a replay ends once')
+    if (pending !== undefined) mayHaveChanged(this.#context, recovery, pending.name, pending.words)
     recovery.end(pending?.note ?? new Uint8Array(0))
     const { state, host } = this.#context
     const { monotonic, cpu } = latestClocks(state)
