@@ -17,7 +17,7 @@ export interface Remains {
 }
 
 /** Runs the dice until they wait for stdin, with a checkpoint before each of these calls, and kills them there. */
-export async function killedDice(checkpoints: readonly number[]): Promise<Remains> {
+export async function killedDice(checkpoints: readonly number[], keepLog = true): Promise<Remains> {
   const directory = mkdtempSync(join(tmpdir(), 'stasis-dice-'))
   try {
     const store = new FileStore(directory)
@@ -31,7 +31,7 @@ export async function killedDice(checkpoints: readonly number[]): Promise<Remain
         letters += new TextDecoder().decode(bytes)
       },
       cache: false,
-      keepLog: true,
+      keepLog,
       triggers: checkpoints.map((call) => ({ kind: 'call' as const, call })),
     })
     while (letters.length < throws) await new Promise((resolve) => setTimeout(resolve, 5))

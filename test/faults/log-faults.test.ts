@@ -205,6 +205,26 @@ describe('the newest checkpoint', () => {
   })
 })
 
+test('what is left when older pieces of log were removed is enough for the newest two checkpoints', async () => {
+  const kept = await killedDice([22, 42, 84], false)
+  const names = [...kept.files.keys()]
+  const calls = names.filter((name) => name.endsWith('.log')).map((name) => Number(/(\d+)-[^/]*$/.exec(name)![1]))
+  expect(calls.sort((a, b) => a - b)).toEqual([41, 83])
+  const files = new Map(kept.files)
+  flip(
+    names
+      .filter((name) => name.endsWith('.ckpt'))
+      .sort()
+      .at(-1)!,
+    40,
+  )(files)
+  open = new DiceStore(files)
+  const { outcome, shown, events } = await open.restore()
+  expect(outcome).toEqual({ kind: 'exited', code: 9 })
+  expect(shown).toBe(sumOf(kept.letters))
+  expect(events).toContainEqual(expect.objectContaining({ kind: 'recovered', from: 41, to: callsBefore(throws) }))
+})
+
 test('after a damaged piece of log another history begins, and is the one that is remembered', async () => {
   const damaged = all(flip(checkpoints[1]!, 40), flip(segments[1]!, 400))
   const given = new Map(remains.files)

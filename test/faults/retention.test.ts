@@ -56,7 +56,7 @@ class StepwiseStore extends FileStore {
 /** Removes the first of two segments, while the second comes to need the same chunk before the given step. */
 async function removeWhile(needed: number): Promise<{ readonly steps: number; readonly found: boolean }> {
   const path = join(directory, String(needed))
-  let put = () => undefined as void
+  let put: () => void = () => {}
   const store = new StepwiseStore(path, (step) => step === needed && put())
   const { path: place } = store.logPlace('s')
   const storage = new FileLogStorage({ kind: 'directory', path: place })
