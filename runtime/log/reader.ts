@@ -96,15 +96,17 @@ export function openLog(pieces: Iterable<Uint8Array>): LogSource & { readonly re
   const iterator = pieces[Symbol.iterator]()
   let ended = false
   const next = (): LogRecord | undefined => {
-    for (;;) {
+    // Telling the tail looks into a block that was cut: the reader has no more records, and is not asked for any.
+    while (!ended) {
       const record = reader.next()
-      if (record !== undefined || ended) return record
+      if (record !== undefined) return record
       const piece = iterator.next()
       if (piece.done) {
         ended = true
         reader.finish()
       } else reader.feed(piece.value)
     }
+    return undefined
   }
   return {
     next,

@@ -30,26 +30,12 @@ export interface RestorePoint {
  */
 export async function restorePoints(store: Store, wanted: Address): Promise<readonly (() => Promise<RestorePoint>)[]> {
   if (wanted.version !== 0) return [() => checkpointAlone(store, wanted)]
-  const versions = await listVersions(store, wanted.name)
-  const start =
-    versions.length > 0
-      ? await loadStart(store, wanted.name).catch(() => undefined)
-      : await loadStart(store, wanted.name)
-  const intact = versions.filter(({ content }) => content.kind === 'intact')
-  const newest = intact.at(-1)
-  const id = newest === undefined ? start?.id : idOf(newest)
-  const own = intact.filter((version) => idOf(version) === id).reverse()
-  if (start?.ended !== undefined && start.ended !== null && start.id === id) {
+  const { versions, newest, start, points } = await newestRun(store, wanted.name)
+  if (start?.ended !== undefined && start.ended !== null) {
     if (newest === undefined) throw over(wanted.name, start.ended)
     const address = { name: wanted.name, version: newest.version }
     return [async () => ({ ...(await checkpointAlone(store, address)), isNewest: false })]
   }
-  const points = own.map(
-    ({ version }) =>
-      () =>
-        withTail(store, { name: wanted.name, version }),
-  )
-  if (start !== undefined && start.id === id) points.push(() => fromStart(store, wanted.name, start))
   if (points.length === 0 && versions.length === 0 && (await listSegments(store, wanted.name)).length > 0) {
     throw halfRemoved(wanted.name)
   }
@@ -61,6 +47,40 @@ export async function restorePoints(store: Store, wanted: Address): Promise<read
   return [async () => ({ ...(await first!()), instead: last.error }), ...others]
 }
 
+/**
+ * The points from which a session can be run again, the latest first, each with all of the log after it. `version` 0: all
+ * of the newest run; else that checkpoint alone. Throws STASIS_VERSION_UNKNOWN.
+ */
+export async function replayPoints(store: Store, wanted: Address): Promise<readonly RestorePoint[]> {
+  if (wanted.version !== 0) return [await withTail(store, wanted)]
+  const { points } = await newestRun(store, wanted.name)
+  return points.length > 0 ? Promise.all(points.map((point) => point())) : [await checkpointAlone(store, wanted)]
+}
+
+/** The run that wrote the newest checkpoint, or that began and has none. */
+async function newestRun(store: Store, name: string) {
+  const versions = await listVersions(store, name)
+  const loading = loadStart(store, name)
+  const found = versions.length > 0 ? await loading.catch(() => undefined) : await loading
+  const intact = versions.filter(({ content }) => content.kind === 'intact')
+  const newest = intact.at(-1)
+  const id = newest === undefined ? found?.id : idOf(newest)
+  const start = found?.id === id ? found : undefined
+  const own = intact.filter((version) => idOf(version) === id).reverse()
+  const points = own.map(
+    ({ version }) =>
+      () =>
+        withTail(store, { name, version }),
+  )
+  if (start !== undefined) {
+    const point = await fromStart(store, name, start)
+    const missing = point.tail[0]?.firstCall ?? 0
+    if (missing === 0) points.push(async () => point)
+    else if (points.length === 0) throw logMissing(name, missing)
+  }
+  return { versions, newest, start, points }
+}
+
 function over(name: string, code: number): StasisError {
   const message = `The program of ${name} has ended with code ${code}, and has no checkpoint to go on from. "stasis log ${name}" shows what it did.`
   return new StasisError('STASIS_SESSION_OVER', message, { name, code })
@@ -69,6 +89,11 @@ function over(name: string, code: number): StasisError {
 function halfRemoved(name: string): StasisError {
   const message = `The program of ${name} has ended, and its process was killed while it removed the session's files. Remove the rest: stasis rm ${name}.`
   return new StasisError('STASIS_SESSION_OVER', message, { name })
+}
+
+function logMissing(name: string, call: number): StasisError {
+  const message = `${name} has no checkpoint that can be used, and the log of its first ${call} calls is missing, so that nothing tells what the program was. Begin again: stasis rm ${name}, then stasis run.`
+  return new StasisError('STASIS_LOG_MISSING', message, { name, call })
 }
 
 const idOf = ({ content }: VersionInfo): string | undefined =>
@@ -104,11 +129,6 @@ async function checkpointAlone(store: Store, address: Address): Promise<RestoreP
 
 async function fromStart(store: Store, name: string, start: StartRecord): Promise<RestorePoint> {
   const tail = await tailOf(store, name, start.id, 0)
-  const [first] = tail
-  if (first !== undefined && first.firstCall > 0) {
-    const message = `${name} has no checkpoint that can be used, and the log of its first ${first.firstCall} calls is missing, so that nothing tells what the program was. Begin again: stasis rm ${name}, then stasis run.`
-    throw new StasisError('STASIS_LOG_MISSING', message, { name, call: first.firstCall })
-  }
   return { base: { kind: 'start', start }, id: start.id, tail, isNewest: true, name: `the beginning of ${name}` }
 }
 

@@ -1,5 +1,6 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
 import type { PollMode } from '../../wasm-shim/prelink/index.ts'
+import type { WrittenTree } from '../../wasm-shim/wasi/recovery/written-files.ts'
 import { dropTail, hasCheckpoints, markEnded, removeRun } from '../store/retention.ts'
 import type { SessionLock, Store } from '../store/store.ts'
 import { type ControlBlock, Request } from './control-block.ts'
@@ -38,6 +39,10 @@ export type SessionEvent =
   | { readonly kind: 'state'; readonly state: SessionState }
   /** What came after the checkpoint was done again, by the call log. */
   | ({ readonly kind: 'recovered' } & Recovered)
+  /** Where a replay stopped or ended, what the program had written below its host directories. */
+  | { readonly kind: 'files'; readonly trees: readonly WrittenTree[] }
+  /** Before going on from an older version, files were put back to what they held then. */
+  | { readonly kind: 'filesRestored'; readonly written: number; readonly removed: number }
   /** The newest checkpoint or its log was of no use, and an older one is tried. */
   | { readonly kind: 'fellBack'; readonly to: string; readonly error: Error }
   /** The guest stands still, since there is no room for its log; or it goes on. */
@@ -250,6 +255,9 @@ export class Session {
         return
       case 'captured':
         this.#queueSave(message.payload)
+        return
+      case 'files':
+        this.#parts.onEvent({ kind: 'files', ...message.payload })
         return
       case 'recovered':
         this.#parts.onEvent({ kind: 'recovered', ...message.payload })

@@ -65,13 +65,13 @@ describe(`a log of ${recordCount} records`, () => {
     expect(complete).toBeGreaterThan(isFull ? 1000 : 5)
   })
 
-  test('cut anywhere in a block, as a source of records it ends with the block before', () => {
-    const [from, to] = [ends[20]!, ends[21]!]
-    for (let length = from; length < to; length++) {
-      const source = openLog([bytes.subarray(0, length)])
+  test('cut in a block ends before it as a source of records, however often it is asked', () => {
+    const from = ends[20]!
+    for (let cut = 1; cut < 200; cut++) {
+      const source = openLog([bytes.subarray(0, from + cut)])
       let count = 0
       while (source.next() !== undefined) count++
-      expect(count, `cut at ${length}`).toBe(21 * 7)
+      expect([count, source.next(), source.reader.tail?.kind]).toEqual([21 * 7, undefined, 'torn'])
     }
   })
 

@@ -5,8 +5,10 @@ import { createInstrumentedEngine } from '../../runtime/engine/instrumented.ts'
 import { type GuestThread, serveGuest } from '../../runtime/session/guest.ts'
 import type { FromGuest, Message, ToGuest } from '../../runtime/session/messages.ts'
 import type { RestoreOptions, StartOptions } from '../../runtime/session/options.ts'
+import { restoreSession } from '../../runtime/session/restore.ts'
 import type { Session } from '../../runtime/session/session.ts'
-import { restoreSession, type SessionHost, startSession } from '../../runtime/session/start.ts'
+import type { SessionHost } from '../../runtime/session/session-host.ts'
+import { startSession } from '../../runtime/session/start.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { prelink } from '../../wasm-shim/prelink/index.ts'
 import { MemoryFileSystem } from '../../wasm-shim/wasi/fs/memory.ts'
@@ -44,7 +46,7 @@ function testHost(options: WorldOptions): { sessionHost: SessionHost; host: () =
         createHost: () => made,
         ...(stackReserve !== undefined && { stackReserve }),
         ...room,
-        openLog: (place, onFull, durable) => new FileLogStorage(place, { onFull, durable }),
+        openLog: (place, options) => new FileLogStorage(place, options),
         openDirectory: () => MemoryFileSystem.create(made.clocks.realtime),
         prepare: ({ bytes }, polls) => {
           const module = new WebAssembly.Module(prelink(bytes, { polls }).bytes)

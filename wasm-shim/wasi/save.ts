@@ -51,7 +51,9 @@ export function encodeInitialState(
 
 function saveDescriptor(context: Context, descriptor: Descriptor, fd: number, orphans: Orphans): SavedDescriptor {
   if (descriptor.kind !== 'file') return { descriptor, identity: null, orphan: null }
-  const handle = context.handles[fd]!
+  const handle = context.handles[fd]
+  // In a replay files of hosts are not open, and what they are like now says nothing of that instant.
+  if (handle === undefined) return { descriptor, identity: null, orphan: null }
   const stat = handle.stat()
   if (typeof stat === 'number') return { descriptor, identity: { ino: 0n, size: 0n, mtim: 0n }, orphan: null }
   const identity = { ino: stat.ino, size: stat.size, mtim: stat.mtim }

@@ -10,7 +10,7 @@ import { defineCommand } from '../command.ts'
 import { formatSize } from '../format.ts'
 import { checkFile, checkMounts, generateName } from '../inputs.ts'
 import { list, value } from '../options.ts'
-import { dirOption, logOptions, pollsOption, snapshotOptions, storeOption } from '../session-options.ts'
+import { dirOption, importOption, logOptions, pollsOption, snapshotOptions, storeOption } from '../session-options.ts'
 import { locateStore } from '../store-place.ts'
 import { supervise } from '../supervise.ts'
 import { parseEnv, text } from '../values.ts'
@@ -33,6 +33,7 @@ export const runCommand = defineCommand({
   options: {
     name: value('NAME', 'Name of the session. Default: the module’s name and a number.', text),
     dir: dirOption,
+    import: importOption,
     env: list('NAME[=VALUE]', 'Set a variable for the program; without a value it inherits yours.', (given) =>
       parseEnv(given),
     ),
@@ -74,6 +75,7 @@ export const runCommand = defineCommand({
         args: [values.argv0 ?? moduleName, ...guestArgs],
         env: values.env.filter((pair) => pair !== undefined),
         ...(values.polls !== undefined && { polls: values.polls }),
+        imports: Object.fromEntries(values.import),
         ...sessionOptions(values, terminal),
       })
     return supervise(
