@@ -90,6 +90,8 @@ export interface SessionParts {
   readonly now: () => number
   /** After a checkpoint was saved: removes what is not needed any more. */
   readonly retain?: () => Promise<void>
+  /** Before the session's files are left or removed: ends what else is being done with them. */
+  readonly settle?: () => Promise<void>
 }
 
 interface Pending<T> {
@@ -380,6 +382,7 @@ export class Session {
       this.#close(state)
       try {
         await this.#port.terminate()
+        await this.#parts.settle?.()
         if (state === 'exited') await leave()
         await lock.release()
       } catch (error) {
