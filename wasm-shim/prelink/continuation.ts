@@ -11,7 +11,8 @@ import type { FuncType, ValType, WasmModule } from '../module/model.ts'
 import { Op } from '../module/opcodes.ts'
 import { assembleContinuations } from './continuation-module.ts'
 import { BodyEmitter, type EmitTarget } from './emit.ts'
-import { FrameWriter } from './frame-writer.ts'
+import { FrameWriter, type LoopStart } from './frame-writer.ts'
+import { Handover } from './handover.ts'
 import { Helpers } from './helpers.ts'
 import { segmentHelperParams } from './hidden-state.ts'
 import { hostFunctionNames, hostFunctions, hostSlot } from './host-functions.ts'
@@ -110,18 +111,30 @@ export function buildContinuations(
   const types: number[] = []
   const bodies = new ByteWriter(1 << 14)
   const emitter = new BodyEmitter(target, cursor, new ByteWriter(1 << 14))
+  const handover = new Handover(module.globals.length)
+  const writer = new FrameWriter(emitter, helpers, parts, handover, cursor, module.types, next)
   const planner = new FunctionPlanner(module, metadata, cursor)
   const bodyOf = new Map<number, { type: number; body: Uint8Array }>()
   for (const owner of new Set(owners)) {
     const plan = planner.plan(owner, metadata.pollLoops[owner])
     const first = metadata.firstSite[owner] as number
-    sites.forEach((site, i) => {
-      if (owners[i] !== owner) return
+    const body = (write: () => void): Uint8Array => {
       emitter.out.clear()
       emitter.begin(plan, first)
-      new FrameWriter(emitter, helpers, parts, cursor, module.types, next).write(site - first)
-      bodyOf.set(site, { type: parts.type([], plan.type.results), body: emitter.out.finish() })
+      write()
+      return emitter.out.finish()
+    }
+    const loops: LoopStart[] = []
+    sites.forEach((site, i) => {
+      if (owners[i] !== owner) return
+      bodyOf.set(site, { type: parts.type([], plan.type.results), body: body(() => writer.site(site - first, loops)) })
     })
+    // Grows meanwhile: a loop inside another one goes on with that.
+    for (const loop of loops)
+      parts.define(
+        loop.func,
+        body(() => writer.loop(loop, loops)),
+      )
   }
   for (const site of sites) {
     const { type, body } = bodyOf.get(site)!
@@ -147,7 +160,7 @@ export function buildContinuations(
     bodies.bytes(body)
   }
   const frames = sites.length + calls.length
-  return assembleContinuations(module, parts, types, bodies.finish(), frames, slot)
+  return assembleContinuations(module, parts, handover, types, bodies.finish(), frames, slot)
 }
 
 function segmentHelper(metadata: PrelinkMetadata, op: number, a: number, b: number): number {

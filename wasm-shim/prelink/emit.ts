@@ -18,6 +18,7 @@ import { Op } from '../module/opcodes.ts'
 import { type Helpers, valuesPerCall } from './helpers.ts'
 import type { AddedParts } from './parts.ts'
 import { type FunctionPlan, readClause, SiteKind } from './plan.ts'
+import { type Label, Reachability } from './reachability.ts'
 import { rethrownAround, siteValues } from './site-values.ts'
 
 /** Iterations between polls (D11). */
@@ -74,10 +75,17 @@ export class BodyEmitter {
     return this.#plan as FunctionPlan
   }
 
-  open(op: number, blockType: number): number {
+  open(op: number, blockType: number): Label {
     this.out.u8(op)
     this.out.s33(blockType)
-    return ++this.depth
+    return { position: ++this.depth, isTarget: false }
+  }
+
+  /** The number by which a branch here names the label that stands `up` labels from the innermost of `enclosing`. */
+  labelAbove(enclosing: readonly Label[], up: number, isLive = true): number {
+    const label = enclosing[enclosing.length - 1 - up] as Label
+    label.isTarget ||= isLive
+    return this.depth - label.position
   }
 
   close(): void {
@@ -86,15 +94,15 @@ export class BodyEmitter {
   }
 
   /**
-   * Emits the function's frame around `write`, which is given the position of the function's label. Where a `try_table`
+   * Emits the function's frame around `write`, which is given the function's label. Where a `try_table`
    * catches everything, our exception leaves the code through a block around it and is thrown again.
    */
-  body(results: readonly ValType[], write: (functionLabel: number) => void): void {
+  body(results: readonly ValType[], write: (functionLabel: Label) => void): void {
     if (!this.plan.catchesAll || this.#target.encoding === 'legacy') {
-      write(0)
+      write({ position: 0, isTarget: false })
       return
     }
-    this.#escape = this.open(Op.block, emptyBlock)
+    this.#escape = this.open(Op.block, emptyBlock).position
     write(this.open(Op.block, this.#target.parts.blockType([], results)))
     this.close()
     this.out.u8(Op.return)
@@ -106,10 +114,10 @@ export class BodyEmitter {
 
   /**
    * Emits the instructions in [start, end), which lie within one construct, from site number `nextSite` of the plan on.
-   * `enclosing` are the positions of the labels around, outermost first. `spillsAtStart`: the values on the stack come
-   * from an instruction that ends at `start`.
+   * `enclosing` are the labels around, outermost first. `spillsAtStart`: the values on the stack come from an
+   * instruction that ends at `start`. Returns whether the end can be reached from the start.
    */
-  range(start: number, end: number, nextSite: number, enclosing: readonly number[], spillsAtStart: boolean): void {
+  range(start: number, end: number, nextSite: number, enclosing: readonly Label[], spillsAtStart: boolean): boolean {
     const { out } = this
     const cursor = this.#cursor
     const plan = this.plan
@@ -121,6 +129,7 @@ export class BodyEmitter {
     let spillPos = plan.spills[spill]?.pos ?? -1
     let copied = start
     let nest = 0
+    const reach = new Reachability()
     const flush = (upTo: number) => {
       if (upTo > copied) out.range(bytes, copied, upTo)
       copied = upTo
@@ -129,7 +138,18 @@ export class BodyEmitter {
       flush(cursor.at)
       copied = cursor.pos
     }
-    const label = (a: number) => (a < nest ? a : this.depth - (enclosing[enclosing.length - 1 - (a - nest)] as number))
+    const label = (a: number) => {
+      if (a >= nest) return this.labelAbove(enclosing, a - nest, reach.isLive)
+      reach.branch(a)
+      return a
+    }
+    const relabel = (op: number, a: number) => {
+      const here = label(a)
+      if (here === a) return
+      replace()
+      out.u8(op)
+      out.u32(here)
+    }
     const emitSpills = () => {
       while (spillPos === cursor.pos) {
         flush(cursor.pos)
@@ -161,6 +181,7 @@ export class BodyEmitter {
         }
         nest++
         this.depth++
+        reach.open(op)
         emitSpills()
         if (op === Op.loop && cursor.pos === siteAt && plan.siteKind.at(site) === SiteKind.poll) {
           flush(cursor.pos)
@@ -175,37 +196,46 @@ export class BodyEmitter {
         case Op.end:
           nest--
           this.depth--
+          reach.close()
           break
         case Op.delegate:
           nest--
           this.depth--
-          if (label(a) !== a) {
-            replace()
-            out.u8(op)
-            out.u32(label(a))
-          }
+          reach.close()
+          relabel(op, a)
           break
         case Op.br:
-        case Op.brIf:
         case Op.rethrow:
-          if (label(a) !== a) {
-            replace()
-            out.u8(op)
-            out.u32(label(a))
-          }
+          relabel(op, a)
+          reach.leave()
           break
-        case Op.brTable:
-          if (enclosing.length > 1 || this.#escape >= 0) {
-            replace()
-            out.u8(op)
-            out.u32(cursor.count)
-            const resume = cursor.pos
-            cursor.pos = a
-            for (let i = cursor.count; i >= 0; i--) out.u32(label(cursor.u32()))
-            cursor.pos = resume
-          }
+        case Op.brIf:
+          relabel(op, a)
+          break
+        case Op.brTable: {
+          replace()
+          out.u8(op)
+          out.u32(cursor.count)
+          const resume = cursor.pos
+          cursor.pos = a
+          for (let i = cursor.count; i >= 0; i--) out.u32(label(cursor.u32()))
+          cursor.pos = resume
+          reach.leave()
+          break
+        }
+        case Op.return:
+        case Op.unreachable:
+        case Op.throw:
+        case Op.throwRef:
+        case Op.returnCallIndirect:
+          reach.leave()
+          break
+        case Op.else:
+        case Op.catch:
+          reach.nextPart()
           break
         case Op.catchAll:
+          reach.nextPart()
           if (encoding === 'legacy') {
             flush(cursor.at)
             out.u8(Op.catch)
@@ -220,6 +250,7 @@ export class BodyEmitter {
             replace()
             renumber.call(out, op, a)
           }
+          if (op === Op.returnCall) reach.leave()
           break
         case Op.refFunc:
           if (renumber) {
@@ -243,6 +274,7 @@ export class BodyEmitter {
       emitSpills()
     }
     flush(end)
+    return reach.isLive
   }
 
   /**

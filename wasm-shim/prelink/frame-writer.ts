@@ -1,20 +1,24 @@
 /**
- * Writes one continuation (D3). It loads the frame's values, enters the continuation of the frame inside, and then runs
- * what is left of the original function:
+ * Writes continuations (D3). That of a call site loads the frame's values, enters the continuation of the frame inside,
+ * and then runs what is left of the original function. A loop that the site is in is left for a function that begins at
+ * the loop's head, which all sites of a loop share:
  *
- *     loop A                          block $exit                    ;; A's results
- *       before                          block $again                 ;; A's parameters
- *       block B                           block B
- *         x  call $f  y          =>         (call next frame)  y     ;; `br B` as before, `br A` becomes `br $again`
- *       end                               end
- *       after                             after
- *     end                                 br $exit
- *     rest                              end
- *                                       loop A  before block B ... end after  end
- *                                     end
- *                                     rest
+ *     loop A                          block $again                    ;; A's parameters
+ *       before                          block B
+ *       block B                           (call next frame)  y        ;; `br B` as before, `br A` becomes `br $again`
+ *         x  call $f  y          =>     end
+ *       end                             after
+ *       after                           rest  return
+ *     end                             end
+ *     rest                            (hand over the live locals)  call $A
  *
- * so no loop dispatches on where it was.
+ *                                     func $A
+ *                                       (take over)  loop A  before  block B ... end  after  end
+ *                                       rest
+ *
+ * so no loop dispatches on where it was. What cannot be reached is left out: of an interpreter's loop, all the
+ * instructions but the one that waits. A loop in a catch body that throws its exception again later stays where it is,
+ * since that exception cannot be handed over: `block $exit  block $again ... br $exit  end  loop A ... end  end`.
  */
 import type { ByteWriter } from '../bytes/writer.ts'
 import { blockParams, blockResults } from '../module/block-type.ts'
@@ -22,22 +26,44 @@ import type { CodeCursor } from '../module/code.ts'
 import { type FuncType, ValType } from '../module/model.ts'
 import { Op } from '../module/opcodes.ts'
 import type { BodyEmitter } from './emit.ts'
+import type { Handover } from './handover.ts'
 import type { Helpers } from './helpers.ts'
 import type { AddedParts } from './parts.ts'
 import { Construct, type FunctionPlan, SiteKind } from './plan.ts'
+import type { Label } from './reachability.ts'
 import { clauseAround, rethrownAround, siteValues } from './site-values.ts'
 import { loadValue } from './values.ts'
+
+/** A function that begins at a loop's head. */
+export interface LoopStart {
+  /** Index of the function. */
+  readonly func: number
+  readonly construct: number
+  /** A call site inside the loop. */
+  readonly site: number
+}
+
+/** Writes what comes first at the innermost place; returns the offset at which the original code goes on. */
+type Enter = (enclosing: readonly Label[]) => number
 
 export class FrameWriter {
   readonly #emitter: BodyEmitter
   readonly #helpers: Helpers
   readonly #parts: AddedParts
+  readonly #handover: Handover
   readonly #cursor: CodeCursor
   readonly #types: readonly FuncType[]
   readonly #next: (out: ByteWriter, results: readonly ValType[]) => void
+  #loops: LoopStart[] = []
+  /** The site, or one inside the loop at whose head the function begins. */
   #site = 0
-  /** Constructs around the site, outermost (the function) first. */
+  /** Offset of the site or the loop, and how many operands lie there under what it takes. */
+  #at = 0
+  #height = 0
+  /** Constructs around that, outermost (the function) first. */
   #chain: number[] = []
+  /** Labels that leave the function's body for the heads of the loops around. */
+  readonly #heads = new Map<number, Label>()
   /** Local for the tag of a saved exception; -1 where none is needed. */
   #which = -1
 
@@ -45,6 +71,7 @@ export class FrameWriter {
     emitter: BodyEmitter,
     helpers: Helpers,
     parts: AddedParts,
+    handover: Handover,
     cursor: CodeCursor,
     types: readonly FuncType[],
     next: (out: ByteWriter, results: readonly ValType[]) => void,
@@ -52,6 +79,7 @@ export class FrameWriter {
     this.#emitter = emitter
     this.#helpers = helpers
     this.#parts = parts
+    this.#handover = handover
     this.#cursor = cursor
     this.#types = types
     this.#next = next
@@ -61,13 +89,12 @@ export class FrameWriter {
     return this.#emitter.plan
   }
 
-  /** `site` counts within the function. */
-  write(site: number): void {
+  /** `site` counts within the function. What it needs of `loops` and is not there yet is added. */
+  site(site: number, loops: LoopStart[]): void {
     const plan = this.#plan
     const { out } = this.#emitter
-    this.#site = site
-    this.#chain = []
-    for (let c = plan.siteConstruct.at(site); c >= 0; c = plan.constructParent.at(c)) this.#chain.unshift(c)
+    this.#begin(site, plan.siteAt.at(site), plan.siteConstruct.at(site), loops)
+    this.#height = plan.siteOperands.at(site + 1) - plan.siteOperands.at(site)
     const locals = [...plan.locals]
     this.#which = rethrownAround(plan, site).length > 0 ? locals.push(ValType.i32) - 1 : -1
     writeLocalRuns(out, locals)
@@ -76,81 +103,189 @@ export class FrameWriter {
       out.u8(Op.localSet)
       out.u32(local)
     }
-    this.#emitter.body(plan.type.results, (label) => this.#level(0, [label]))
+    this.#body((enclosing) => {
+      this.#reenter(enclosing)
+      return plan.siteEnd.at(site)
+    })
+  }
+
+  loop({ construct, site }: LoopStart, loops: LoopStart[]): void {
+    const plan = this.#plan
+    const { out } = this.#emitter
+    const at = plan.constructAt.at(construct)
+    this.#begin(site, at, plan.constructParent.at(construct), loops)
+    this.#height = plan.constructBase.at(construct)
+    writeLocalRuns(out, plan.locals)
+    const { params, locals, globals } = this.#handedOver(construct)
+    locals.forEach((local, i) => {
+      out.u8(Op.globalGet)
+      out.u32(globals[params.length + i] as number)
+      out.u8(Op.localSet)
+      out.u32(local)
+    })
+    this.#body(() => {
+      params.forEach((_, i) => {
+        out.u8(Op.globalGet)
+        out.u32(globals[i] as number)
+      })
+      return at
+    })
+  }
+
+  #begin(site: number, at: number, construct: number, loops: LoopStart[]): void {
+    this.#site = site
+    this.#at = at
+    this.#chain = []
+    for (let c = construct; c >= 0; c = this.#plan.constructParent.at(c)) this.#chain.unshift(c)
+    this.#which = -1
+    this.#loops = loops
+    this.#heads.clear()
+  }
+
+  #body(enter: Enter): void {
+    const emitter = this.#emitter
+    const { out } = emitter
+    const { results } = this.#plan.type
+    emitter.body(results, (label) => {
+      for (const construct of this.#loopsToLeaveFor()) {
+        const block = this.#parts.blockType([], this.#paramsOf(construct))
+        this.#heads.set(construct, emitter.open(Op.block, block))
+      }
+      this.#level(0, [label], enter)
+      for (const [construct, { isTarget }] of [...this.#heads].reverse()) {
+        out.u8(Op.return)
+        emitter.close()
+        if (isTarget) this.#goOnWith(construct)
+        else out.u8(Op.unreachable)
+      }
+    })
     out.u8(Op.end)
   }
 
-  /** The construct at this depth of the chain: its operands, what lies inside, and the rest of it. */
-  #level(level: number, enclosing: readonly number[]): void {
+  /** Loops around, but for those in a catch body whose exception is thrown again. */
+  #loopsToLeaveFor(): number[] {
+    const plan = this.#plan
+    const kind = (construct: number) => plan.constructKind.at(construct)
+    const isRethrown = (construct: number) =>
+      kind(construct) === Construct.try && clauseAround(plan, construct, this.#at)?.rethrown === true
+    const rethrown = this.#chain.findIndex(isRethrown)
+    const chain = rethrown < 0 ? this.#chain : this.#chain.slice(0, rethrown)
+    return chain.filter((construct) => kind(construct) === Construct.loop)
+  }
+
+  #paramsOf(loop: number): readonly ValType[] {
+    return blockParams(this.#types, this.#plan.constructType.at(loop))
+  }
+
+  /** The loop's parameters, and the locals that it and what follows it need: live ones and operands underneath. */
+  #handedOver(loop: number): { params: readonly ValType[]; locals: number[]; globals: number[] } {
+    const plan = this.#plan
+    const params = this.#paramsOf(loop)
+    const locals = [...plan.liveAtLoop(loop)]
+    const operands = plan.siteOperands.at(this.#site)
+    for (let height = 0; height < plan.constructBase.at(loop); height++)
+      locals.push(plan.operands.at(operands + height))
+    const types = locals.map((local) => plan.locals[local] as ValType)
+    return { params, locals, globals: this.#handover.globals([...params, ...types]) }
+  }
+
+  /** Emits: call the function that begins at the loop's head; its parameters are on the stack. */
+  #goOnWith(construct: number): void {
+    const { out } = this.#emitter
+    const { params, locals, globals } = this.#handedOver(construct)
+    for (let i = params.length - 1; i >= 0; i--) {
+      out.u8(Op.globalSet)
+      out.u32(globals[i] as number)
+    }
+    locals.forEach((local, i) => {
+      out.u8(Op.localGet)
+      out.u32(local)
+      out.u8(Op.globalSet)
+      out.u32(globals[params.length + i] as number)
+    })
+    let loop = this.#loops.find((known) => known.construct === construct)
+    if (loop === undefined) {
+      loop = { func: this.#parts.declare([], this.#plan.type.results), construct, site: this.#site }
+      this.#loops.push(loop)
+    }
+    out.u8(Op.call)
+    out.u32(loop.func)
+  }
+
+  /** The construct at this depth of the chain: its operands, what lies inside, and the rest of it. Can its end be reached? */
+  #level(level: number, enclosing: readonly Label[], enter: Enter): boolean {
     const plan = this.#plan
     const emitter = this.#emitter
+    const { out } = emitter
     const construct = this.#chain[level] as number
     const inner = this.#chain[level + 1]
     const operands = plan.siteOperands.at(this.#site)
     const from = plan.constructBase.at(construct)
-    const to = inner === undefined ? plan.siteOperands.at(this.#site + 1) - operands : plan.constructBase.at(inner)
+    const to = inner === undefined ? this.#height : plan.constructBase.at(inner)
     for (let height = from; height < to; height++) {
-      emitter.out.u8(Op.localGet)
-      emitter.out.u32(plan.operands.at(operands + height))
+      out.u8(Op.localGet)
+      out.u32(plan.operands.at(operands + height))
     }
     if (inner === undefined) {
-      this.#reenter(enclosing)
-      emitter.range(plan.siteEnd.at(this.#site), this.#regionEnd(construct), this.#site + 1, enclosing, true)
-      return
+      const start = enter(enclosing)
+      return emitter.range(start, this.#regionEnd(construct), this.#siteFrom(start), enclosing, start !== this.#at)
     }
-    this.#inner(level + 1, inner, enclosing)
+    if (!this.#inner(level + 1, inner, enclosing, enter)) {
+      out.u8(Op.unreachable)
+      return false
+    }
     const rest = this.#behind(inner)
-    emitter.range(rest, this.#regionEnd(construct), this.#siteFrom(rest), enclosing, true)
+    return emitter.range(rest, this.#regionEnd(construct), this.#siteFrom(rest), enclosing, true)
   }
 
-  #reenter(enclosing: readonly number[]): void {
+  #reenter(enclosing: readonly Label[]): void {
     const emitter = this.#emitter
     const type = this.#plan.siteType.at(this.#site)
     const results = type < 0 ? [] : (this.#types[type] as FuncType).results
-    const label = (a: number) => emitter.depth - (enclosing[enclosing.length - 1 - a] as number)
+    const label = (up: number) => emitter.labelAbove(enclosing, up)
     emitter.site(this.#site, label, false, () => this.#next(emitter.out, results))
   }
 
-  #inner(level: number, construct: number, enclosing: readonly number[]): void {
+  #inner(level: number, construct: number, enclosing: readonly Label[], enter: Enter): boolean {
     const plan = this.#plan
     const emitter = this.#emitter
     const { out } = emitter
     const type = plan.constructType.at(construct)
-    const results = blockResults(this.#types, type)
-    const block = this.#parts.blockType([], results)
-    const label = (a: number) => emitter.depth - (enclosing[enclosing.length - 1 - a] as number)
+    const block = this.#parts.blockType([], blockResults(this.#types, type))
+    const label = (up: number) => emitter.labelAbove(enclosing, up)
     switch (plan.constructKind.at(construct)) {
       case Construct.loop: {
+        const head = this.#heads.get(construct)
+        if (head !== undefined) return this.#level(level, [...enclosing, head], enter)
         const exit = emitter.open(Op.block, block)
-        const again = emitter.open(Op.block, this.#parts.blockType([], blockParams(this.#types, type)))
-        this.#level(level, [...enclosing, again])
+        const again = emitter.open(Op.block, this.#parts.blockType([], this.#paramsOf(construct)))
+        this.#level(level, [...enclosing, again], enter)
         out.u8(Op.br)
-        out.u32(emitter.depth - exit)
+        out.u32(emitter.depth - exit.position)
         emitter.close()
         const at = plan.constructAt.at(construct)
         emitter.range(at, this.#behind(construct), this.#siteFrom(at), enclosing, false)
         emitter.close()
-        return
+        return true
       }
       case Construct.try: {
         const clause = clauseAround(plan, construct, this.#at)
         if (clause === undefined) {
           const end = plan.constructEnd.at(construct)
           const handlers = plan.clauses.get(construct)?.[0]?.at
-          const position = emitter.open(Op.try, block)
-          this.#level(level, [...enclosing, position])
+          const inside = [...enclosing, emitter.open(Op.try, block)]
+          this.#level(level, inside, enter)
           if (this.#cursor.bytes[end] === Op.delegate) {
             emitter.depth--
             this.#cursor.moveTo(end, plan.end)
             this.#cursor.next()
             out.u8(Op.delegate)
             out.u32(label(this.#cursor.a))
-            return
+            return true
           }
-          if (handlers !== undefined)
-            emitter.range(handlers, end, this.#siteFrom(handlers), [...enclosing, position], false)
+          if (handlers !== undefined) emitter.range(handlers, end, this.#siteFrom(handlers), inside, false)
           emitter.close()
-          return
+          return true
         }
         if (clause.rethrown) {
           const position = emitter.open(Op.try, block)
@@ -159,9 +294,9 @@ export class FrameWriter {
           out.u32(this.#which)
           this.#helpers.throwSaved(out, this.#which)
           out.u8(Op.catchAll)
-          this.#level(level, [...enclosing, position])
+          this.#level(level, [...enclosing, position], enter)
           emitter.close()
-          return
+          return true
         }
         break
       }
@@ -172,19 +307,16 @@ export class FrameWriter {
         out.u8(Op.tryTable)
         out.s33(block)
         emitter.catchList(b, count, label)
-        const position = ++emitter.depth
-        this.#level(level, [...enclosing, position])
+        const inside = { position: ++emitter.depth, isTarget: false }
+        this.#level(level, [...enclosing, inside], enter)
         emitter.close()
-        return
+        return true
       }
     }
     const position = emitter.open(Op.block, block)
-    this.#level(level, [...enclosing, position])
+    const isLive = this.#level(level, [...enclosing, position], enter)
     emitter.close()
-  }
-
-  get #at(): number {
-    return this.#plan.siteAt.at(this.#site)
+    return isLive || position.isTarget
   }
 
   /** Offset behind a construct's `end` (or `delegate`). */

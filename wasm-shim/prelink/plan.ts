@@ -56,6 +56,8 @@ export interface FunctionPlan {
   readonly liveStart: IntList
   readonly liveEnd: IntList
   readonly live: IntList
+  /** Live locals, ascending, at the head of a loop of a function that has call sites. */
+  readonly liveAtLoop: (construct: number) => readonly number[]
   readonly spills: readonly Spill[]
   /** Constructs in order of opening; 0 is the function. Offsets of opcode, body, `else` (0: none), `end`. */
   readonly constructKind: IntList
@@ -369,6 +371,7 @@ export class FunctionPlanner {
       ownLocals,
       counter,
       siteCount: sites,
+      liveAtLoop: (loop) => this.#liveness.liveAt(flow.targetBlock.at(loop)),
       spills: stack.takeSpills(),
       clauses,
       catchesAll,
