@@ -272,9 +272,10 @@ class InstrumentedEngine implements Engine {
     ;(this.#export('save_globals') as () => void)()
     if (this.#refused !== undefined) throw this.#refused
     return {
-      memories: Array.from({ length: memories }, (_, i) => ({
-        bytes: new Uint8Array((this.#export(`memory.${i}`) as WebAssembly.Memory).buffer),
-      })),
+      memories: Array.from({ length: memories }, (_, i) => {
+        const memory = this.#export(`memory.${i}`) as WebAssembly.Memory
+        return { bytes: new Uint8Array(memory.buffer), memory }
+      }),
       globals: this.#words.slice(0, this.#words.length),
       tables: Array.from(tables, (changes, i) =>
         changes ? this.#references.saveTable(this.#export(`table.${i}`) as WebAssembly.Table) : undefined,
