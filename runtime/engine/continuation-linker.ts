@@ -1,6 +1,6 @@
 import { invariant } from '../../wasm-shim/errors.ts'
 import type { WasmModule } from '../../wasm-shim/module/model.ts'
-import { readModule } from '../../wasm-shim/module/read.ts'
+import { readCodeContext } from '../../wasm-shim/module/read.ts'
 import { buildContinuations, type HostFunction, type PrelinkMetadata } from '../../wasm-shim/prelink/index.ts'
 import type { ImportFunction } from '../intercept/interceptor.ts'
 import type { StackState } from './engine.ts'
@@ -70,7 +70,7 @@ export class ContinuationLinker {
   #parse(): WasmModule {
     let module = this.#module?.deref()
     if (module === undefined) {
-      module = readModule(this.#original())
+      module = readCodeContext(this.#original())
       this.#module = new WeakRef(module)
     }
     return module

@@ -45,7 +45,8 @@ export function functionOfSite(metadata: PrelinkMetadata, site: number): number 
  * A module that imports `memory`, `table`, `global` and `tag` by index, `host` by name, and from `main` the main module's
  * table `functions` and the table `frames`. Instantiated, it puts into `frames`, from `slot` on, the continuation of each
  * of `sites` and then the function that makes each of `calls` again (imported functions, -1 for a poll). Neither list has
- * repetitions; `module` is the unmodified module that `metadata` was made from.
+ * repetitions; `module` is the unmodified module that `metadata` was made from,
+ * as `readModule` or `readCodeContext` gives it.
  */
 export function buildContinuations(
   module: WasmModule,
