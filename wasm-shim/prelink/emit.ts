@@ -193,26 +193,27 @@ export class BodyEmitter {
         continue
       }
       switch (op) {
-        case Op.end:
+        case 0x0b: // end
           nest--
           this.depth--
           reach.close()
           break
-        case Op.delegate:
+        case 0x18: // delegate
           nest--
           this.depth--
           reach.close()
           relabel(op, a)
           break
-        case Op.br:
-        case Op.rethrow:
+        case 0x0c: // br
+        case 0x09: // rethrow
           relabel(op, a)
           reach.leave()
           break
-        case Op.brIf:
+        case 0x0d: // brIf
           relabel(op, a)
           break
-        case Op.brTable: {
+        case 0x0e: {
+          // brTable
           replace()
           out.u8(op)
           out.u32(cursor.count)
@@ -223,18 +224,18 @@ export class BodyEmitter {
           reach.leave()
           break
         }
-        case Op.return:
-        case Op.unreachable:
-        case Op.throw:
-        case Op.throwRef:
-        case Op.returnCallIndirect:
+        case 0x0f: // return
+        case 0x00: // unreachable
+        case 0x08: // throw
+        case 0x0a: // throwRef
+        case 0x13: // returnCallIndirect
           reach.leave()
           break
-        case Op.else:
-        case Op.catch:
+        case 0x05: // else
+        case 0x07: // catch
           reach.nextPart()
           break
-        case Op.catchAll:
+        case 0x19: // catchAll
           reach.nextPart()
           if (encoding === 'legacy') {
             flush(cursor.at)
@@ -244,24 +245,24 @@ export class BodyEmitter {
             out.u32(0)
           }
           break
-        case Op.call:
-        case Op.returnCall:
+        case 0x10: // call
+        case 0x12: // returnCall
           if (renumber) {
             replace()
             renumber.call(out, op, a)
           }
           if (op === Op.returnCall) reach.leave()
           break
-        case Op.refFunc:
+        case 0xd2: // refFunc
           if (renumber) {
             replace()
             renumber.refFunc(out, a)
           }
           break
-        case Op.memoryInit:
-        case Op.tableInit:
-        case Op.dataDrop:
-        case Op.elemDrop:
+        case 0x108: // memoryInit
+        case 0x10c: // tableInit
+        case 0x109: // dataDrop
+        case 0x10d: // elemDrop
           if (renumber) {
             replace()
             renumber.segment(out, op, a, cursor.b)
