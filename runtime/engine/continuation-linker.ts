@@ -1,7 +1,13 @@
 import { invariant } from '../../wasm-shim/errors.ts'
 import type { WasmModule } from '../../wasm-shim/module/model.ts'
 import { readCodeContext } from '../../wasm-shim/module/read.ts'
-import { buildContinuations, type HostFunction, type PrelinkMetadata } from '../../wasm-shim/prelink/index.ts'
+import {
+  buildContinuations,
+  type ContinuationStart,
+  functionOfSite,
+  type HostFunction,
+  type PrelinkMetadata,
+} from '../../wasm-shim/prelink/index.ts'
 import type { ImportFunction } from '../intercept/interceptor.ts'
 import type { StackState } from './engine.ts'
 
@@ -42,23 +48,27 @@ export class ContinuationLinker {
       this.#slots = new Map()
       this.#bytes = 0
     }
-    const missing = (kind: string, numbers: readonly number[]) =>
-      [...new Set(numbers)].filter((number) => !this.#slots.has(kind + number))
-    const sites = missing(
-      'site ',
-      stack.frames.map((frame) => frame.site),
-    )
-    const calls = missing('call ', [stack.call.import])
-    if (sites.length + calls.length > 0) this.#build(sites, calls)
+    const starts = new Map<string, ContinuationStart>()
+    for (const { site } of stack.frames) if (!this.#slots.has(siteKey(site))) starts.set(siteKey(site), { site })
+    const call = stack.call.import
+    const calls = this.#slots.has(callKey(call)) ? [] : [call]
+    if (starts.size + calls.length > 0) this.#build(starts, calls)
     return this.#frames
   }
 
   slotOfSite(site: number): number {
-    return this.#slot(`site ${site}`)
+    return this.#slot(siteKey(site))
   }
 
   slotOfCall(call: number): number {
-    return this.#slot(`call ${call}`)
+    return this.#slot(callKey(call))
+  }
+
+  /** A loop with a call site in it; built when it is first asked for, which many are not before the program ends. */
+  slotOfLoop(site: number, loop: number): number {
+    const key = `loop ${functionOfSite(this.#metadata, site)} ${loop}`
+    if (!this.#slots.has(key)) this.#build(new Map([[key, { site, loop }]]), [])
+    return this.#slot(key)
   }
 
   #slot(key: string): number {
@@ -76,11 +86,11 @@ export class ContinuationLinker {
     return module
   }
 
-  #build(sites: readonly number[], calls: readonly number[]): void {
+  #build(starts: ReadonlyMap<string, ContinuationStart>, calls: readonly number[]): void {
     const metadata = this.#metadata
     const slot = this.#frames.length
-    const bytes = buildContinuations(this.#parse(), metadata, sites, calls, slot)
-    this.#frames.grow(sites.length + calls.length)
+    const bytes = buildContinuations(this.#parse(), metadata, [...starts.values()], calls, slot)
+    this.#frames.grow(starts.size + calls.length)
     const all = this.#export('functions') as WebAssembly.Table
     const byIndex = (kind: string, count: number) =>
       Object.fromEntries(Array.from({ length: count }, (_, i) => [i, this.#export(`${kind}.${i}`)]))
@@ -93,11 +103,10 @@ export class ContinuationLinker {
       tag: { ...byIndex('tag', metadata.tags), unwind: this.#export('unwind') },
     })
     this.#bytes += bytes.length
-    sites.forEach((site, i) => {
-      this.#slots.set(`site ${site}`, slot + i)
-    })
-    calls.forEach((call, i) => {
-      this.#slots.set(`call ${call}`, slot + sites.length + i)
-    })
+    let added = 0
+    for (const key of [...starts.keys(), ...calls.map(callKey)]) this.#slots.set(key, slot + added++)
   }
 }
+
+const siteKey = (site: number): string => `site ${site}`
+const callKey = (call: number): string => `call ${call}`

@@ -185,6 +185,7 @@ class InstrumentedEngine implements Engine {
         if (this.#options.shouldCapture('poll')) this.#captureIfPossible('poll', [])
       },
       next: () => this.#nextFrame(),
+      loop: (loop: number) => this.#enterLoop(loop),
     }
   }
 
@@ -218,6 +219,20 @@ class InstrumentedEngine implements Engine {
     }
     reading.words = reading.stack.call.args
     return this.#linker.slotOfCall(reading.stack.call.import)
+  }
+
+  /** Takes what a continuation has put for the loop, to be read by that, and returns its place among the continuations. */
+  #enterLoop(loop: number): number {
+    const begin = this.#begun.pop() as number
+    const site = this.#begun.pop() as number
+    const words = this.#words.slice(begin, this.#words.length)
+    this.#words.length = begin
+    this.#reading = { stack: noStack, frame: -1, words, at: 0 }
+    try {
+      return this.#linker.slotOfLoop(site, loop)
+    } catch (error) {
+      return this.#unwind({ kind: 'failure', error })
+    }
   }
 
   #enter(entry: Entry, call: () => unknown): RunOutcome {

@@ -1,8 +1,6 @@
-import type { ByteWriter } from '../bytes/writer.ts'
 import { type Import, ValType, type WasmModule } from '../module/model.ts'
 import { Op } from '../module/opcodes.ts'
 import { emptyModule, writeModule } from '../module/write.ts'
-import type { Handover } from './handover.ts'
 import { hostFunctionNames, hostFunctions } from './host-functions.ts'
 import type { AddedParts } from './parts.ts'
 
@@ -13,7 +11,6 @@ import type { AddedParts } from './parts.ts'
 export function assembleContinuations(
   module: WasmModule,
   parts: AddedParts,
-  handover: Handover,
   types: readonly number[],
   bodies: Uint8Array,
   frames: number,
@@ -67,7 +64,6 @@ export function assembleContinuations(
     code: { start: new Uint32Array(types.length), end: new Uint32Array(types.length) },
   }
   return writeModule(output, {
-    ...(handover.types.length > 0 && { global: (out: ByteWriter) => handover.write(out) }),
     code: (out) => {
       out.u32(types.length)
       out.bytes(bodies)

@@ -71,6 +71,11 @@ export class BodyEmitter {
     this.#escape = -1
   }
 
+  /** The number by which a frame names a site of the function. */
+  numberOf(site: number): number {
+    return this.#firstSite + site
+  }
+
   get plan(): FunctionPlan {
     return this.#plan as FunctionPlan
   }
@@ -395,7 +400,7 @@ export class BodyEmitter {
       const chunk = values.length <= valuesPerCall ? values : values.slice(at, at + valuesPerCall)
       if (at === 0) {
         out.u8(Op.i32Const)
-        out.s32(this.#firstSite + site)
+        out.s32(this.numberOf(site))
       }
       for (const local of chunk) {
         out.u8(Op.localGet)

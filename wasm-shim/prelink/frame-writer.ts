@@ -1,7 +1,7 @@
 /**
  * Writes continuations (D3). That of a call site loads the frame's values, enters the continuation of the frame inside,
- * and then runs what is left of the original function. A loop that the site is in is left for a function that begins at
- * the loop's head, which all sites of a loop share:
+ * and then runs what is left of the original function. For a loop around the site it is left: a function that begins at
+ * the loop's head goes on, which the engine has built when a loop is first reached, and which serves all sites in it.
  *
  *     loop A                          block $again                    ;; A's parameters
  *       before                          block B
@@ -10,15 +10,15 @@
  *       end                             after
  *       after                           rest  return
  *     end                             end
- *     rest                            (hand over the live locals)  call $A
+ *     rest                            (hand over the live locals)  (call loop A)
  *
- *                                     func $A
+ *                                     func  ;; loop A
  *                                       (take over)  loop A  before  block B ... end  after  end
  *                                       rest
  *
  * so no loop dispatches on where it was. What cannot be reached is left out: of an interpreter's loop, all the
- * instructions but the one that waits. A loop in a catch body that throws its exception again later stays where it is,
- * since that exception cannot be handed over: `block $exit  block $again ... br $exit  end  loop A ... end  end`.
+ * instructions but the one that waits. A loop whose state cannot be handed over stays where it is:
+ * `block $exit  block $again ... br $exit  end  loop A ... end  end`.
  */
 import type { ByteWriter } from '../bytes/writer.ts'
 import { blockParams, blockResults } from '../module/block-type.ts'
@@ -26,35 +26,33 @@ import type { CodeCursor } from '../module/code.ts'
 import { type FuncType, ValType } from '../module/model.ts'
 import { Op } from '../module/opcodes.ts'
 import type { BodyEmitter } from './emit.ts'
-import type { Handover } from './handover.ts'
 import type { Helpers } from './helpers.ts'
 import type { AddedParts } from './parts.ts'
 import { Construct, type FunctionPlan, SiteKind } from './plan.ts'
 import type { Label } from './reachability.ts'
 import { clauseAround, rethrownAround, siteValues } from './site-values.ts'
-import { loadValue } from './values.ts'
-
-/** A function that begins at a loop's head. */
-export interface LoopStart {
-  /** Index of the function. */
-  readonly func: number
-  readonly construct: number
-  /** A call site inside the loop. */
-  readonly site: number
-}
+import { loadValue, saveLocal } from './values.ts'
 
 /** Writes what comes first at the innermost place; returns the offset at which the original code goes on. */
 type Enter = (enclosing: readonly Label[]) => number
+
+/** Writes: ask the engine for another continuation, and call it. */
+export type CallContinuation = (out: ByteWriter, which: 'next' | 'loop', results: readonly ValType[]) => void
+
+/** The way to the head of a loop around: the label that leaves the body for it, and locals for its parameters. */
+interface Head {
+  readonly construct: number
+  readonly label: Label
+  readonly params: readonly number[]
+}
 
 export class FrameWriter {
   readonly #emitter: BodyEmitter
   readonly #helpers: Helpers
   readonly #parts: AddedParts
-  readonly #handover: Handover
   readonly #cursor: CodeCursor
   readonly #types: readonly FuncType[]
-  readonly #next: (out: ByteWriter, results: readonly ValType[]) => void
-  #loops: LoopStart[] = []
+  readonly #call: CallContinuation
   /** The site, or one inside the loop at whose head the function begins. */
   #site = 0
   /** Offset of the site or the loop, and how many operands lie there under what it takes. */
@@ -62,8 +60,9 @@ export class FrameWriter {
   #height = 0
   /** Constructs around that, outermost (the function) first. */
   #chain: number[] = []
-  /** Labels that leave the function's body for the heads of the loops around. */
-  readonly #heads = new Map<number, Label>()
+  #locals: ValType[] = []
+  /** From the outermost. */
+  #heads: Head[] = []
   /** Local for the tag of a saved exception; -1 where none is needed. */
   #which = -1
 
@@ -71,98 +70,98 @@ export class FrameWriter {
     emitter: BodyEmitter,
     helpers: Helpers,
     parts: AddedParts,
-    handover: Handover,
     cursor: CodeCursor,
     types: readonly FuncType[],
-    next: (out: ByteWriter, results: readonly ValType[]) => void,
+    call: CallContinuation,
   ) {
     this.#emitter = emitter
     this.#helpers = helpers
     this.#parts = parts
-    this.#handover = handover
     this.#cursor = cursor
     this.#types = types
-    this.#next = next
+    this.#call = call
   }
 
   get #plan(): FunctionPlan {
     return this.#emitter.plan
   }
 
-  /** `site` counts within the function. What it needs of `loops` and is not there yet is added. */
-  site(site: number, loops: LoopStart[]): void {
+  /** The continuation of a call site; `site` counts within the function. */
+  site(site: number): void {
     const plan = this.#plan
     const { out } = this.#emitter
-    this.#begin(site, plan.siteAt.at(site), plan.siteConstruct.at(site), loops)
+    this.#begin(site, plan.siteAt.at(site), plan.siteConstruct.at(site))
     this.#height = plan.siteOperands.at(site + 1) - plan.siteOperands.at(site)
-    const locals = [...plan.locals]
-    this.#which = rethrownAround(plan, site).length > 0 ? locals.push(ValType.i32) - 1 : -1
-    writeLocalRuns(out, locals)
-    for (const local of siteValues(plan, site)) {
-      loadValue(out, this.#helpers.code, plan.locals[local] as ValType)
-      out.u8(Op.localSet)
-      out.u32(local)
-    }
+    this.#which = rethrownAround(plan, site).length > 0 ? this.#locals.push(ValType.i32) - 1 : -1
+    writeLocalRuns(out, this.#locals)
+    this.#load(siteValues(plan, site))
     this.#body((enclosing) => {
       this.#reenter(enclosing)
       return plan.siteEnd.at(site)
     })
   }
 
-  loop({ construct, site }: LoopStart, loops: LoopStart[]): void {
+  /** What begins at the head of a loop, in which `site` is. */
+  loop(construct: number, site: number): void {
     const plan = this.#plan
-    const { out } = this.#emitter
     const at = plan.constructAt.at(construct)
-    this.#begin(site, at, plan.constructParent.at(construct), loops)
+    this.#begin(site, at, plan.constructParent.at(construct))
     this.#height = plan.constructBase.at(construct)
-    writeLocalRuns(out, plan.locals)
-    const { params, locals, globals } = this.#handedOver(construct)
-    locals.forEach((local, i) => {
-      out.u8(Op.globalGet)
-      out.u32(globals[params.length + i] as number)
-      out.u8(Op.localSet)
-      out.u32(local)
-    })
+    this.#which = -1
+    writeLocalRuns(this.#emitter.out, this.#locals)
+    this.#load(this.#valuesAt(construct))
     this.#body(() => {
-      params.forEach((_, i) => {
-        out.u8(Op.globalGet)
-        out.u32(globals[i] as number)
-      })
+      for (const type of this.#paramsOf(construct)) loadValue(this.#emitter.out, this.#helpers.code, type)
       return at
     })
   }
 
-  #begin(site: number, at: number, construct: number, loops: LoopStart[]): void {
+  #begin(site: number, at: number, construct: number): void {
+    const plan = this.#plan
     this.#site = site
     this.#at = at
     this.#chain = []
-    for (let c = construct; c >= 0; c = this.#plan.constructParent.at(c)) this.#chain.unshift(c)
-    this.#which = -1
-    this.#loops = loops
-    this.#heads.clear()
+    for (let c = construct; c >= 0; c = plan.constructParent.at(c)) this.#chain.unshift(c)
+    this.#locals = [...plan.locals]
+    this.#heads = this.#loopsToLeaveFor().map((loop) => ({
+      construct: loop,
+      label: { position: 0, isTarget: false },
+      params: this.#paramsOf(loop).map((type) => this.#locals.push(type) - 1),
+    }))
+  }
+
+  #load(locals: readonly number[]): void {
+    const { out } = this.#emitter
+    for (const local of locals) {
+      loadValue(out, this.#helpers.code, this.#plan.locals[local] as ValType)
+      out.u8(Op.localSet)
+      out.u32(local)
+    }
   }
 
   #body(enter: Enter): void {
     const emitter = this.#emitter
     const { out } = emitter
-    const { results } = this.#plan.type
-    emitter.body(results, (label) => {
-      for (const construct of this.#loopsToLeaveFor()) {
-        const block = this.#parts.blockType([], this.#paramsOf(construct))
-        this.#heads.set(construct, emitter.open(Op.block, block))
-      }
+    emitter.body(this.#plan.type.results, (label) => {
+      this.#heads = this.#heads.map((head) => ({
+        ...head,
+        label: emitter.open(Op.block, this.#parts.blockType([], this.#paramsOf(head.construct))),
+      }))
       this.#level(0, [label], enter)
-      for (const [construct, { isTarget }] of [...this.#heads].reverse()) {
+      for (const head of this.#heads.toReversed()) {
         out.u8(Op.return)
         emitter.close()
-        if (isTarget) this.#goOnWith(construct)
+        if (head.label.isTarget) this.#goOnWith(head)
         else out.u8(Op.unreachable)
       }
     })
     out.u8(Op.end)
   }
 
-  /** Loops around, but for those in a catch body whose exception is thrown again. */
+  /**
+   * Loops around that are gone on with elsewhere. Not those in a catch body whose exception is thrown again, and not
+   * those that need exception references, of which the engine may be unable to name one.
+   */
   #loopsToLeaveFor(): number[] {
     const plan = this.#plan
     const kind = (construct: number) => plan.constructKind.at(construct)
@@ -170,46 +169,44 @@ export class FrameWriter {
       kind(construct) === Construct.try && clauseAround(plan, construct, this.#at)?.rethrown === true
     const rethrown = this.#chain.findIndex(isRethrown)
     const chain = rethrown < 0 ? this.#chain : this.#chain.slice(0, rethrown)
-    return chain.filter((construct) => kind(construct) === Construct.loop)
+    return chain.filter(
+      (construct) =>
+        kind(construct) === Construct.loop &&
+        !this.#paramsOf(construct).includes(ValType.exnref) &&
+        this.#valuesAt(construct).every((local) => plan.locals[local] !== ValType.exnref),
+    )
   }
 
   #paramsOf(loop: number): readonly ValType[] {
     return blockParams(this.#types, this.#plan.constructType.at(loop))
   }
 
-  /** The loop's parameters, and the locals that it and what follows it need: live ones and operands underneath. */
-  #handedOver(loop: number): { params: readonly ValType[]; locals: number[]; globals: number[] } {
+  /** Locals that a loop and what follows it need: the live ones and the operands underneath. */
+  #valuesAt(loop: number): number[] {
     const plan = this.#plan
-    const params = this.#paramsOf(loop)
     const locals = [...plan.liveAtLoop(loop)]
     const operands = plan.siteOperands.at(this.#site)
     for (let height = 0; height < plan.constructBase.at(loop); height++)
       locals.push(plan.operands.at(operands + height))
-    const types = locals.map((local) => plan.locals[local] as ValType)
-    return { params, locals, globals: this.#handover.globals([...params, ...types]) }
+    return locals
   }
 
-  /** Emits: call the function that begins at the loop's head; its parameters are on the stack. */
-  #goOnWith(construct: number): void {
+  /** Emits: hand over the values, and call the function that begins at the loop's head; its parameters are on the stack. */
+  #goOnWith({ construct, params }: Head): void {
     const { out } = this.#emitter
-    const { params, locals, globals } = this.#handedOver(construct)
-    for (let i = params.length - 1; i >= 0; i--) {
-      out.u8(Op.globalSet)
-      out.u32(globals[i] as number)
-    }
-    locals.forEach((local, i) => {
-      out.u8(Op.localGet)
+    const { code } = this.#helpers
+    for (const local of params.toReversed()) {
+      out.u8(Op.localSet)
       out.u32(local)
-      out.u8(Op.globalSet)
-      out.u32(globals[params.length + i] as number)
-    })
-    let loop = this.#loops.find((known) => known.construct === construct)
-    if (loop === undefined) {
-      loop = { func: this.#parts.declare([], this.#plan.type.results), construct, site: this.#site }
-      this.#loops.push(loop)
     }
-    out.u8(Op.call)
-    out.u32(loop.func)
+    out.u8(Op.i32Const)
+    out.s32(this.#emitter.numberOf(this.#site))
+    code.host(out, 'begin')
+    for (const local of [...this.#valuesAt(construct), ...params])
+      saveLocal(out, code, this.#locals[local] as ValType, local)
+    out.u8(Op.i32Const)
+    out.s32(construct)
+    this.#call(out, 'loop', this.#plan.type.results)
   }
 
   /** The construct at this depth of the chain: its operands, what lies inside, and the rest of it. Can its end be reached? */
@@ -243,7 +240,7 @@ export class FrameWriter {
     const type = this.#plan.siteType.at(this.#site)
     const results = type < 0 ? [] : (this.#types[type] as FuncType).results
     const label = (up: number) => emitter.labelAbove(enclosing, up)
-    emitter.site(this.#site, label, false, () => this.#next(emitter.out, results))
+    emitter.site(this.#site, label, false, () => this.#call(emitter.out, 'next', results))
   }
 
   #inner(level: number, construct: number, enclosing: readonly Label[], enter: Enter): boolean {
@@ -255,8 +252,8 @@ export class FrameWriter {
     const label = (up: number) => emitter.labelAbove(enclosing, up)
     switch (plan.constructKind.at(construct)) {
       case Construct.loop: {
-        const head = this.#heads.get(construct)
-        if (head !== undefined) return this.#level(level, [...enclosing, head], enter)
+        const head = this.#heads.find((known) => known.construct === construct)
+        if (head !== undefined) return this.#level(level, [...enclosing, head.label], enter)
         const exit = emitter.open(Op.block, block)
         const again = emitter.open(Op.block, this.#parts.blockType([], this.#paramsOf(construct)))
         this.#level(level, [...enclosing, again], enter)

@@ -38,16 +38,6 @@ export class AddedParts {
     return this.type(params, results)
   }
 
-  /** Adds a function whose body `define` gives later; its index. */
-  declare(params: readonly ValType[], results: readonly ValType[]): number {
-    return this.#firstFunction + this.functions.push({ type: this.type(params, results), body: noBody }) - 1
-  }
-
-  /** `body` without its size. */
-  define(index: number, body: Uint8Array): void {
-    ;(this.functions[index - this.#firstFunction] as { body: Uint8Array }).body = body
-  }
-
   /**
    * Adds a function and returns its index; `write` gives local declarations and instructions, without the last `end`.
    * `announce` is told the index first: `write` may add functions that call this one.
@@ -58,12 +48,13 @@ export class AddedParts {
     write: (out: ByteWriter) => void,
     announce?: (index: number) => void,
   ): number {
-    const index = this.declare(params, results)
+    const slot = this.functions.push({ type: this.type(params, results), body: noBody }) - 1
+    const index = this.#firstFunction + slot
     announce?.(index)
     const out = new ByteWriter(64)
     write(out)
     out.u8(Op.end)
-    this.define(index, out.finish())
+    this.functions[slot] = { type: this.type(params, results), body: out.finish() }
     return index
   }
 }
