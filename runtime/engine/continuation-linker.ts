@@ -17,6 +17,15 @@ import type { StackState } from './engine.ts'
  */
 const keptBytes = 16 * 1024 * 1024
 
+/**
+ * Keeps the continuations that a restored stack begins with, from one restore to the next; `key` says what they are for,
+ * within what one pre-linker made of one module. `read` gives exactly the bytes that were written, or undefined.
+ */
+export interface ContinuationStore {
+  read(key: string): Uint8Array | undefined
+  write(key: string, bytes: Uint8Array): void
+}
+
 /** Builds the continuations that a stack needs and links them to the running instance. */
 export class ContinuationLinker {
   readonly #metadata: PrelinkMetadata
@@ -41,8 +50,8 @@ export class ContinuationLinker {
     this.#export = exported
   }
 
-  /** The table in which `slotOfSite` and `slotOfCall` find what this stack needs. */
-  link(stack: StackState): WebAssembly.Table {
+  /** The table in which `slotOfSite` and `slotOfCall` find what this stack needs. `store` is for stacks from an image. */
+  link(stack: StackState, store?: ContinuationStore): WebAssembly.Table {
     if (this.#bytes > keptBytes) {
       this.#frames = new WebAssembly.Table({ initial: 0, element: 'anyfunc' })
       this.#slots = new Map()
@@ -52,7 +61,7 @@ export class ContinuationLinker {
     for (const { site } of stack.frames) if (!this.#slots.has(siteKey(site))) starts.set(siteKey(site), { site })
     const call = stack.call.import
     const calls = this.#slots.has(callKey(call)) ? [] : [call]
-    if (starts.size + calls.length > 0) this.#build(starts, calls)
+    if (starts.size + calls.length > 0) this.#build(starts, calls, store)
     return this.#frames
   }
 
@@ -86,10 +95,16 @@ export class ContinuationLinker {
     return module
   }
 
-  #build(starts: ReadonlyMap<string, ContinuationStart>, calls: readonly number[]): void {
+  #build(starts: ReadonlyMap<string, ContinuationStart>, calls: readonly number[], store?: ContinuationStore): void {
     const metadata = this.#metadata
     const slot = this.#frames.length
-    const bytes = buildContinuations(this.#parse(), metadata, [...starts.values()], calls, slot)
+    const keys = [...starts.keys(), ...calls.map(callKey)]
+    const key = `${keys.join()} at ${slot}`
+    let bytes = store?.read(key)
+    if (bytes === undefined) {
+      bytes = buildContinuations(this.#parse(), metadata, [...starts.values()], calls, slot)
+      store?.write(key, bytes)
+    }
     this.#frames.grow(starts.size + calls.length)
     const all = this.#export('functions') as WebAssembly.Table
     const byIndex = (kind: string, count: number) =>
@@ -103,8 +118,9 @@ export class ContinuationLinker {
       tag: { ...byIndex('tag', metadata.tags), unwind: this.#export('unwind') },
     })
     this.#bytes += bytes.length
-    let added = 0
-    for (const key of [...starts.keys(), ...calls.map(callKey)]) this.#slots.set(key, slot + added++)
+    keys.forEach((each, i) => {
+      this.#slots.set(each, slot + i)
+    })
   }
 }
 

@@ -13,7 +13,7 @@ import {
 import { ExitSignal, WaitInterrupted } from '../../wasm-shim/wasi/host.ts'
 import type { ImportFunction, ImportSite } from '../intercept/interceptor.ts'
 import { encodeArguments } from './arguments.ts'
-import { ContinuationLinker } from './continuation-linker.ts'
+import { ContinuationLinker, type ContinuationStore } from './continuation-linker.ts'
 import type {
   Engine,
   EngineOptions,
@@ -37,6 +37,8 @@ export interface InstrumentedEngineInit {
   readonly module: WebAssembly.Module
   /** The unmodified module's bytes; asked for only when a stack is resumed. */
   readonly original: () => Uint8Array
+  /** Kept for this `module`. Absent: what a restored stack needs is built each time. */
+  readonly continuations?: ContinuationStore | undefined
   readonly options: EngineOptions
 }
 
@@ -63,17 +65,20 @@ class InstrumentedEngine implements Engine {
   readonly #tag: WebAssembly.Tag
   readonly #references: References
   readonly #linker: ContinuationLinker
+  readonly #continuations: ContinuationStore | undefined
   readonly #words = new WordList()
   readonly #gate: Gate
   /** Call site and first word of each frame saved so far, in turn. */
   readonly #begun: number[] = []
   #unwinding: Unwinding | undefined
   #refused: StasisError | undefined
+  #isRestored = false
   #entry: Entry | undefined
   #reading: { readonly stack: StackState; frame: number; words: Uint32Array; at: number } | undefined
 
-  constructor({ module, original, options }: InstrumentedEngineInit, metadata: PrelinkMetadata) {
+  constructor({ module, original, continuations, options }: InstrumentedEngineInit, metadata: PrelinkMetadata) {
     this.#metadata = metadata
+    this.#continuations = continuations
     this.#options = options
     this.hasStart = metadata.hasStart
     this.#gate = {
@@ -198,7 +203,8 @@ class InstrumentedEngine implements Engine {
   }
 
   resume(stack: StackState): RunOutcome {
-    const frames = this.#linker.link(stack)
+    const frames = this.#linker.link(stack, this.#isRestored ? this.#continuations : undefined)
+    this.#isRestored = false
     return this.#enter(stack.entry, () => {
       this.#reading = { stack, frame: stack.frames.length, words: noWords, at: 0 }
       const outermost = frames.get(this.#nextFrame()) as () => unknown
@@ -299,6 +305,7 @@ class InstrumentedEngine implements Engine {
   }
 
   restore(state: InstanceState): void {
+    this.#isRestored = true
     state.memories.forEach((saved, i) => {
       restoreMemory(this.#export(`memory.${i}`) as WebAssembly.Memory, saved)
     })
