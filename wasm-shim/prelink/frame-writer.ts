@@ -27,8 +27,10 @@ import { type FuncType, ValType } from '../module/model.ts'
 import { Op } from '../module/opcodes.ts'
 import type { BodyEmitter } from './emit.ts'
 import type { Helpers } from './helpers.ts'
+import { loopsToLeaveFor, valuesAtLoop } from './loop-heads.ts'
 import type { AddedParts } from './parts.ts'
-import { Construct, type FunctionPlan, SiteKind } from './plan.ts'
+import { regionEnd, siteFrom } from './places.ts'
+import { Construct, type FunctionPlan } from './plan.ts'
 import type { Label } from './reachability.ts'
 import { clauseAround, rethrownAround, siteValues } from './site-values.ts'
 import { loadValue, saveLocal } from './values.ts'
@@ -109,7 +111,7 @@ export class FrameWriter {
     this.#height = plan.constructBase.at(construct)
     this.#which = -1
     writeLocalRuns(this.#emitter.out, this.#locals)
-    this.#load(this.#valuesAt(construct))
+    this.#load(valuesAtLoop(this.#plan, construct, this.#site))
     this.#body(() => {
       for (const type of this.#paramsOf(construct)) loadValue(this.#emitter.out, this.#helpers.code, type)
       return at
@@ -123,7 +125,7 @@ export class FrameWriter {
     this.#chain = []
     for (let c = construct; c >= 0; c = plan.constructParent.at(c)) this.#chain.unshift(c)
     this.#locals = [...plan.locals]
-    this.#heads = this.#loopsToLeaveFor().map((loop) => ({
+    this.#heads = loopsToLeaveFor(this.#types, plan, this.#chain, site, at).map((loop) => ({
       construct: loop,
       label: { position: 0, isTarget: false },
       params: this.#paramsOf(loop).map((type) => this.#locals.push(type) - 1),
@@ -158,37 +160,8 @@ export class FrameWriter {
     out.u8(Op.end)
   }
 
-  /**
-   * Loops around that are gone on with elsewhere. Not those in a catch body whose exception is thrown again, and not
-   * those that need exception references, of which the engine may be unable to name one.
-   */
-  #loopsToLeaveFor(): number[] {
-    const plan = this.#plan
-    const kind = (construct: number) => plan.constructKind.at(construct)
-    const isRethrown = (construct: number) =>
-      kind(construct) === Construct.try && clauseAround(plan, construct, this.#at)?.rethrown === true
-    const rethrown = this.#chain.findIndex(isRethrown)
-    const chain = rethrown < 0 ? this.#chain : this.#chain.slice(0, rethrown)
-    return chain.filter(
-      (construct) =>
-        kind(construct) === Construct.loop &&
-        !this.#paramsOf(construct).includes(ValType.exnref) &&
-        this.#valuesAt(construct).every((local) => plan.locals[local] !== ValType.exnref),
-    )
-  }
-
   #paramsOf(loop: number): readonly ValType[] {
     return blockParams(this.#types, this.#plan.constructType.at(loop))
-  }
-
-  /** Locals that a loop and what follows it need: the live ones and the operands underneath. */
-  #valuesAt(loop: number): number[] {
-    const plan = this.#plan
-    const locals = [...plan.liveAtLoop(loop)]
-    const operands = plan.siteOperands.at(this.#site)
-    for (let height = 0; height < plan.constructBase.at(loop); height++)
-      locals.push(plan.operands.at(operands + height))
-    return locals
   }
 
   /** Emits: hand over the values, and call the function that begins at the loop's head; its parameters are on the stack. */
@@ -202,7 +175,7 @@ export class FrameWriter {
     out.u8(Op.i32Const)
     out.s32(this.#emitter.numberOf(this.#site))
     code.host(out, 'begin')
-    for (const local of [...this.#valuesAt(construct), ...params])
+    for (const local of [...valuesAtLoop(this.#plan, construct, this.#site), ...params])
       saveLocal(out, code, this.#locals[local] as ValType, local)
     out.u8(Op.i32Const)
     out.s32(construct)
@@ -225,14 +198,20 @@ export class FrameWriter {
     }
     if (inner === undefined) {
       const start = enter(enclosing)
-      return emitter.range(start, this.#regionEnd(construct), this.#siteFrom(start), enclosing, start !== this.#at)
+      return emitter.range(
+        start,
+        regionEnd(plan, construct, this.#at),
+        siteFrom(plan, start),
+        enclosing,
+        start !== this.#at,
+      )
     }
     if (!this.#inner(level + 1, inner, enclosing, enter)) {
       out.u8(Op.unreachable)
       return false
     }
     const rest = this.#behind(inner)
-    return emitter.range(rest, this.#regionEnd(construct), this.#siteFrom(rest), enclosing, true)
+    return emitter.range(rest, regionEnd(plan, construct, this.#at), siteFrom(plan, rest), enclosing, true)
   }
 
   #reenter(enclosing: readonly Label[]): void {
@@ -261,7 +240,7 @@ export class FrameWriter {
         out.u32(emitter.depth - exit.position)
         emitter.close()
         const at = plan.constructAt.at(construct)
-        emitter.range(at, this.#behind(construct), this.#siteFrom(at), enclosing, false)
+        emitter.range(at, this.#behind(construct), siteFrom(plan, at), enclosing, false)
         emitter.close()
         return true
       }
@@ -280,7 +259,7 @@ export class FrameWriter {
             out.u32(label(this.#cursor.a))
             return true
           }
-          if (handlers !== undefined) emitter.range(handlers, end, this.#siteFrom(handlers), inside, false)
+          if (handlers !== undefined) emitter.range(handlers, end, siteFrom(plan, handlers), inside, false)
           emitter.close()
           return true
         }
@@ -322,35 +301,6 @@ export class FrameWriter {
     this.#cursor.moveTo(end, this.#plan.end)
     this.#cursor.next()
     return this.#cursor.pos
-  }
-
-  /** Where the part of a construct that contains the site ends: at `else`, the next `catch`, or `end`. */
-  #regionEnd(construct: number): number {
-    const plan = this.#plan
-    const end = plan.constructEnd.at(construct)
-    switch (plan.constructKind.at(construct)) {
-      case Construct.if: {
-        const otherwise = plan.constructElse.at(construct)
-        return otherwise > this.#at ? otherwise : end
-      }
-      case Construct.try:
-        return plan.clauses.get(construct)?.find((clause) => clause.at > this.#at)?.at ?? end
-      default:
-        return end
-    }
-  }
-
-  /** The first site of the code that begins at `offset`. A poll there belongs to the loop that opens just before. */
-  #siteFrom(offset: number): number {
-    const { siteAt, siteKind, siteCount } = this.#plan
-    let low = 0
-    let high = siteCount
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (siteAt.at(middle) < offset) low = middle + 1
-      else high = middle
-    }
-    return low < siteCount && siteAt.at(low) === offset && siteKind.at(low) === SiteKind.poll ? low + 1 : low
   }
 }
 
