@@ -51,6 +51,8 @@ export interface InstanceState {
 export interface MemoryState {
   /** The memory's bytes at the instant; a copy or, where the guest stands still until it is used, a view. */
   readonly bytes: Uint8Array
+  /** The memory that `bytes` is a view of, where it is one. */
+  readonly memory?: WebAssembly.Memory
 }
 
 /** A memory of which only some pages are kept; `bytes` would have to be put together first. */
