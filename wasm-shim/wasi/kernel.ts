@@ -103,6 +103,7 @@ export class Kernel {
       fileSystems,
       handles: [],
       note: undefined,
+      orphans: 0,
     }
     if (replay) this.#reopen = () => this.#reopenFiles(new Map(), false, [])
   }
