@@ -6,6 +6,7 @@
 export { isStasisError, StasisError } from '../wasm-shim/errors.ts'
 export type { Engine, EngineOptions, Entry, InstanceState, RunOutcome, StackState } from './engine/engine.ts'
 export { createInstrumentedEngine } from './engine/instrumented.ts'
+export { type LogOnlyEngine, type ObservedState, prepareLogOnly } from './engine/log-only.ts'
 export { type DecodeOptions, decodeCheckpoint, readManifest } from './image/decode.ts'
 export { type EncodeOptions, encodeCheckpoint } from './image/encode.ts'
 export { type CheckpointJson, checkpointToJson } from './image/json.ts'
