@@ -8,6 +8,7 @@ import { type ModuleOutline, type OutlineImport, readOutline, withExports } from
 import { ExitSignal, WaitInterrupted } from '../../wasm-shim/wasi/host.ts'
 import type { Engine, EngineOptions, Entry, InstanceState, RunOutcome } from './engine.ts'
 import { type Gate, interceptImport } from './intercept-import.ts'
+import { captureLogOnly } from './log-only-error.ts'
 import { trap } from './trap.ts'
 
 /** What can be seen of an instance from outside, by index in the module: all memories, and numbers in globals that it exports. */
@@ -126,7 +127,7 @@ class Instance implements LogOnlyEngine {
 
   #refuse(): void {
     try {
-      this.#options.onRefused?.(nothingToCapture())
+      this.#options.onRefused?.(captureLogOnly())
     } catch (error) {
       this.#end({ kind: 'trapped', error })
     }
@@ -174,15 +175,15 @@ class Instance implements LogOnlyEngine {
   }
 
   resume(): RunOutcome {
-    throw nothingToCapture()
+    throw captureLogOnly()
   }
 
   save(): InstanceState {
-    throw nothingToCapture()
+    throw captureLogOnly()
   }
 
   restore(): void {
-    throw nothingToCapture()
+    throw captureLogOnly()
   }
 }
 
@@ -203,11 +204,4 @@ function checkSame({ module, name, type }: OutlineImport, before: FuncType | und
   if (before === undefined || JSON.stringify(before) === JSON.stringify(type)) return
   const message = `The module imports ${module}.${name} with two different types, which only the instrumented engine can provide.`
   throw new StasisError('STASIS_IMPORT_TWICE', message, { module, name })
-}
-
-function nothingToCapture(): StasisError {
-  const message =
-    'A session with the log-only engine has no checkpoints: its call log brings it back. ' +
-    'Stop it ("stasis checkpoint NAME --stop", Ctrl-Z) and restore it, or run the program with the instrumented engine.'
-  return new StasisError('STASIS_CAPTURE_LOG_ONLY', message)
 }

@@ -9,6 +9,7 @@ import type { Checkpoint } from '../image/model.ts'
 import { compose, type Interceptor } from '../intercept/interceptor.ts'
 import { trace } from '../intercept/trace.ts'
 import type { LogPlace, LogStorage } from '../log/storage.ts'
+import { type ChosenEngine, chooseEngine } from './choose-engine.ts'
 import type { ControlBlock } from './control-block.ts'
 import type { GuestLog } from './guest-log.ts'
 import type { Beginning, FromGuest, GuestInit, MountGrant, Post } from './messages.ts'
@@ -49,7 +50,7 @@ export class MachineMaker {
   readonly #host: Host
   readonly #mounts: readonly Mount[]
   readonly #capture: CaptureOptions
-  readonly #createEngine: (options: EngineOptions) => Engine
+  readonly #chosen: ChosenEngine
   readonly #log: GuestLog | undefined
   readonly #strace: ((line: string) => void) | undefined
 
@@ -66,7 +67,13 @@ export class MachineMaker {
     this.#host = host
     this.#capture = capture
     this.#mounts = settings.mounts.map((grant) => openMount(grant, thread, host))
-    this.#createEngine = thread.prepare(settings.module, settings.polls)
+    this.#chosen = chooseEngine(thread, settings)
+  }
+
+  /** What runs the machines, and why. */
+  get engine(): Pick<ChosenEngine, 'kind' | 'reason'> {
+    const { kind, reason } = this.#chosen
+    return { kind, ...(reason !== undefined && { reason }) }
   }
 
   /** A program that has not run yet. */
@@ -105,7 +112,7 @@ export class MachineMaker {
   #assemble(kernel: Kernel): Machine {
     const memory = () => engine.memory()
     const interceptors = this.#interceptors(kernel, memory)
-    const engine: Engine = this.#createEngine({
+    const engine: Engine = this.#chosen.create({
       link: (site) => {
         const { module, name } = site
         return compose(interceptors, kernel.link(module, name) ?? unknownImport(module, name), site)

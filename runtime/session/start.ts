@@ -2,6 +2,8 @@ import { StasisError } from '../../wasm-shim/errors.ts'
 import { prelinkVersion } from '../../wasm-shim/prelink/index.ts'
 import { encodeInitialState } from '../../wasm-shim/wasi/save.ts'
 import type { MountState } from '../../wasm-shim/wasi/state.ts'
+import type { Engine } from '../engine/engine.ts'
+import { captureLogOnly } from '../engine/log-only-error.ts'
 import type { Manifest } from '../image/manifest.ts'
 import { checkSessionName, parseAddress } from '../store/address.ts'
 import { blameStored, listVersions, loadModule, type StoredImage, saveModule } from '../store/checkpoints.ts'
@@ -16,6 +18,7 @@ import type { Beginning, FromGuest, LogSettings, Message } from './messages.ts'
 import {
   type CommonOptions,
   checkCommon,
+  checkEngine,
   checkKeys,
   environmentPairs,
   type RestoreOptions,
@@ -58,6 +61,7 @@ type Program = SessionParts['module']
 export async function startSession(host: SessionHost, options: StartOptions): Promise<Session> {
   checkKeys(options, startKeys, 'Session.start')
   checkCommon(options)
+  checkEngine(options)
   const { store = new MemoryStore(), polls = 'default' } = options
   const id = host.uuid()
   const name = checkSessionName(options.name ?? `session-${id.slice(0, 8)}`)
@@ -69,8 +73,13 @@ export async function startSession(host: SessionHost, options: StartOptions): Pr
     await refuseExisting(store, name)
     const log = options.log === false ? undefined : logSettings(store, name, id, options, noTail)
     const path = typeof options.module === 'string' ? (host.absolutePath?.(options.module) ?? options.module) : ''
-    if (log !== undefined) await saveStart(store, name, startRecord(host, options, { id, module, polls, path, args }))
-    return await run(host, options, { name, id, store, lock, module, polls }, beginning, log).catch(async (error) => {
+    const start = startRecord(host, options, { id, module, polls, path, args })
+    if (log !== undefined) await saveStart(store, name, start)
+    const keepEngine = async (engine: Engine['kind']) => {
+      if (log !== undefined && start.engine !== engine) await saveStart(store, name, { ...start, engine })
+    }
+    const parts = { name, id, store, lock, module, polls, keepEngine, wantedEngine: options.engine }
+    return await run(host, options, parts, beginning, log).catch(async (error) => {
       if (log !== undefined) await removeRun(store, name, id)
       throw error
     })
@@ -82,7 +91,7 @@ export async function startSession(host: SessionHost, options: StartOptions): Pr
 
 function startRecord(
   host: SessionHost,
-  { env, mounts = [] }: StartOptions,
+  { env, mounts = [], engine }: StartOptions,
   {
     id,
     module,
@@ -103,7 +112,14 @@ function startRecord(
       : { guest, kind: 'host', source: grant.host, readOnly }
   })
   const kernel = encodeInitialState(args, environmentPairs(env), states)
-  return { id, module: { sha256, size: bytes.length, name, path }, kernel, polls, time: Math.trunc(host.now()) }
+  return {
+    id,
+    module: { sha256, size: bytes.length, name, path },
+    kernel,
+    polls,
+    engine: engine ?? null,
+    time: Math.trunc(host.now()),
+  }
 }
 
 /**
@@ -158,7 +174,11 @@ async function restoreAt(
     const { polls } = base.kind === 'image' ? base.manifest.prelink : base.start
     const tailPlace = isElsewhere ? store.logPlace?.(session) : undefined
     const settings = logSettings(store, name, id, options, { tail, tailOf: point.id, ...(tailPlace && { tailPlace }) })
-    const parts = { name, id, store, lock, module, polls }
+    // Stacks are those of the instrumented engine, and a fork begins with a checkpoint.
+    const own = base.kind === 'image' ? 'instrumented' : (base.start.engine ?? undefined)
+    if (isFork && own === 'log-only') throw captureLogOnly()
+    const wantedEngine = isFork ? 'instrumented' : own
+    const parts = { name, id, store, lock, module, polls, wantedEngine }
     const restored = await run(host, options, parts, beginning, settings).catch((error) => {
       throw base.kind === 'image' ? blameStored(base.image, error) : error
     })
@@ -196,8 +216,12 @@ function tell({ onEvent }: CommonOptions, event: SessionEvent): void {
 async function run(
   host: SessionHost,
   options: CommonOptions,
-  parts: Omit<SessionParts, 'control' | 'keep' | 'keepLog' | 'onEvent' | 'now' | 'retain'> & {
+  {
+    wantedEngine,
+    ...parts
+  }: Omit<SessionParts, 'control' | 'keep' | 'keepLog' | 'onEvent' | 'now' | 'retain'> & {
     readonly lock: SessionLock
+    readonly wantedEngine: Engine['kind'] | undefined
   },
   beginning: Beginning,
   log: LogSettings | undefined,
@@ -223,6 +247,7 @@ async function run(
     beginning,
     mounts,
     polls: parts.polls,
+    ...(wantedEngine && { engine: wantedEngine }),
     triggers,
     stopAfterSnapshot,
     torture,
@@ -230,7 +255,8 @@ async function run(
     ...(log && { log }),
   })
   if (log !== undefined && host.every !== undefined) {
-    const stopKeyframes = takeKeyframes(session, control, maxRecovery, host.every)
+    const hasCheckpoints = session.engine === 'instrumented'
+    const stopKeyframes = hasCheckpoints ? takeKeyframes(session, control, maxRecovery, host.every) : () => undefined
     const stopModule = keepModule(host, parts)
     void session.done.then(() => {
       stopKeyframes()

@@ -10,7 +10,7 @@ import { defineCommand } from '../command.ts'
 import { formatSize } from '../format.ts'
 import { checkFile, checkMounts, generateName } from '../inputs.ts'
 import { list, value } from '../options.ts'
-import { dirOption, logOptions, pollsOption, snapshotOptions, storeOption } from '../session-options.ts'
+import { dirOption, engineOption, logOptions, pollsOption, snapshotOptions, storeOption } from '../session-options.ts'
 import { locateStore } from '../store-place.ts'
 import { supervise } from '../supervise.ts'
 import { parseEnv, text } from '../values.ts'
@@ -39,6 +39,7 @@ export const runCommand = defineCommand({
     argv0: value('TEXT', 'What the program sees as its own name. Default: the module’s file name.', text),
     store: storeOption,
     polls: pollsOption,
+    engine: engineOption,
     ...snapshotOptions,
     ...logOptions,
   },
@@ -74,6 +75,7 @@ export const runCommand = defineCommand({
         args: [values.argv0 ?? moduleName, ...guestArgs],
         env: values.env.filter((pair) => pair !== undefined),
         ...(values.polls !== undefined && { polls: values.polls }),
+        ...(values.engine !== undefined && { engine: values.engine }),
         ...sessionOptions(values, terminal),
       })
     return supervise(
