@@ -60,3 +60,11 @@ export {
 } from './store/checkpoints.ts'
 export { MemoryStore } from './store/memory-store.ts'
 export type { BlobInfo, LockOwner, SessionLock, Store } from './store/store.ts'
+export {
+  type ComparedCall,
+  type ExpectedState,
+  expectedState,
+  type VerifyInput,
+  verifyLog,
+} from './verify/verify-log.ts'
+export { type VerifyHost, type VerifyReport, verifySession } from './verify/verify-session.ts'

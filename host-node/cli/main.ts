@@ -7,6 +7,7 @@ import { lsCommand } from './commands/ls.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { rmCommand } from './commands/rm.ts'
 import { runCommand } from './commands/run.ts'
+import { verifyCommand } from './commands/verify.ts'
 import { versionCommand } from './commands/version.ts'
 import { runCommandLine } from './run-command-line.ts'
 import { processTerminal } from './terminal.ts'
@@ -17,6 +18,7 @@ const commands: readonly Command[] = [
   restoreCommand,
   lsCommand,
   inspectCommand,
+  verifyCommand,
   rmCommand,
   helpCommand(() => commands),
   versionCommand,
