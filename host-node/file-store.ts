@@ -31,7 +31,7 @@ export class FileStore implements Store {
     const blobs = await Promise.all(
       names.map(async (name) => {
         const info = await stat(join(this.#root, name)).catch(() => undefined)
-        return info === undefined ? [] : [{ name, size: info.size }]
+        return info === undefined ? [] : [{ name, size: info.size, modified: Math.trunc(info.mtimeMs) }]
       }),
     )
     return blobs.flat()

@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import type { ChunkStore } from '../runtime/log/chunks.ts'
-import type { LogFile, LogPlace, LogStorage } from '../runtime/log/storage.ts'
+import type { LogFile, LogOptions, LogPlace, LogStorage } from '../runtime/log/storage.ts'
 import { StasisError } from '../wasm-shim/errors.ts'
 
 /** Bytes read at a time. */
@@ -23,13 +23,6 @@ const retryMilliseconds = 250
 const full: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT'])
 const addressBytes = 32
 
-export interface FileLogOptions {
-  /** Told when the guest stands still because there is no room, and when there is again. */
-  readonly onFull?: (waiting: boolean, reason: string) => void
-  /** Have chunks on the disk before the log names them. */
-  readonly durable?: boolean
-}
-
 /**
  * A session's log in its directory of a store: segments, `chunks/<address>`, and beside each segment `<name>.chunks`, the
  * addresses that it needs, so that chunks can be removed with the last segment that needs them.
@@ -37,10 +30,10 @@ export interface FileLogOptions {
 export class FileLogStorage implements LogStorage {
   readonly chunks: ChunkStore
   readonly #directory: string
-  readonly #options: FileLogOptions
+  readonly #options: LogOptions
   #needed: { readonly addresses: Set<string>; readonly file: FileLog } | undefined
 
-  constructor({ path }: LogPlace, options: FileLogOptions = {}) {
+  constructor({ path }: LogPlace, options: LogOptions = {}) {
     this.#directory = path
     this.#options = options
     this.chunks = { put: (address, bytes) => this.#put(address, bytes), get: (address) => this.#get(address) }
@@ -112,12 +105,12 @@ function readAddresses(path: string): string[] {
 /** A file that is appended to by the guest's thread, and made when there is something to append. */
 class FileLog implements LogFile {
   readonly #path: string
-  readonly #options: FileLogOptions
+  readonly #options: LogOptions
   readonly #sleeper = new Int32Array(new SharedArrayBuffer(4))
   #fd: number | undefined
   #at: number
 
-  constructor(path: string, bytes: number, options: FileLogOptions) {
+  constructor(path: string, bytes: number, options: LogOptions) {
     this.#path = path
     this.#at = bytes
     this.#options = options

@@ -2,15 +2,21 @@ import { createHash, randomUUID } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { RestoreOptions, StartOptions } from '../runtime/session/options.ts'
-import type { Session as PortableSession } from '../runtime/session/session.ts'
-import { restoreSession, type SessionHost, startSession } from '../runtime/session/start.ts'
+import { type ForkOptions, forkSession, type ReplayOptions, replaySession } from '../runtime/session/replay.ts'
+import { restoreSession } from '../runtime/session/restore.ts'
+import type { CheckpointInfo, Session as PortableSession } from '../runtime/session/session.ts'
+import type { SessionHost } from '../runtime/session/session-host.ts'
+import { startSession } from '../runtime/session/start.ts'
 import type { Store } from '../runtime/store/store.ts'
 import { StasisError } from '../wasm-shim/errors.ts'
+import { openDirectory } from './directory.ts'
 import { defaultCacheDirectory } from './prelink-cache.ts'
 import { type StreamOptions, spawnGuest } from './spawn.ts'
 
 export interface NodeStartOptions extends StartOptions, StreamOptions {}
 export interface NodeRestoreOptions extends RestoreOptions, StreamOptions {}
+export interface NodeForkOptions extends ForkOptions, Pick<StreamOptions, 'cache'> {}
+export interface NodeReplayOptions extends ReplayOptions, Omit<StreamOptions, 'stdin'> {}
 
 /** One run of a program; see `runtime/session/session.ts`. */
 export type Session = PortableSession
@@ -28,15 +34,28 @@ export const Session = {
     const [streams, rest] = splitStreams(options)
     return restoreSession(nodeHost(streams), store, address, rest)
   },
+
+  /** Runs a session again by its log, up to some call; see `runtime/session/replay.ts`. */
+  replay(store: Store, address: string, options: NodeReplayOptions): Promise<PortableSession> {
+    const [streams, rest] = splitStreams(options)
+    return replaySession(nodeHost(streams), store, address, rest)
+  },
+
+  /** Makes a session `name` of a state of another one; resolves to its first checkpoint. */
+  fork(store: Store, address: string, name: string, options: NodeForkOptions = {}): Promise<CheckpointInfo> {
+    const [streams, rest] = splitStreams(options)
+    return forkSession(nodeHost(streams), store, address, name, rest)
+  },
 } as const
 
 function splitStreams<T extends StreamOptions>(options: T): [StreamOptions, Omit<T, keyof StreamOptions>] {
-  const { stdin, stdout, stderr, cache, ...rest } = options
+  const { stdin, stdout, stderr, cache, imports, ...rest } = options
   const streams = {
     ...(stdin !== undefined && { stdin }),
     ...(stdout !== undefined && { stdout }),
     ...(stderr !== undefined && { stderr }),
     ...(cache !== undefined && { cache }),
+    ...(imports !== undefined && { imports }),
   }
   return [streams, rest]
 }
@@ -53,6 +72,7 @@ function nodeHost(streams: StreamOptions): SessionHost {
       return () => clearInterval(timer)
     },
     readFile: readShared,
+    openDirectory: (path) => openDirectory(path),
     absolutePath: (path) => resolve(path),
   }
 }

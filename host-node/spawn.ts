@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { pathToFileURL } from 'node:url'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import type { ControlBlock } from '../runtime/session/control-block.ts'
 import type { FromGuest, Message } from '../runtime/session/messages.ts'
@@ -21,6 +22,12 @@ export interface StreamOptions {
   /** Default: 'inherit', written by the guest's thread at once. A function is called on this thread, soon after. */
   readonly stdout?: OutputSink
   readonly stderr?: OutputSink
+  /**
+   * Functions for imports that are not WASI: by the import's module name, the path of an ES module with an export
+   * `imports`, which is given `{ memory }` in the guest's thread and returns functions by name. Granted again by whoever
+   * restores, as all capabilities are.
+   */
+  readonly imports?: Readonly<Record<string, string>>
   /** Where pre-linked modules are kept; false for nowhere. Default: the user's cache directory. */
   readonly cache?: string | false
 }
@@ -32,6 +39,8 @@ export interface WorkerSetup {
   readonly ownStderr: boolean
   readonly cacheDirectory: string | undefined
   readonly stackReserve: number
+  /** URLs of ES modules by the name that the guest imports from. */
+  readonly imports: Readonly<Record<string, string>>
   /** Brings memory for checkpoints. */
   readonly room: MessagePort
 }
@@ -69,6 +78,9 @@ export function spawnGuest(
     ownStdout: typeof streams.stdout !== 'function',
     ownStderr: typeof streams.stderr !== 'function',
     cacheDirectory,
+    imports: Object.fromEntries(
+      Object.entries(streams.imports ?? {}).map(([name, path]) => [name, pathToFileURL(path).href]),
+    ),
     stackReserve,
   }
   const worker = new Worker(workerFile(), {

@@ -8,6 +8,7 @@ import type { HostStream } from '../wasm-shim/wasi/host.ts'
 import { openDirectory } from './directory.ts'
 import { createNodeHost } from './host.ts'
 import { FileLogStorage } from './log-storage.ts'
+import { loadFunctions } from './own-functions.ts'
 import { prelinkCached } from './prelink-cache.ts'
 import { Room } from './room.ts'
 import type { OutputMessage, WorkerSetup } from './spawn.ts'
@@ -23,6 +24,11 @@ const setup = workerData as WorkerSetup
 const room = new Room(setup.room)
 const stderr = setup.ownStderr ? createOutput(2) : createRelay(2)
 
+// Messages wait until this module has been evaluated; what is wrong with the functions is told when they are linked.
+const linkFunction = await loadFunctions(setup.imports).catch((error: unknown) => () => {
+  throw error
+})
+
 const thread: GuestThread = {
   createHost: (control) =>
     createNodeHost({
@@ -36,11 +42,12 @@ const thread: GuestThread = {
     const prelinked = compile(prelinkCached(module, polls, buildIdentity(), setup.cacheDirectory))
     return (options) => createInstrumentedEngine({ module: prelinked, original: () => module.bytes, options })
   },
-  openLog: (place, onFull) => new FileLogStorage(place, { onFull }),
+  openLog: (place, options) => new FileLogStorage(place, options),
   showCall: (line) => {
     const bytes = new TextEncoder().encode(`${line}\n`)
     stderr.write(bytes)
   },
+  linkFunction,
   stackReserve: setup.stackReserve,
   post: (kind, payload, transfer = []) => port.postMessage({ kind, payload }, transfer),
   hasRoom: (size) => room.has(size),

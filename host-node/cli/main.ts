@@ -1,9 +1,13 @@
 import { tuneEngine } from '../engine-flags.ts'
 import type { Command } from './command.ts'
 import { checkpointCommand } from './commands/checkpoint.ts'
+import { forkCommand } from './commands/fork.ts'
 import { helpCommand } from './commands/help.ts'
 import { inspectCommand } from './commands/inspect.ts'
+import { logCommand } from './commands/log.ts'
 import { lsCommand } from './commands/ls.ts'
+import { replayCommand } from './commands/replay.ts'
+import { reportCommand } from './commands/report.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { rmCommand } from './commands/rm.ts'
 import { runCommand } from './commands/run.ts'
@@ -17,8 +21,12 @@ const commands: readonly Command[] = [
   checkpointCommand,
   restoreCommand,
   lsCommand,
+  logCommand,
+  reportCommand,
   inspectCommand,
   verifyCommand,
+  replayCommand,
+  forkCommand,
   rmCommand,
   helpCommand(() => commands),
   versionCommand,

@@ -1,4 +1,5 @@
 import { isStasisError } from '../../wasm-shim/errors.ts'
+import { printable } from './format.ts'
 import type { Terminal } from './terminal.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -33,6 +34,7 @@ export function reportError(error: unknown, terminal: Terminal, json: boolean): 
   }
   const head = terminal.style('red', 'stasis:', 'err')
   terminal.err(`${head} ${message} ${terminal.style('dim', `[${code}]`, 'err')}`)
+  if (typeof fields.stack === 'string') for (const frame of frames(fields.stack)) terminal.err(frame)
   for (const cause of causes(error)) terminal.err(cause)
   if (error instanceof UsageError)
     terminal.err(`        "stasis help${error.command ? ` ${error.command}` : ''}" explains the usage.`)
@@ -49,6 +51,15 @@ function describe(error: unknown): { code: string; message: string; fields: Read
     fields: {},
   }
 }
+
+/** As many of the guest's functions as tell where it was. */
+const shownFrames = 12
+
+const frames = (stack: string): readonly string[] =>
+  stack
+    .split('\n')
+    .slice(0, shownFrames)
+    .map((frame) => `        at ${printable(frame)}`)
 
 /** The chain of causes, one indented line each. */
 export function causes(error: unknown): readonly string[] {

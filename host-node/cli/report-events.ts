@@ -13,6 +13,7 @@ export function reportEvents(terminal: Terminal): (event: SessionEvent) => void 
     switch (event.kind) {
       case 'checkpoint':
       case 'state':
+      case 'files':
         return
       case 'engine':
         if (event.reason !== undefined) tell(describeEngine(event.reason), terminal)
@@ -27,6 +28,14 @@ export function reportEvents(terminal: Terminal): (event: SessionEvent) => void 
       case 'recovered':
         if (event.to > event.from || event.loss !== undefined) tell(describeRecovery(event), terminal)
         return
+      case 'filesRestored': {
+        const { written, removed } = event
+        tell(
+          `Put files back: ${plural(written, 'file')} written, ${plural(removed, 'entry', 'entries')} removed.`,
+          terminal,
+        )
+        return
+      }
       case 'fellBack':
         terminal.err(complaint(`The newest state cannot be used; going on from ${event.to}.`, event.error, terminal))
         return

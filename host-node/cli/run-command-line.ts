@@ -21,6 +21,8 @@ const aliases: Readonly<Record<string, string>> = {
   snapshot: 'checkpoint',
   dump: 'checkpoint',
   info: 'inspect',
+  logs: 'log',
+  trace: 'log',
 }
 
 /** Runs one command line (without `node` and the script's name) and gives the exit code; prints errors itself. */

@@ -1,6 +1,6 @@
 import { parseMount } from './mounts.ts'
 import { flag, grouped, list, value } from './options.ts'
-import { oneOf, parseCount, parseDuration, parseSignal, parseTrigger, text } from './values.ts'
+import { oneOf, parseCount, parseDuration, parseImport, parseSignal, parseTrigger, text } from './values.ts'
 
 export const defaultStore = '.stasis'
 
@@ -16,6 +16,12 @@ export const dirOption = list(
   'HOST[::GUEST][:ro]',
   'Grant the directory HOST, seen by the guest as GUEST (default: as HOST); ":ro" for reading only.',
   parseMount,
+)
+
+export const importOption = list(
+  'MODULE=FILE.mjs',
+  'Functions for imports that are not WASI: FILE exports "imports", which is given { memory } and returns them by name.',
+  parseImport,
 )
 
 /** What `run` and `restore` have in common: when checkpoints are taken and what becomes of the session. */

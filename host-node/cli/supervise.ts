@@ -217,7 +217,7 @@ export function complaint(what: string, error: unknown, terminal: Terminal): str
 /** As many of the guest's functions as tell where it was. */
 const shownFrames = 12
 
-function describeTrap(error: Error, terminal: Terminal): string {
+export function describeTrap(error: Error, terminal: Terminal): string {
   const frames = error instanceof TrapError ? error.frames : []
   const lines = frames.slice(0, shownFrames).map((frame) => `        at ${printable(frame)}`)
   if (frames.length > shownFrames) lines.push(`        … ${plural(frames.length - shownFrames, 'frame')} more`)

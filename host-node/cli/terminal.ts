@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { styleText } from 'node:util'
 
 type Style = Parameters<typeof styleText>[0]
@@ -6,6 +7,8 @@ type Style = Parameters<typeof styleText>[0]
 export interface Terminal {
   out(text: string): void
   err(text: string): void
+  /** Resolves when stdout takes more. Absent where it always does. */
+  drained?(): Promise<void>
   readonly columns: number
   /** Whether a person watches stderr, so that a progress line can be drawn and wiped. */
   readonly interactive: boolean
@@ -24,6 +27,9 @@ export function processTerminal(): Terminal {
   return {
     out: (text) => void process.stdout.write(`${text}\n`),
     err: (text) => void process.stderr.write(`${text}\n`),
+    drained: async () => {
+      if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain')
+    },
     // A terminal that was not told its size says 0.
     columns: Math.min(process.stdout.columns || 80, 100),
     interactive: process.stderr.isTTY === true && process.env.TERM !== 'dumb',

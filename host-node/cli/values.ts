@@ -25,6 +25,20 @@ export function parseCount(given: string): number {
   return count
 }
 
+/** A whole number from 0 up. */
+export function parseIndex(given: string): number {
+  const index = Number(given)
+  if (!/^\d+$/.test(given) || !Number.isSafeInteger(index))
+    throw new UsageError(`"${given}" is no whole number from 0 up.`)
+  return index
+}
+
+/** The first eight digits of a run's identity. */
+export function parseRun(given: string): string {
+  if (/^[0-9a-f]{8}$/i.test(given)) return given.toLowerCase()
+  throw new UsageError(`"${given}" is no run: those are eight hexadecimal digits.`)
+}
+
 /** One of the given words. */
 export function oneOf<const Word extends string>(words: readonly Word[], what: string): (given: string) => Word {
   return (given) => {
@@ -59,6 +73,13 @@ export function parseEnv(given: string, own: NodeJS.ProcessEnv = process.env): r
   if (equals > 0) return [given.slice(0, equals), given.slice(equals + 1)]
   const inherited = own[given]
   return inherited === undefined ? undefined : [given, inherited]
+}
+
+/** 'MODULE=FILE'. */
+export function parseImport(given: string): readonly [string, string] {
+  const equals = given.indexOf('=')
+  if (equals > 0 && equals < given.length - 1) return [given.slice(0, equals), given.slice(equals + 1)]
+  throw new UsageError(`"${given}" gives no functions; write --import MODULE=FILE.mjs, for example env=./env.mjs.`)
 }
 
 const catchable = ['SIGTSTP', 'SIGUSR2', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGINT', 'SIGALRM', 'SIGWINCH'] as const

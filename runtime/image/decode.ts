@@ -99,16 +99,18 @@ class BodyReader {
     }
     this.#next++
     const stored = this.#bytes.subarray(offset, offset + length)
-    if (!equal(checksum(stored), section.checksum)) throw damaged(`the checksum of ${wanted} is wrong`, offset)
+    const contents = sectionContents(section, stored)
     if (this.#bytes.subarray(offset + length, offset + align8(length)).some((byte) => byte !== 0)) {
       throw damaged('the padding after a section is not zero', offset + length)
     }
-    return [contentsOf(section, stored), offset]
+    return [contents, offset]
   }
 }
 
-function contentsOf(section: PlacedSection, stored: Uint8Array): Uint8Array {
+/** What a section holds, of its bytes in the image. Throws STASIS_IMAGE_DAMAGED. */
+export function sectionContents(section: PlacedSection, stored: Uint8Array): Uint8Array {
   const { encoding, rawLength, offset } = section
+  if (!equal(checksum(stored), section.checksum)) throw damaged(`the checksum of ${describe(section)} is wrong`, offset)
   if (encoding === SectionEncoding.stored) {
     if (rawLength !== stored.length) throw damaged('a stored section has two lengths', offset)
     return stored

@@ -1,5 +1,7 @@
-import { findRow, type Row } from '../../wasm-shim/wasi/abi.ts'
-import { type ChunkStore, payloadBytes } from './chunks.ts'
+import { ValType } from '../../wasm-shim/module/model.ts'
+import { findRow, type Row, wasmParameters } from '../../wasm-shim/wasi/abi.ts'
+import { accessPlan } from '../../wasm-shim/wasi/host-writes.ts'
+import { type ChunkSource, type Payload, payloadBytes } from './chunks.ts'
 import type { LoggedFunction, WordPlan } from './functions.ts'
 import type { LogFunction, LogRecord } from './record.ts'
 
@@ -7,6 +9,8 @@ import type { LogFunction, LogRecord } from './record.ts'
 export type Ending =
   | { readonly kind: 'returned' }
   | { readonly kind: 'pending' }
+  /** It had begun when the program was killed, or the log was cut. */
+  | { readonly kind: 'unfinished' }
   | { readonly kind: 'exit'; readonly code: number }
   | { readonly kind: 'threw'; readonly message: string }
   | { readonly kind: 'abandoned' }
@@ -32,40 +36,74 @@ export const shownBytes = 4096
 
 /** Words of a record as slots. */
 export function slotWords({ plan, words }: LogFunction): Int32Array {
+  const { map, all } = plan
   const slots = new Int32Array(plan.slots)
-  plan.map.forEach((slot, k) => {
-    slots[slot] = words[k]!
-  })
+  for (let k = 0; k < all; k++) slots[map[k]!] = words[k]!
   return slots
 }
 
-const endings = { call: 'returned', intent: 'pending', result: 'returned' } as const
+const rows = new WeakMap<LoggedFunction, { readonly row: Row | undefined }>()
+
+/** The row of a function whose words lie as the row says; a log that was tampered with may claim anything. */
+export function rowOf(shape: LoggedFunction): Row | undefined {
+  const known = rows.get(shape)
+  if (known !== undefined) return known.row
+  const found = findRow(shape.module, shape.name)
+  const row = found !== undefined && isShapeOf(found, shape) ? found : undefined
+  rows.set(shape, { row })
+  return row
+}
+
+function isShapeOf(row: Row, { params, results, resultWords }: LoggedFunction): boolean {
+  const wanted = wasmParameters(row).map((type) => ValType[type])
+  const outcomes = row.returns === 'errno' ? [ValType.i32] : []
+  const words = accessPlan(row, true).resultWords
+  return params.join() === wanted.join() && results.join() === outcomes.join() && resultWords === words
+}
+
+const nothing = new Uint8Array(0)
+
+/** Most calls have no payload, and even an empty array takes its time to make. */
+const shownPart = (payload: Payload, chunks: ChunkSource | undefined, call: number) =>
+  payload.length === 0 ? nothing : payloadBytes(payload, chunks, call, shownBytes).slice()
+
+const returned: Ending = { kind: 'returned' }
+const endings = { call: returned, intent: { kind: 'pending' }, result: returned } as const
 
 /** A record to be shown; of a result only what it adds to its intent. */
-export function viewRecord(record: LogRecord, chunks?: ChunkStore): CallView {
-  const { fn } = record
-  const row = findRow(fn.shape.module, fn.shape.name)
-  const common = { shape: fn.shape, plan: fn.plan, row, words: slotWords(fn) }
-  const none = { input: new Uint8Array(0), output: new Uint8Array(0), inputLength: 0, outputLength: 0 }
+export function viewRecord(record: LogRecord, chunks?: ChunkSource): CallView {
   switch (record.kind) {
     case 'call':
     case 'intent':
     case 'result': {
-      const { input, output, call } = record
-      return {
-        ...common,
-        input: payloadBytes(input, chunks, call, shownBytes).slice(),
-        output: payloadBytes(output, chunks, call, shownBytes).slice(),
-        inputLength: input.length,
-        outputLength: output.length,
-        ending: { kind: endings[record.kind] },
-      }
+      const { input, output, call, fn } = record
+      const given = shownPart(input, chunks, call)
+      return viewOf(fn, given, input.length, shownPart(output, chunks, call), output.length, endings[record.kind])
     }
     case 'exit':
-      return { ...common, ...none, ending: { kind: 'exit', code: record.code } }
+      return viewOf(record.fn, nothing, 0, nothing, 0, { kind: 'exit', code: record.code })
     case 'threw':
-      return { ...common, ...none, ending: { kind: 'threw', message: record.message } }
+      return viewOf(record.fn, nothing, 0, nothing, 0, { kind: 'threw', message: record.message })
     case 'abandoned':
-      return { ...common, ...none, ending: { kind: 'abandoned' } }
+      return viewOf(record.fn, nothing, 0, nothing, 0, { kind: 'abandoned' })
   }
 }
+
+const viewOf = (
+  fn: LogFunction,
+  input: Uint8Array,
+  inputLength: number,
+  output: Uint8Array,
+  outputLength: number,
+  ending: Ending,
+): CallView => ({
+  shape: fn.shape,
+  plan: fn.plan,
+  row: rowOf(fn.shape),
+  words: slotWords(fn),
+  input,
+  output,
+  inputLength,
+  outputLength,
+  ending,
+})

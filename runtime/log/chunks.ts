@@ -12,6 +12,9 @@ export interface ChunkStore {
   get(address: string): Uint8Array | undefined
 }
 
+/** What a reader needs of it. */
+export type ChunkSource = Pick<ChunkStore, 'get'>
+
 /** Chunks in memory, for tests and short sessions. */
 export class MemoryChunkStore implements ChunkStore {
   readonly #chunks = new Map<string, Uint8Array>()
@@ -45,7 +48,7 @@ export interface Payload {
 }
 
 /** The bytes of a payload, a piece at a time. Throws STASIS_LOG_CHUNK_MISSING, STASIS_LOG_CHUNK_DAMAGED. */
-export function* payloadPieces(payload: Payload, chunks: ChunkStore | undefined, call: number): Generator<Uint8Array> {
+export function* payloadPieces(payload: Payload, chunks: ChunkSource | undefined, call: number): Generator<Uint8Array> {
   if (!payload.chunked) {
     yield payload.bytes
     return
@@ -68,7 +71,7 @@ export function* payloadPieces(payload: Payload, chunks: ChunkStore | undefined,
 /** At most `limit` bytes from the beginning of a payload, in one piece. */
 export function payloadBytes(
   payload: Payload,
-  chunks: ChunkStore | undefined,
+  chunks: ChunkSource | undefined,
   call: number,
   limit: number = payload.length,
 ): Uint8Array {

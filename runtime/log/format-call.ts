@@ -4,16 +4,15 @@
  */
 import { ValType } from '../../wasm-shim/module/model.ts'
 import type { Param, Result, Values } from '../../wasm-shim/wasi/abi.ts'
-import { Errno } from '../../wasm-shim/wasi/errno.ts'
 import { FileTypeNumber, Rights } from '../../wasm-shim/wasi/flags.ts'
 import { maxPath } from '../../wasm-shim/wasi/guest-memory.ts'
 import type { Layout } from '../../wasm-shim/wasi/layout.ts'
+import { errnoName, recordFields, unsigned64 } from './call-values.ts'
 import type { CallView } from './call-view.ts'
 
 /** Bytes of a text or of data that are shown. */
 const shown = 48
 
-const errnoNames = new Map<number, string>(Object.entries(Errno).map(([name, number]) => [number, name]))
 const nameOfNumber = (names: Readonly<Record<string, number>>, number: number) =>
   Object.keys(names).find((name) => names[name] === number)
 
@@ -31,6 +30,8 @@ function ending(view: CallView): string {
       return ` = ${outcome(view)}`
     case 'pending':
       return ' ...'
+    case 'unfinished':
+      return ' = ?'
     case 'exit':
       return ` exits with ${view.ending.code}`
     case 'threw':
@@ -54,7 +55,7 @@ function outcome(view: CallView): string {
     return values.length === 0 ? 'nothing' : values.join(', ')
   }
   const errno = words[plan.outcomeSlot]!
-  if (errno !== 0) return errnoNames.get(errno) ?? `errno ${errno}`
+  if (errno !== 0) return errnoName(errno)
   let slot = plan.resultSlot
   const results = row.results.map((result) => {
     const text = resultText(words, slot, result)
@@ -65,22 +66,15 @@ function outcome(view: CallView): string {
 }
 
 function resultText(words: Int32Array, slot: number, result: Result): string {
-  const bytes = new DataView(words.buffer, words.byteOffset + slot * 4)
-  if (result.kind === 'record') return recordText(bytes, result.layout)
-  const value = result.type === 'u64' ? bytes.getBigUint64(0, true) : words[slot]! >>> 0
+  if (result.kind === 'record') {
+    return recordText(new DataView(words.buffer, words.byteOffset + slot * 4), result.layout)
+  }
+  const value = result.type === 'u64' ? unsigned64(words, slot) : words[slot]! >>> 0
   return `${result.name} ${result.values ? valueText(result.values, BigInt(value)) : value}`
 }
 
 function recordText(view: DataView, layout: Layout): string {
-  const fields = layout.fields.map(({ name, offset, type }) => {
-    const value =
-      type === 'u64'
-        ? view.getBigUint64(offset, true)
-        : type === 'u32'
-          ? view.getUint32(offset, true)
-          : type === 'u16'
-            ? view.getUint16(offset, true)
-            : view.getUint8(offset)
+  const fields = recordFields(view, layout).map(([name, value]) => {
     if (name === 'filetype') return `filetype ${nameOfNumber(FileTypeNumber, Number(value)) ?? value}`
     if (name.startsWith('rights')) return `${name} ${rightsText(value as bigint)}`
     return `${name} ${value}`
@@ -115,15 +109,13 @@ function rowArguments(view: CallView, params: readonly Param[]): string[] {
   const show = (param: Param): string => {
     const at = slot++
     const low = words[at * 2]! >>> 0
-    const long = () => new DataView(words.buffer, words.byteOffset + at * 8, 8)
     switch (param.kind) {
       case 'fd':
         return String(low)
       case 'scalar':
-        if (param.values)
-          return valueText(param.values, param.type === 'u64' ? long().getBigUint64(0, true) : BigInt(low))
-        if (param.type === 'u64') return String(long().getBigUint64(0, true))
-        return param.type === 's64' ? String(long().getBigInt64(0, true)) : String(low)
+        if (param.values) return valueText(param.values, param.type === 'u64' ? unsigned64(words, at * 2) : BigInt(low))
+        if (param.type === 'u64') return String(unsigned64(words, at * 2))
+        return param.type === 's64' ? String(BigInt.asIntN(64, unsigned64(words, at * 2))) : String(low)
       case 'string': {
         const length = words[slot++ * 2]! >>> 0
         return given.text(Math.min(length, maxPath)) ?? `${address(low)} ${length} bytes`

@@ -68,6 +68,14 @@ export class SegmentedLog implements LogSource {
     return { ...(this.#last && { last: this.#last }), ...(this.#loss && { loss: this.#loss }) }
   }
 
+  /** Nothing more is wanted of it. */
+  stop(reason: string): void {
+    const left = this.#segments[Math.max(this.#index, 0)]
+    if (!this.#isOver && left !== undefined) this.#loss = { segment: left.name, call: left.firstCall, reason }
+    if (this.#current !== undefined) this.#note()
+    this.#isOver = true
+  }
+
   next(): LogRecord | undefined {
     for (;;) {
       if (this.#isOver) return undefined

@@ -6,6 +6,13 @@ export interface LogPlace {
   readonly path: string
 }
 
+export interface LogOptions {
+  /** Told when the guest stands still because there is no room, and when there is again. */
+  readonly onFull?: (waiting: boolean, reason: string) => void
+  /** Have chunks on the disk before the log names them. */
+  readonly durable?: boolean
+}
+
 /**
  * The segments of one session's log, for the guest's thread: synchronous, since a call waits for it. Segments are named as
  * `segmentName` says (runtime/store/session-log.ts).

@@ -1,3 +1,4 @@
+import { WaitInterrupted } from '../../wasm-shim/wasi/host.ts'
 import type { Kernel } from '../../wasm-shim/wasi/kernel.ts'
 import type { MemorySource } from '../intercept/call-site.ts'
 import type { Interceptor } from '../intercept/interceptor.ts'
@@ -29,25 +30,31 @@ export class GuestLog {
   readonly #settings: LogSettings
   readonly #onLive: (live: Live) => void
   readonly #calls: number
+  readonly #onEnd: () => void
   #source: SegmentedLog | undefined
   #writer: LogWriter | undefined
   #file: LogFile | undefined
   /** First call of the segment that is written. */
   #firstCall = 0
 
-  /** `calls`: made before the instant that the guest goes on from. `onLive` is told once, where a tail is replayed. */
+  /**
+   * `calls`: made before the instant that the guest goes on from. `onLive` is told once, where a tail is replayed; or `onEnd`,
+   * where it is not to go on, and the call gives way to a checkpoint.
+   */
   constructor(
     open: (place: LogPlace) => LogStorage,
     settings: LogSettings,
     calls: number,
     onLive: (live: Live) => void,
+    onEnd: () => void,
   ) {
     this.#storage = open(settings.place)
     this.#tailStorage = settings.tailPlace === undefined ? this.#storage : open(settings.tailPlace)
     this.#settings = settings
     this.#onLive = onLive
+    this.#onEnd = onEnd
     this.#calls = calls
-    if (settings.tail.length > 0)
+    if (settings.tail.length > 0 || settings.replay !== undefined)
       this.#source = new SegmentedLog(this.#tailStorage, settings.tailOf, settings.tail, calls)
     else this.#begin(calls)
   }
@@ -55,6 +62,23 @@ export class GuestLog {
   /** Calls are answered from the log. */
   get isReplaying(): boolean {
     return this.#source !== undefined
+  }
+
+  /** Calls that were made before are made up for, and nobody wants to see them again. */
+  get isCatchingUp(): boolean {
+    return this.isReplaying && this.#settings.replay === undefined
+  }
+
+  /** What the kernel of a replayed program has to know. */
+  get kernelOptions() {
+    const { replay } = this.#settings
+    return {
+      notes: true,
+      replay: this.isReplaying,
+      echo: replay?.echo === true,
+      files: replay?.files === true,
+      alone: replay !== undefined,
+    }
   }
 
   /** Stands before a kernel that was made with `notes`, and with `replay` where there is a tail. */
@@ -73,23 +97,29 @@ export class GuestLog {
   }
 
   #goOn(source: SegmentedLog, kernel: Kernel, replayed: ReplayEnd): LogWriter {
+    if (this.#settings.replay !== undefined) return this.#holdAtEnd()
     const { call, intent, module, name, words, note } = replayed
     const isRepeated = intent && kernel.isUnrepeatable(module, name, words)
     const { end } = source
     kernel.endReplay(intent ? { name, note } : undefined)
     this.#source = undefined
+    // A crash before the first call behind the log came back has left a segment that begins there.
+    const { last } = end
+    const isSame = last?.firstCall === call && last.resume.calls === call
     // Behind what could not be read: another history, now that the program goes on from here.
     if (this.#settings.tailPlace === undefined) {
       for (const { name: segment, firstCall } of this.#settings.tail) {
-        if (firstCall > call) this.#storage.setAside(segment)
+        if (firstCall > call || (firstCall === call && !isSame)) this.#storage.setAside(segment)
       }
     }
-    // A crash before the first call behind the log came back has left a segment that begins there.
-    const { last } = end
-    const isSame = last?.firstCall === call && this.#settings.tailPlace === undefined
-    const writer = this.#begin(call, isSame ? last?.resume : undefined)
+    const writer = this.#begin(call, isSame && this.#settings.tailPlace === undefined ? last?.resume : undefined)
     this.#onLive({ ...replayed, end, stdinRead: kernel.replayedStdin, isRepeated })
     return writer
+  }
+
+  #holdAtEnd(): never {
+    this.#onEnd()
+    throw new WaitInterrupted()
   }
 
   #begin(call: number, resume?: ResumePoint): LogWriter {
@@ -102,6 +132,11 @@ export class GuestLog {
     const from = resume === undefined ? { firstCall: call } : { resume }
     this.#writer = new LogWriter({ session, sink, chunks, ...from })
     return this.#writer
+  }
+
+  /** The guest has no stack and waits to be called by the host, which is not in the log: the rest cannot be replayed. */
+  giveUpTail(): void {
+    this.#source?.stop('the program was called by its host, which a log does not tell')
   }
 
   /** Everything recorded is with the operating system. */

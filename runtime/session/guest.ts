@@ -13,6 +13,8 @@ import { packError, wasmFrames } from './packed-error.ts'
 
 export type { GuestThread } from './machine.ts'
 
+import type { Interceptor } from '../intercept/interceptor.ts'
+import { breakBefore } from './breakpoint.ts'
 import { CaptureDecider, type CaptureReason, watchHost } from './triggers.ts'
 
 /** Runs a guest by the messages it is given, of which the first is 'init'. */
@@ -116,7 +118,14 @@ class Guest {
       onRefused: (error: StasisError) => this.#captureRefused(error),
       ...(thread.stackReserve !== undefined && { stackReserve: thread.stackReserve }),
     }
-    this.#maker = new MachineMaker(thread, settings, committing(host, this.#log), capture, this.#log)
+    this.#maker = new MachineMaker(
+      thread,
+      settings,
+      committing(host, this.#log),
+      capture,
+      this.#log,
+      this.#breakpoint(),
+    )
     const { engine } = this.#maker
     this.#isLogOnly = engine.kind === 'log-only'
     if (this.#isLogOnly) thread.post('engine', engine)
@@ -134,13 +143,19 @@ class Guest {
     }
     const onFull = (waiting: boolean, reason: string) => post('logFull', { waiting, reason })
     const guestLog = new GuestLog(
-      (place) => openLog(place, onFull),
+      (place) => openLog(place, { onFull, durable: log.durable }),
       log,
       calls,
       (live) => this.#goLive(calls, live),
+      () => this.#decider.giveWay('replay'),
     )
-    if (guestLog.isReplaying) this.#decider.replay()
+    if (guestLog.isReplaying) this.#decider.replay(log.replay?.until)
     return guestLog
+  }
+
+  #breakpoint(): Interceptor | undefined {
+    const wanted = this.#init.log?.replay?.break
+    return wanted && breakBefore(wanted.name, wanted.from, this.#decider)
   }
 
   /** The calls of the log are behind the guest, and this one is made anew. */
@@ -157,6 +172,10 @@ class Guest {
     if (this.#isReady) return
     this.#isReady = true
     this.#thread.post('ready', { exports: this.#machine.engine.exports() })
+  }
+
+  #tellFiles(): void {
+    if (this.#init.log?.replay?.files) this.#thread.post('files', { trees: this.#machine.kernel.writtenFiles() })
   }
 
   #firstStep(checkpoint: Checkpoint | undefined): Step | undefined {
@@ -256,6 +275,7 @@ class Guest {
 
   #halted({ isRequested: requested }: Halt): undefined {
     this.#log?.commit()
+    this.#becomeReady()
     // The call that it stood before was counted as made.
     const calls = this.#decider.calls - 1
     return this.#end(() => this.#thread.post('halted', { requested, calls }))
@@ -267,7 +287,9 @@ class Guest {
       const { error } = outcome
       return this.#end(() => this.#thread.post('failed', { error: packError(withFrames(error)) }))
     }
+    this.#log?.commit()
     this.#becomeReady()
+    if (outcome.kind === 'exited') this.#tellFiles()
     switch (outcome.kind) {
       case 'exited':
         return this.#end(() => this.#thread.post('exited', { code: outcome.code, torture: this.#torture }))
@@ -305,6 +327,7 @@ class Guest {
       const call = this.#queue.shift()
       if (call === undefined) {
         this.#isIdle = true
+        if (this.#log?.isReplaying) this.#idleInReplay()
         return undefined
       }
       if (this.#machine.engine.exports().includes(call.name)) {
@@ -313,6 +336,14 @@ class Guest {
       }
       const error = new StasisError('STASIS_EXPORT_MISSING', `The module exports no function ${call.name}.`)
       this.#thread.post('notCalled', { id: call.id, error: packError(error) })
+    }
+  }
+
+  #idleInReplay(): void {
+    if (this.#init.log?.replay !== undefined) this.#ship({ cause: 'replay', requested: false, stop: true }, [])
+    else {
+      this.#log?.giveUpTail()
+      this.#becomeReady()
     }
   }
 
@@ -396,6 +427,8 @@ class Guest {
       input: { first: this.#firstInput.rest, taken: this.#host.stdin.unread?.() ?? new Uint8Array(0) },
       pause: Number(monotonic() - began),
     }
+    this.#becomeReady()
+    this.#tellFiles()
     this.#log?.rotate()
     this.#thread.post('captured', payload, bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [])
     return true

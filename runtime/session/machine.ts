@@ -6,9 +6,10 @@ import type { Host } from '../../wasm-shim/wasi/host.ts'
 import { type Grants, Kernel, type Mount } from '../../wasm-shim/wasi/kernel.ts'
 import type { Engine, EngineOptions } from '../engine/engine.ts'
 import type { Checkpoint } from '../image/model.ts'
-import { compose, type Interceptor } from '../intercept/interceptor.ts'
+import type { MemorySource } from '../intercept/call-site.ts'
+import { compose, type ImportFunction, type Interceptor } from '../intercept/interceptor.ts'
 import { trace } from '../intercept/trace.ts'
-import type { LogPlace, LogStorage } from '../log/storage.ts'
+import type { LogOptions, LogPlace, LogStorage } from '../log/storage.ts'
 import { type ChosenEngine, chooseEngine } from './choose-engine.ts'
 import type { ControlBlock } from './control-block.ts'
 import type { GuestLog } from './guest-log.ts'
@@ -22,7 +23,9 @@ export interface GuestThread {
   readonly prepare: (module: GuestInit['module'], polls: PollMode) => (options: EngineOptions) => Engine
   readonly post: Post<FromGuest>
   /** Opens the call log at a place that the store has named. Absent where no log can be kept. */
-  readonly openLog?: (place: LogPlace, onFull: (waiting: boolean, reason: string) => void) => LogStorage
+  readonly openLog?: (place: LogPlace, options: LogOptions) => LogStorage
+  /** Functions of the embedder's own for imports that are not WASI, each given the guest's memory once. */
+  readonly linkFunction?: (module: string, name: string, memory: MemorySource) => ImportFunction | undefined
   /** Shows one line about a call, for `strace`. */
   readonly showCall?: (line: string) => void
   /** Bytes of the thread's stack that must be free for a capture; see `EngineOptions`. */
@@ -52,6 +55,9 @@ export class MachineMaker {
   readonly #capture: CaptureOptions
   readonly #chosen: ChosenEngine
   readonly #log: GuestLog | undefined
+  readonly #linkFunction: GuestThread['linkFunction']
+  /** Stands before all others. */
+  readonly #front: Interceptor | undefined
   readonly #strace: ((line: string) => void) | undefined
 
   /** Opens the mounts and makes the module ready. */
@@ -61,8 +67,11 @@ export class MachineMaker {
     host: Host,
     capture: CaptureOptions,
     log: GuestLog | undefined,
+    front?: Interceptor,
   ) {
+    this.#linkFunction = thread.linkFunction
     this.#log = log
+    this.#front = front
     this.#strace = settings.strace ? thread.showCall : undefined
     this.#host = host
     this.#capture = capture
@@ -101,12 +110,13 @@ export class MachineMaker {
   #interceptors(kernel: Kernel, memory: () => WebAssembly.Memory): readonly Interceptor[] {
     const log = this.#log
     const show = this.#strace
-    const shown = show && trace((line) => log?.isReplaying || show(line), { memory, now: this.#host.clocks.monotonic })
-    return [...(shown ? [shown] : []), ...(log ? [log.interceptor(kernel, memory)] : [])]
+    const shown = show && trace((line) => log?.isCatchingUp || show(line), { memory, now: this.#host.clocks.monotonic })
+    const front = this.#front === undefined ? [] : [this.#front]
+    return [...front, ...(shown ? [shown] : []), ...(log ? [log.interceptor(kernel, memory)] : [])]
   }
 
   #logging() {
-    return { notes: this.#log !== undefined, replay: this.#log?.isReplaying === true }
+    return this.#log?.kernelOptions ?? {}
   }
 
   #assemble(kernel: Kernel): Machine {
@@ -115,7 +125,8 @@ export class MachineMaker {
     const engine: Engine = this.#chosen.create({
       link: (site) => {
         const { module, name } = site
-        return compose(interceptors, kernel.link(module, name) ?? unknownImport(module, name), site)
+        const own = kernel.link(module, name) ?? this.#linkFunction?.(module, name, memory)
+        return compose(interceptors, own ?? unknownImport(module, name), site)
       },
       ...this.#capture,
     })
@@ -135,7 +146,7 @@ function openMount(grant: MountGrant, thread: GuestThread, host: Host): Mount {
 function unknownImport(module: string, name: string): never {
   throw new StasisError(
     'STASIS_IMPORT_UNKNOWN',
-    `The module imports ${module}.${name}, which is no WASI function. "stasis inspect" lists what it needs.`,
+    `The module imports ${module}.${name}, which is no WASI function and was not given. "stasis inspect" lists what it needs; --import gives functions.`,
     { module, name },
   )
 }

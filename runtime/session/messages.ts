@@ -1,4 +1,5 @@
 import type { PollMode } from '../../wasm-shim/prelink/index.ts'
+import type { WrittenTree } from '../../wasm-shim/wasi/recovery/written-files.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { SectionEntry } from '../image/layout.ts'
 import type { LogLoss } from '../log/segmented-log.ts'
@@ -33,6 +34,20 @@ export interface LogSettings {
   readonly tailPlace?: LogPlace
   /** Have everything on the disk before an effect leaves the session. */
   readonly durable: boolean
+  /** Never go on behind the tail: the guest is held with a checkpoint where this says. */
+  readonly replay?: ReplaySettings
+}
+
+/** Where a replay stops. */
+export interface ReplaySettings {
+  /** Before the call of this number, from 0 on as in the log. Default: at the log's end. */
+  readonly until?: number
+  /** Before the first call, from number `from` on, of a function that this means: `fd_write`, `path_*`. */
+  readonly break?: { readonly name: string; readonly from: number }
+  /** Show again what the program wrote to its stdout and stderr. */
+  readonly echo: boolean
+  /** Tell what it had written below its host directories. */
+  readonly files: boolean
 }
 
 export interface GuestInit {
@@ -107,6 +122,8 @@ export interface FromGuest {
   /** Everything is in place, and the guest runs from now on: calls that were replayed are behind it. */
   readonly ready: { readonly exports: readonly string[] }
   readonly recovered: Recovered
+  /** Where a replay stopped or ended, what the program had written. */
+  readonly files: { readonly trees: readonly WrittenTree[] }
   /** The log has no room, and the guest stands still until it has; or it has again. */
   readonly logFull: { readonly waiting: boolean; readonly reason: string }
   /** It could not be started; the guest has not run. */

@@ -58,8 +58,14 @@ export interface RestoreOptions extends CommonOptions {
   readonly name?: string
   /** The module, where the store does not have it. */
   readonly module?: Uint8Array | string
-  /** Go on even where an open file is no longer as it was. */
+  /** Go on even where an open file is no longer as it was. The same as `files: 'keep'`. */
   readonly allowChangedFiles?: boolean
+  /**
+   * What to do with files in granted directories that are no longer as they were: 'refuse' where one is open (the
+   * default), 'keep' them as they are, or 'restore' what the session had written, for a version by its number and a log
+   * that reaches back to the beginning.
+   */
+  readonly files?: 'keep' | 'restore' | 'refuse'
 }
 
 type Keys<T> = Readonly<Record<keyof T, true>>
@@ -87,7 +93,7 @@ const startOnly = {
   polls: true,
   engine: true,
 } as const
-const restoreOnly = { name: true, module: true, allowChangedFiles: true } as const
+const restoreOnly = { name: true, module: true, allowChangedFiles: true, files: true } as const
 export const startKeys: Keys<StartOptions> = { ...commonKeys, ...startOnly }
 export const restoreKeys: Keys<RestoreOptions> = { ...commonKeys, ...restoreOnly }
 export const checkpointKeys = { label: true, stop: true, cause: true } as const

@@ -28,28 +28,43 @@ export interface RestorePoint {
  */
 export async function restorePoints(store: Store, wanted: Address): Promise<readonly (() => Promise<RestorePoint>)[]> {
   if (wanted.version !== 0) return [() => checkpointAlone(store, wanted)]
-  const versions = await listVersions(store, wanted.name)
-  const start =
-    versions.length > 0
-      ? await loadStart(store, wanted.name).catch(() => undefined)
-      : await loadStart(store, wanted.name)
-  const intact = versions.filter(({ content }) => content.kind === 'intact')
-  const newest = intact.at(-1)
-  const id = newest === undefined ? start?.id : idOf(newest)
-  const own = intact.filter((version) => idOf(version) === id).reverse()
-  if (start?.ended !== undefined && start.ended !== null && start.id === id) {
+  const { newest, start, points } = await newestRun(store, wanted.name)
+  if (start?.ended !== undefined && start.ended !== null) {
     if (newest === undefined) throw over(wanted.name, start.ended)
     const address = { name: wanted.name, version: newest.version }
     return [async () => ({ ...(await checkpointAlone(store, address)), isNewest: false })]
   }
+  // Names what is missing, or damaged.
+  return points.length > 0 ? points : [() => checkpointAlone(store, wanted)]
+}
+
+/**
+ * The points from which a session can be run again, the latest first, each with all of the log after it. `version` 0: all
+ * of the newest run; else that checkpoint alone. Throws STASIS_VERSION_UNKNOWN.
+ */
+export async function replayPoints(store: Store, wanted: Address): Promise<readonly RestorePoint[]> {
+  if (wanted.version !== 0) return [await withTail(store, wanted)]
+  const { points } = await newestRun(store, wanted.name)
+  return points.length > 0 ? Promise.all(points.map((point) => point())) : [await checkpointAlone(store, wanted)]
+}
+
+/** The run that wrote the newest checkpoint, or that began and has none. */
+async function newestRun(store: Store, name: string) {
+  const versions = await listVersions(store, name)
+  const loading = loadStart(store, name)
+  const found = versions.length > 0 ? await loading.catch(() => undefined) : await loading
+  const intact = versions.filter(({ content }) => content.kind === 'intact')
+  const newest = intact.at(-1)
+  const id = newest === undefined ? found?.id : idOf(newest)
+  const start = found?.id === id ? found : undefined
+  const own = intact.filter((version) => idOf(version) === id).reverse()
   const points = own.map(
     ({ version }) =>
       () =>
-        withTail(store, { name: wanted.name, version }),
+        withTail(store, { name, version }),
   )
-  if (start !== undefined && start.id === id) points.push(() => fromStart(store, wanted.name, start))
-  // Names what is missing, or damaged.
-  return points.length > 0 ? points : [() => checkpointAlone(store, wanted)]
+  if (start !== undefined) points.push(() => fromStart(store, name, start))
+  return { newest, start, points }
 }
 
 function over(name: string, code: number): StasisError {

@@ -1,5 +1,6 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
 import type { PollMode } from '../../wasm-shim/prelink/index.ts'
+import type { WrittenTree } from '../../wasm-shim/wasi/recovery/written-files.ts'
 import type { Engine } from '../engine/engine.ts'
 import { captureLogOnly } from '../engine/log-only-error.ts'
 import { saveModule } from '../store/checkpoints.ts'
@@ -48,6 +49,10 @@ export type SessionEvent =
   | { readonly kind: 'engine'; readonly engine: Engine['kind']; readonly reason?: string }
   /** What came after the checkpoint was done again, by the call log. */
   | ({ readonly kind: 'recovered' } & Recovered)
+  /** Where a replay stopped or ended, what the program had written below its host directories. */
+  | { readonly kind: 'files'; readonly trees: readonly WrittenTree[] }
+  /** Before going on from an older version, files were put back to what they held then. */
+  | { readonly kind: 'filesRestored'; readonly written: number; readonly removed: number }
   /** The newest checkpoint or its log was of no use, and an older one is tried. */
   | { readonly kind: 'fellBack'; readonly to: string; readonly error: Error }
   /** The guest stands still, since there is no room for its log; or it goes on. */
@@ -298,6 +303,9 @@ export class Session {
       }
       case 'halted':
         this.#halted(message.payload)
+        return
+      case 'files':
+        this.#parts.onEvent({ kind: 'files', ...message.payload })
         return
       case 'recovered':
         this.#parts.onEvent({ kind: 'recovered', ...message.payload })

@@ -57,10 +57,10 @@ export class CaptureDecider {
     this.#plan()
   }
 
-  /** Calls are counted and never captured, until `goLive`. */
-  replay(): void {
+  /** Calls are counted and not captured, until `goLive`; or until the call of number `until`, from 0 on. */
+  replay(until?: number): void {
     this.#isReplaying = true
-    this.#nextCall = Number.POSITIVE_INFINITY
+    this.#nextCall = until === undefined ? Number.POSITIVE_INFINITY : until + 1
   }
 
   /** Triggers for calls that are past have lost their meaning. The call being made is counted already. */
@@ -136,6 +136,7 @@ export class CaptureDecider {
     // Earlier than the call where a request came first there, and was refused.
     const isTrigger = (this.#callTriggers[0] ?? Number.POSITIVE_INFINITY) <= call
     if (isTrigger) this.#callTriggers.shift()
+    else if (this.#isReplaying && call >= this.#nextCall) return 'replay'
     // Both at once: torture's turn comes when the call is made again.
     else if (call >= this.#nextTorture) this.#nextTorture = call + this.#torture
     else return 'none'

@@ -27,6 +27,8 @@ export interface SessionInfo {
   readonly versions: readonly VersionInfo[]
   /** The live process that runs it, if any. */
   readonly owner?: LockOwner
+  /** Exit code of a program that has ended and whose log was kept. */
+  readonly ended?: number
   /** Its call log: pieces, bytes, and bytes behind the newest checkpoint, where the program has gone on; absent without one. */
   readonly log?: { readonly segments: number; readonly bytes: number; readonly tail: number }
 }
@@ -89,7 +91,9 @@ export async function listSessions(store: Store): Promise<readonly SessionInfo[]
         segments.filter((segment) => segment !== undefined),
         versions.at(-1),
       )
-      return { name, versions, ...(owner && { owner }), ...(log.segments > 0 && { log }) }
+      const start = await loadStart(store, name).catch(() => undefined)
+      const ended = typeof start?.ended === 'number' ? { ended: start.ended } : {}
+      return { name, versions, ...(owner && { owner }), ...(log.segments > 0 && { log }), ...ended }
     }),
   )
 }

@@ -3,7 +3,7 @@
  * deterministic CBOR map, checked when it is read, since a store is no more to be trusted than an image.
  */
 import { decode, encode } from 'cborg'
-import { StasisError } from '../../wasm-shim/errors.ts'
+import { isStasisError, StasisError } from '../../wasm-shim/errors.ts'
 import { bytes, natural, nullable, one, record, type Shape, ShapeError, text } from '../../wasm-shim/wasi/shapes.ts'
 import { sessionFolder } from './session-log.ts'
 import type { Store } from './store.ts'
@@ -47,6 +47,15 @@ export async function saveStart(store: Store, session: string, start: StartRecor
   await store.put(blobName(session), [
     encode({ format, ...start, engine: start.engine ?? null, ended: start.ended ?? null }),
   ])
+}
+
+/** How a run began, by the first eight digits of its identity; undefined where that is not known, or damaged. */
+export async function findStart(store: Store, session: string, run: string): Promise<StartRecord | undefined> {
+  const start = await loadStart(store, session).catch((error) => {
+    if (!isStasisError(error)) throw error
+    return undefined
+  })
+  return start?.id.startsWith(run) ? start : undefined
 }
 
 /** undefined where the session has none. Throws STASIS_START_DAMAGED. */

@@ -39,6 +39,8 @@ export interface BlobInfo {
   readonly name: string
   /** Bytes. */
   readonly size: number
+  /** Milliseconds since the epoch at which it was written last, where the store knows. */
+  readonly modified?: number
 }
 
 export interface LockOwner {

@@ -11,6 +11,7 @@ import { hasAfterNote, noting } from './recovery/after.ts'
 import { beforeNotes } from './recovery/before.ts'
 import { encodeNote } from './recovery/note.ts'
 import { isRetraced, Recovery, recoverable } from './recovery/recovery.ts'
+import type { WrittenTree } from './recovery/written-files.ts'
 import { asError, type Grants, type Problem, reopenFiles, reopenOwn, restoreMounts } from './restore.ts'
 import { saveState } from './save.ts'
 import { decodeState, type FileIdentity } from './saved-state.ts'
@@ -34,6 +35,10 @@ export interface KernelConfig {
   readonly notes?: boolean
   /** Calls are those of a call log, until `endReplay`. Default: false. */
   readonly replay?: boolean
+  /** Show again in a replay what the program had written to its stdout and stderr. Default: false. */
+  readonly echo?: boolean
+  /** Keep in a replay what the program wrote below its host directories: see `writtenFiles`. Default: false. */
+  readonly files?: boolean
 }
 
 /** Arguments are words, two a wasm parameter, low word first. */
@@ -44,6 +49,19 @@ export interface CallNotes {
   readonly after?: () => Uint8Array | undefined
   /** Whether something outside would notice that the call is made twice: terminals and pipes. */
   readonly isUnrepeatable?: (words: Int32Array) => boolean
+}
+
+const standingClocks: HostClocks = {
+  realtime: () => 0n,
+  monotonic: () => 0n,
+  cpuTime: () => 0n,
+  resolution: () => 1n,
+}
+
+/** What the program saw last of its clocks; 0 where it never looked. */
+function latestClocks({ clocks }: KernelState): { readonly monotonic: bigint; readonly cpu: bigint } {
+  const [, monotonic = 0n, cpu = 0n, threadCpu = 0n] = clocks
+  return { monotonic, cpu: cpu > threadCpu ? cpu : threadCpu }
 }
 
 const streamCalls: ReadonlySet<string> = new Set(['fd_read', 'fd_write'])
@@ -72,10 +90,10 @@ export class Kernel {
     fileSystems: readonly (FileSystem | undefined)[],
     host: Host,
     clocks: HostClocks,
-    { notes = false, replay = false }: Pick<KernelConfig, 'notes' | 'replay'>,
+    { notes = false, replay = false, echo = false, files = false }: Omit<KernelConfig, 'args' | 'env' | 'mounts'>,
   ) {
     this.#hasNotes = notes
-    this.#recovery = replay ? new Recovery() : undefined
+    this.#recovery = replay ? new Recovery(echo, files) : undefined
     this.#context = {
       state,
       host,
@@ -130,7 +148,7 @@ export class Kernel {
     const { allowChangedFiles = false } = grants
     if (grants.replay !== true) reopenFiles(kernel.#context, saved.fds, allowChangedFiles, problems)
     else {
-      if (problems.length > 0) throw asError(problems)
+      if (problems.length > 0 && grants.alone !== true) throw asError(problems)
       const identities = new Map(saved.fds.map((one) => [one?.descriptor ?? null, one?.identity ?? null]))
       kernel.#reopen = () => kernel.#reopenFiles(identities, allowChangedFiles, problems)
     }
@@ -146,11 +164,10 @@ export class Kernel {
     invariant(recovery?.mode === 'replay', 'a replay ends once')
     recovery.end(pending?.note ?? new Uint8Array(0))
     const { state, host } = this.#context
-    const [, monotonic = 0n, cpu = 0n, threadCpu = 0n] = state.clocks
-    const latest = cpu > threadCpu ? cpu : threadCpu
+    const { monotonic, cpu } = latestClocks(state)
     this.#context.clocks = movedClocks(host.clocks, {
       monotonic: monotonic || host.clocks.monotonic(),
-      cpu: latest || host.clocks.cpuTime(),
+      cpu: cpu || host.clocks.cpuTime(),
     })
     // What is done with names may be done already: then files are where the finished call leaves them.
     const isNamePending = pending !== undefined && pending.note.length > 0 && pending.name.startsWith('path_')
@@ -173,6 +190,11 @@ export class Kernel {
       return { descriptor, identity: isOurs ? null : (identities.get(descriptor) ?? null) }
     })
     reopenFiles(this.#context, fds, allowChanged, problems)
+  }
+
+  /** What the program had written below its host directories, at this instant of a replay with `files`. */
+  writtenFiles(): readonly WrittenTree[] {
+    return this.#recovery?.files?.trees(this.#context.state.mounts.map(({ guest }) => guest)) ?? []
   }
 
   /** Bytes of stdin that were read in the replay. */
@@ -221,7 +243,10 @@ export class Kernel {
    * a deleted file that is too large to travel.
    */
   save(): Uint8Array {
-    return saveState(this.#context)
+    const context = this.#context
+    if (this.#recovery?.mode !== 'replay') return saveState(context)
+    // At an instant that is past: the clocks as the program saw them last.
+    return saveState({ ...context, clocks: movedClocks(standingClocks, latestClocks(context.state)) })
   }
 
   /** Every open descriptor, and whether it moves with a checkpoint. */

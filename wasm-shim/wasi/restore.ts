@@ -19,6 +19,10 @@ export interface Grants {
   readonly notes?: boolean
   /** See `KernelConfig`; files of hosts are opened again when the replay ends. */
   readonly replay?: boolean
+  readonly echo?: boolean
+  readonly files?: boolean
+  /** The replay does not go live: directories that are not granted are no problem. */
+  readonly alone?: boolean
   /** Makes the file system of a memory mount from its saved content, or an empty one. */
   readonly memoryFileSystem: (saved: Uint8Array | undefined) => FileSystem
 }

@@ -36,7 +36,7 @@ export interface FileIdentity {
 
 export interface SavedDescriptor {
   readonly descriptor: Descriptor
-  /** Of open files. */
+  /** Of open files, where it is known: not at an instant that was reached by a replay. */
   readonly identity: FileIdentity | null
   /** Index in `orphans` of a deleted file's content. */
   readonly orphan: number | null
@@ -167,7 +167,8 @@ const savedState: Shape<SavedState> = (value, where) => {
     if (open.kind !== 'stream' && open.mount >= state.mounts.length)
       throw new ShapeError(`descriptor ${fd} has no mount`)
     if (orphan !== null && orphan >= state.orphans.length) throw new ShapeError(`descriptor ${fd} has no content`)
-    if (open.kind === 'file' && identity === null) throw new ShapeError(`descriptor ${fd} has no identity`)
+    const isOwn = open.kind === 'file' && state.mounts[open.mount]!.kind === 'memory'
+    if (isOwn && identity === null) throw new ShapeError(`descriptor ${fd} has no identity`)
   })
   if (state.fds.at(-1) === null) throw new ShapeError('its last descriptor is not open')
   return state

@@ -1,24 +1,23 @@
-import { createHash } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { decodeCheckpoint } from '../../../runtime/image/decode.ts'
 import { magic as imageMagic } from '../../../runtime/image/layout.ts'
 import { parseAddress } from '../../../runtime/store/address.ts'
-import { loadCheckpoint, loadModule, readStored } from '../../../runtime/store/checkpoints.ts'
+import { listVersions, loadModule } from '../../../runtime/store/checkpoints.ts'
 import { StasisError } from '../../../wasm-shim/errors.ts'
-import { type PollMode, prelink } from '../../../wasm-shim/prelink/index.ts'
+import { prelink } from '../../../wasm-shim/prelink/index.ts'
 import { openStore } from '../../open-store.ts'
-import { defaultCacheDirectory, prelinkCached } from '../../prelink-cache.ts'
-import { buildIdentity } from '../../worker-file.ts'
 import { defineCommand } from '../command.ts'
 import { readInput } from '../inputs.ts'
 import { type CheckpointReport, reportCheckpoint } from '../inspect/checkpoint-report.ts'
+import { inspectStored, namesOf } from '../inspect/inspect-stored.ts'
 import { type ModuleReport, reportModule } from '../inspect/module-report.ts'
 import { printCheckpoint } from '../inspect/print-checkpoint.ts'
 import { printModule } from '../inspect/print-module.ts'
-import { readStackNames } from '../inspect/stack-names.ts'
+import { printStart, reportStart, type StartReport } from '../inspect/start-report.ts'
 import { lookUp } from '../look-up.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
 import { locateStore } from '../store-place.ts'
+import type { Terminal } from '../terminal.ts'
 
 const moduleMagic = Uint8Array.of(0x00, 0x61, 0x73, 0x6d)
 
@@ -41,24 +40,31 @@ export const inspectCommand = defineCommand({
   run: async ({ values, operands, terminal }) => {
     const report = await inspect(operands[0] as string, values.store)
     if (values.json) terminal.out(JSON.stringify(report, null, 2))
-    else terminal.out(report.kind === 'module' ? printModule(report, terminal) : printCheckpoint(report, terminal))
+    else terminal.out(print(report, terminal))
     return 0
   },
 })
 
-async function inspect(subject: string, storeOption: string | undefined): Promise<ModuleReport | CheckpointReport> {
+type Report = ModuleReport | CheckpointReport | StartReport
+
+function print(report: Report, terminal: Terminal): string {
+  switch (report.kind) {
+    case 'module':
+      return printModule(report, terminal)
+    case 'checkpoint':
+      return printCheckpoint(report, terminal)
+    case 'start':
+      return printStart(report, terminal)
+  }
+}
+
+async function inspect(subject: string, storeOption: string | undefined): Promise<Report> {
   const store = await openStore(locateStore(storeOption).url)
   if (!isFile(subject)) {
     const address = parseSubject(subject)
-    const image = await lookUp(store, address.name, () => loadCheckpoint(store, address))
-    const checkpoint = readStored(image, decodeCheckpoint)
-    return reportCheckpoint({
-      checkpoint,
-      version: image.address.version,
-      location: image.location,
-      size: image.bytes.length,
-      ...namesOf(await loadModule(store, checkpoint.module.sha256), checkpoint.prelink.polls),
-    })
+    const hasVersions = (await listVersions(store, address.name)).length > 0
+    const start = hasVersions || address.version !== 0 ? undefined : await reportStart(store, address.name)
+    return start ?? lookUp(store, address.name, () => inspectStored(store, address, store))
   }
   const bytes = readInput(subject, 'the file')
   if (startsWith(bytes, moduleMagic)) return reportModule(subject, bytes, prelink)
@@ -88,12 +94,3 @@ function isFile(path: string): boolean {
 }
 
 const startsWith = (bytes: Uint8Array, magic: Uint8Array): boolean => magic.every((byte, at) => bytes[at] === byte)
-
-/** Without the module functions are shown by number. */
-function namesOf(bytes: Uint8Array | undefined, polls: PollMode) {
-  if (bytes === undefined) return {}
-  const module = { bytes, sha256: createHash('sha256').update(bytes).digest('hex') }
-  return {
-    names: readStackNames(bytes, prelinkCached(module, polls, buildIdentity(), defaultCacheDirectory())),
-  }
-}

@@ -14,7 +14,7 @@ export const lsCommand = defineCommand({
   count: [0, 1],
   description: [
     'One line a session: how many checkpoints it has, when and why the newest was taken, what they and the call log ' +
-      'occupy, and whether a process runs it now; "interrupted" is one whose process died. With NAME: one line a checkpoint.',
+      'occupy, and whether a process runs it now. "interrupted" is one whose process died, "ended" one whose log was kept. With NAME: one line a checkpoint.',
   ],
   options: { store: storeOption, json: jsonOption },
   examples: [
@@ -105,17 +105,19 @@ function stateOf(session: SessionInfo, terminal: Terminal): string {
 }
 
 /** 'interrupted': its process died, and the log tells what it did after its newest checkpoint. */
-function restingState({ log, versions }: SessionInfo): 'suspended' | 'interrupted' {
+function restingState({ log, versions, ended }: SessionInfo): 'ended' | 'suspended' | 'interrupted' {
+  if (ended !== undefined) return 'ended'
   return (log?.tail ?? 0) > 0 || versions.length === 0 ? 'interrupted' : 'suspended'
 }
 
 function sessionJson(session: SessionInfo) {
-  const { name, owner, versions, log } = session
+  const { name, owner, versions, log, ended } = session
   return {
     name,
     state: owner === undefined ? restingState(session) : ('running' as const),
     ...(owner !== undefined && { pid: owner.pid, host: owner.host, since: owner.since }),
     ...(log !== undefined && { log }),
+    ...(ended !== undefined && { code: ended }),
     versions: versions.map(({ version, size, location, content }) => ({
       version,
       size,

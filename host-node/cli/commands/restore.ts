@@ -6,10 +6,10 @@ import { defineCommand } from '../command.ts'
 import { checkFile, checkMounts } from '../inputs.ts'
 import { lookUp } from '../look-up.ts'
 import { flag, value } from '../options.ts'
-import { dirOption, logOptions, snapshotOptions, storeOption } from '../session-options.ts'
+import { dirOption, importOption, logOptions, snapshotOptions, storeOption } from '../session-options.ts'
 import { locateStore } from '../store-place.ts'
 import { supervise } from '../supervise.ts'
-import { text } from '../values.ts'
+import { oneOf, text } from '../values.ts'
 
 export const restoreCommand = defineCommand({
   name: 'restore',
@@ -27,9 +27,16 @@ export const restoreCommand = defineCommand({
   ],
   options: {
     dir: dirOption,
+    import: importOption,
     name: value('NAME', 'Go on as a session of another name, leaving this one as it is.', text),
     module: value('FILE', 'The module, where the store does not have it.', text),
-    'allow-changed-files': flag('Go on even where an open file is no longer as it was.'),
+    files: value(
+      'WHAT',
+      'Files in granted directories that are not as they were: "refuse" where one is open (the default), "keep" them, or ' +
+        '"restore" what the session had written at that version (needs --keep-log from the beginning).',
+      oneOf(['keep', 'restore', 'refuse'], 'way with files'),
+    ),
+    'allow-changed-files': flag('The same as --files keep.'),
     store: storeOption,
     ...snapshotOptions,
     ...logOptions,
@@ -49,9 +56,10 @@ export const restoreCommand = defineCommand({
       () =>
         lookUp(store, address.name, () =>
           Session.restore(store, formatAddress(address), {
-            allowChangedFiles: values['allow-changed-files'],
+            files: values['allow-changed-files'] ? 'keep' : (values.files ?? 'refuse'),
             ...(values.name !== undefined && { name }),
             ...(values.module !== undefined && { module: values.module }),
+            imports: Object.fromEntries(values.import),
             ...sessionOptions(values, terminal),
           }),
         ),

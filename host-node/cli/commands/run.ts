@@ -10,7 +10,15 @@ import { defineCommand } from '../command.ts'
 import { formatSize } from '../format.ts'
 import { checkFile, checkMounts, generateName } from '../inputs.ts'
 import { list, value } from '../options.ts'
-import { dirOption, engineOption, logOptions, pollsOption, snapshotOptions, storeOption } from '../session-options.ts'
+import {
+  dirOption,
+  engineOption,
+  importOption,
+  logOptions,
+  pollsOption,
+  snapshotOptions,
+  storeOption,
+} from '../session-options.ts'
 import { locateStore } from '../store-place.ts'
 import { supervise } from '../supervise.ts'
 import { parseEnv, text } from '../values.ts'
@@ -33,6 +41,7 @@ export const runCommand = defineCommand({
   options: {
     name: value('NAME', 'Name of the session. Default: the module’s name and a number.', text),
     dir: dirOption,
+    import: importOption,
     env: list('NAME[=VALUE]', 'Set a variable for the program; without a value it inherits yours.', (given) =>
       parseEnv(given),
     ),
@@ -76,6 +85,7 @@ export const runCommand = defineCommand({
         env: values.env.filter((pair) => pair !== undefined),
         ...(values.polls !== undefined && { polls: values.polls }),
         ...(values.engine !== undefined && { engine: values.engine }),
+        imports: Object.fromEntries(values.import),
         ...sessionOptions(values, terminal),
       })
     return supervise(

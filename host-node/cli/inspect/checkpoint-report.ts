@@ -3,6 +3,7 @@ import { scanPages } from '../../../runtime/image/pages.ts'
 import { type DescriptorSummary, describeState } from '../../../wasm-shim/wasi/kernel.ts'
 import { decodeState } from '../../../wasm-shim/wasi/saved-state.ts'
 import { formatMount } from '../mounts.ts'
+import type { LogReport } from './log-report.ts'
 import type { StackNames } from './stack-names.ts'
 
 /** What `stasis inspect NAME` says of a checkpoint; this is the JSON. */
@@ -32,6 +33,8 @@ export interface CheckpointReport {
   readonly descriptors: readonly DescriptorSummary[]
   /** The host directories to be granted again, as arguments of --dir. */
   readonly grants: readonly string[]
+  /** Of the session; absent without one, and for older checkpoints. */
+  readonly log?: LogReport
 }
 
 interface InstanceReport {
@@ -65,11 +68,12 @@ export interface CheckpointSource {
   readonly size: number
   /** Absent where the module is not in the store: then functions have numbers only. */
   readonly names?: StackNames
+  readonly log?: LogReport
 }
 
 /** Throws STASIS_KERNEL_STATE_DAMAGED. */
 export function reportCheckpoint(source: CheckpointSource): CheckpointReport {
-  const { checkpoint, version, location, size, names } = source
+  const { checkpoint, version, location, size, names, log } = source
   const kernel = decodeState(checkpoint.kernel)
   const { session, cause, label, time, module, prelink, calls, instances, stacks } = checkpoint
   return {
@@ -104,5 +108,6 @@ export function reportCheckpoint(source: CheckpointSource): CheckpointReport {
     grants: kernel.mounts.flatMap(({ kind, source: host, guest, readOnly }) =>
       kind === 'host' ? [formatMount({ host: host ?? 'HOST', guest, readOnly })] : [],
     ),
+    ...(log !== undefined && { log }),
   }
 }

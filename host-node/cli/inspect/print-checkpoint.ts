@@ -3,6 +3,7 @@ import { formatSize, formatTable, formatTime, plural, printable } from '../forma
 import { shellJoin } from '../mounts.ts'
 import type { Terminal } from '../terminal.ts'
 import type { CheckpointReport, FrameReport } from './checkpoint-report.ts'
+import { describeLog } from './log-report.ts'
 import { factPrinter } from './print-module.ts'
 
 /** Deep recursions repeat themselves: this many frames from each end tell what is going on. */
@@ -24,6 +25,7 @@ export function printCheckpoint(report: CheckpointReport, terminal: Terminal): s
     fact('environment', printable(report.env.join(' ')) || 'empty'),
     ...(report.input === 0 ? [] : [fact('input', `${formatSize(report.input)} read ahead`)]),
     fact('calls', `${report.calls.toLocaleString('en-US')} made before it`),
+    ...(report.log === undefined ? [] : describeLog(report.log).map(([label, text]) => fact(label, text))),
     ...report.instances.flatMap((instance) => [
       ...instance.memories.map(({ bytes, nonZeroBytes }) =>
         fact('memory', `${formatSize(bytes)}, of which ${formatSize(nonZeroBytes)} are not zero`),
@@ -50,6 +52,9 @@ const causes: Readonly<Record<string, string>> = {
   call: 'by --snapshot-on call',
   'first-stdin': 'by --snapshot-on first-stdin',
   idle: 'by --snapshot-on idle',
+  keyframe: 'by itself, to bound the time of a recovery',
+  fork: 'as the first one of a fork',
+  replay: 'where a replay stopped',
 }
 
 const describeCause = (cause: string): string =>

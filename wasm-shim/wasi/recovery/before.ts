@@ -1,3 +1,4 @@
+import { openFlags } from '../calls/open.ts'
 import { place } from '../calls/path.ts'
 import type { Context } from '../context.ts'
 import { FdFlags, OFlags } from '../flags.ts'
@@ -48,8 +49,7 @@ export const beforeNotes: Readonly<Record<string, BeforeNote>> = {
     return typeof stat === 'object' ? { kind: 'size', size: stat.size } : undefined
   },
   path_open: (context, words) => {
-    const exclusive = OFlags.creat | OFlags.excl
-    return (words[8]! & exclusive) === exclusive ? exists(0, 2)(context, words) : undefined
+    return (words[8]! & OFlags.creat) !== 0 ? exists(0, 2)(context, words) : undefined
   },
   path_create_directory: exists(0, 1),
   path_symlink: exists(2, 3),
@@ -87,23 +87,9 @@ function orphansOf(context: Context, at: { mount: number; path: string; fs: File
   return content === undefined ? [] : [{ fds, content }]
 }
 
-const reading = {
-  read: true,
-  write: false,
-  append: false,
-  create: false,
-  exclusive: false,
-  truncate: false,
-  directory: false,
-  dsync: false,
-  rsync: false,
-  sync: false,
-  nonblock: false,
-}
-
 /** undefined where the file cannot be read or is too large to be kept. */
 function readWhole(fs: FileSystem, path: string): Uint8Array | undefined {
-  const handle = fs.open(path, reading)
+  const handle = fs.open(path, openFlags(true, false, 0))
   if (typeof handle === 'number') return undefined
   const stat = handle.stat()
   let content: Uint8Array | undefined

@@ -3,6 +3,7 @@ import type { Descriptor } from '../state.ts'
 import { decodeNote, type Note } from './note.ts'
 import { redos } from './redo.ts'
 import { retraces } from './retrace.ts'
+import { WrittenFiles } from './written-files.ts'
 
 /**
  * How the calls of a session that is rolled forward are made: 'replay' takes outcomes from the log and changes the state by
@@ -14,10 +15,20 @@ export class Recovery {
   #results: Int32Array = new Int32Array(0)
   #at = 0
   #note: Uint8Array = new Uint8Array(0)
+  /** Output to streams is shown again. */
+  readonly echo: boolean
   /** Bytes that the program read from its stdin in the replay. */
   stdinRead = 0
   /** Files of hosts that the program changed in the replay, as `mount:path`. */
   readonly #changed = new Set<string>()
+
+  /** Kept where somebody wants them. */
+  readonly files: WrittenFiles | undefined
+
+  constructor(echo: boolean, files: boolean) {
+    this.echo = echo
+    this.files = files ? new WrittenFiles() : undefined
+  }
 
   /** The next call is one of the log. */
   recorded(results: Int32Array, at: number, note: Uint8Array): void {

@@ -2,8 +2,9 @@ import { StasisError } from '../../errors.ts'
 import type { Opened } from '../calls/open.ts'
 import { type Context, directoryAt, type Perform } from '../context.ts'
 import { FdFlags, OFlags } from '../flags.ts'
+import { direct } from '../resolve.ts'
 import { makeOrphan } from '../restore.ts'
-import { lowestFree } from '../state.ts'
+import { type FileDescriptor, lowestFree } from '../state.ts'
 import { expectedOpening } from './after.ts'
 import type { Note } from './note.ts'
 import type { Recovery } from './recovery.ts'
@@ -35,12 +36,18 @@ const isMemory = ({ state }: Context, fd: number): boolean => {
   return state.mounts[descriptor.mount]!.kind === 'memory'
 }
 
+type OnFile = (recovery: Recovery, file: FileDescriptor, context: Context, ...rest: never[]) => void
+
 /** What lives in the session is changed again: memory mounts, and deleted files, which have handles in a replay too. */
 const onFile =
-  (outcome: (recovery: Recovery) => unknown): Retrace =>
+  (outcome: (recovery: Recovery) => unknown, change: OnFile): Retrace =>
   ({ context, recovery, perform }, fd: number, ...rest) => {
     if (context.handles[fd] !== undefined) return perform(context, fd, ...rest)
-    recovery.changed(context.state.fds[fd])
+    const file = context.state.fds[fd]
+    if (file?.kind === 'file') {
+      recovery.changed(file)
+      change(recovery, file, context, ...(rest as never[]))
+    }
     return outcome(recovery)
   }
 
@@ -48,6 +55,18 @@ const onPath =
   (fdParameter: number): Retrace =>
   ({ context, perform }, ...params) =>
     isMemory(context, params[fdParameter] as number) ? perform(context, ...params) : 0
+
+/** The bytes that a write has written, of which `count` were taken. */
+const writtenBytes = ({ memory }: Context, count: number): Uint8Array =>
+  memory.gather(new Uint8Array(memory.total)).subarray(0, count)
+
+const writes: OnFile = (recovery, { mount, path }, context, offset: bigint) => {
+  recovery.files?.write(mount, path, Number(offset), writtenBytes(context, count(recovery)))
+}
+
+const resizes: OnFile = ({ files }, { mount, path }, _, size: bigint) => files?.resize(mount, path, Number(size))
+
+const keepsContent: OnFile = () => undefined
 
 /** Changes nothing but tables of the session. */
 const again: Retrace = ({ context, perform }, ...params) => perform(context, ...params)
@@ -66,7 +85,12 @@ const opened: Retrace = ({ context, recovery, perform }, ...params): unknown => 
   const place = note?.kind === 'opened' ? { mount: base.mount, path: note.path, type: note.type } : {}
   const made: Omit<Opened, 'path'> & { path?: string | undefined } = { ...expected, ...place, opened_fd: number }
   if (made.path === undefined) throw unsaid('path_open')
-  if ((oflags & (OFlags.creat | OFlags.trunc)) !== 0) recovery.changedPath(made.mount, made.path)
+  if ((oflags & (OFlags.creat | OFlags.trunc)) !== 0) {
+    recovery.changedPath(made.mount, made.path)
+    const wasAbsent = note?.kind === 'existed' && !note.existed
+    const isEmpty = wasAbsent || (oflags & (OFlags.excl | OFlags.trunc)) !== 0
+    recovery.files?.opened(made.mount, made.path, isEmpty)
+  }
   return made
 }
 
@@ -74,6 +98,7 @@ const removed: Retrace = ({ context, recovery, perform }, fd: number, ...rest) =
   if (isMemory(context, fd)) return perform(context, fd, ...rest)
   const { mount, path, orphans } = noteOf(recovery, 'removed', 'the removal of a file')
   for (const orphan of orphans) makeOrphan(context, orphan.fds, orphan.content)
+  recovery.files?.removed(mount, path)
   return { mount, path }
 }
 
@@ -82,32 +107,45 @@ const renamed: Retrace = ({ context, recovery, perform }, fd: number, ...rest) =
   const { from, to, replaces, orphans } = noteOf(recovery, 'renamed', 'path_rename')
   for (const orphan of orphans) makeOrphan(context, orphan.fds, orphan.content)
   recovery.changedPath(to.mount, to.path)
+  if (replaces) recovery.files?.renamed(to.mount, from.path, to.path)
   return { from, to: replaces ? to : from }
+}
+
+const madeDirectory: Retrace = ({ context, recovery, perform }, fd: number, path: string) => {
+  if (isMemory(context, fd)) return perform(context, fd, path)
+  const base = directoryAt(context, fd)
+  const plain = typeof base === 'object' ? direct(base.path, path.replace(/\/+$/, '')) : undefined
+  if (plain !== undefined && typeof base === 'object') recovery.files?.makeDirectory(base.mount, plain)
+  return 0
 }
 
 const written: Retrace = ({ context, recovery, perform }, fd: number) => {
   if (context.handles[fd] !== undefined) return perform(context, fd)
   const descriptor = context.state.fds[fd]
   const nwritten = count(recovery)
+  if (descriptor?.kind === 'stream' && recovery.echo) perform(context, fd)
   if (descriptor?.kind !== 'file') return nwritten
   recovery.changed(descriptor)
-  if ((descriptor.flags & FdFlags.append) === 0 || nwritten === 0) return nwritten
-  const { size } = noteOf(recovery, 'size', 'a write in append mode')
-  return { nwritten, offset: Number(size) + nwritten }
+  const isAppended = (descriptor.flags & FdFlags.append) !== 0 && nwritten > 0
+  const start = isAppended ? Number(noteOf(recovery, 'size', 'a write in append mode').size) : descriptor.offset
+  recovery.files?.write(descriptor.mount, descriptor.path, start, writtenBytes(context, nwritten))
+  return isAppended ? { nwritten, offset: start + nwritten } : nwritten
 }
 
 export const retraces: Readonly<Record<string, Retrace>> = {
   clock_time_get: ({ recovery }) => recovery.u64(0),
-  fd_allocate: onFile(nothing),
+  fd_allocate: onFile(nothing, (recovery, { mount, path }, _, offset: bigint, length: bigint) =>
+    recovery.files?.extend(mount, path, Number(offset + length)),
+  ),
   fd_close: again,
   fd_fdstat_set_flags: ({ context, perform }, fd: number, flags: number) =>
     context.handles[fd] === undefined ? 0 : perform(context, fd, flags),
-  fd_filestat_set_size: onFile(nothing),
+  fd_filestat_set_size: onFile(nothing, resizes),
   fd_filestat_set_times: (call, fd: number, ...rest) =>
     call.context.state.fds[fd]?.kind === 'directory'
       ? onPath(0)(call, fd, ...rest)
-      : onFile(nothing)(call, fd, ...rest),
-  fd_pwrite: onFile(count),
+      : onFile(nothing, keepsContent)(call, fd, ...rest),
+  fd_pwrite: onFile(count, writes),
   fd_read: ({ context, recovery }, fd: number) => {
     const descriptor = context.state.fds[fd]
     if (descriptor?.kind === 'stream' && descriptor.stream === 0) recovery.stdinRead += count(recovery)
@@ -125,7 +163,7 @@ export const retraces: Readonly<Record<string, Retrace>> = {
   fd_renumber: again,
   fd_seek: ({ recovery }) => Number(recovery.u64(0)),
   fd_write: written,
-  path_create_directory: onPath(0),
+  path_create_directory: madeDirectory,
   path_filestat_set_times: onPath(0),
   path_link: onPath(0),
   path_open: opened,

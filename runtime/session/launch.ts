@@ -1,0 +1,119 @@
+import { StasisError } from '../../wasm-shim/errors.ts'
+import type { Engine } from '../engine/engine.ts'
+import { listVersions, saveModule } from '../store/checkpoints.ts'
+import { dropUnneeded } from '../store/retention.ts'
+import { listSegments } from '../store/session-log.ts'
+import type { SessionLock, Store } from '../store/store.ts'
+import { ControlBlock } from './control-block.ts'
+import { takeKeyframes } from './keyframes.ts'
+import type { Beginning, LogSettings } from './messages.ts'
+import type { CommonOptions } from './options.ts'
+import { Session, type SessionEvent, type SessionParts } from './session.ts'
+import type { SessionHost } from './session-host.ts'
+
+/** What is known of a session before it runs. */
+export type LaunchParts = Pick<SessionParts, 'name' | 'id' | 'store' | 'module' | 'polls'> & {
+  readonly lock: SessionLock
+}
+
+/** Makes the session and hands its program to the guest's thread. Resolves once that runs. */
+export async function launch(
+  host: SessionHost,
+  options: CommonOptions,
+  {
+    wantedEngine,
+    ...parts
+  }: Omit<SessionParts, 'control' | 'keep' | 'keepLog' | 'onEvent' | 'now' | 'retain'> & {
+    readonly lock: SessionLock
+    /** Absent: the instrumented one, if that can take the module. */
+    readonly wantedEngine?: Engine['kind'] | undefined
+  },
+  beginning: Beginning,
+  log: LogSettings | undefined,
+): Promise<Session> {
+  const { mounts = [], triggers = [], stopAfterSnapshot = false, keep = false } = options
+  const { torture = 0, strace = false, keepLog = false, maxRecovery = defaultMaxRecovery } = options
+  const { store, name, id } = parts
+  const control = new ControlBlock()
+  const whole: SessionParts = {
+    ...parts,
+    control,
+    keep,
+    keepLog: keepLog && log !== undefined,
+    onEvent: (event) => tell(options, event),
+    now: () => host.now(),
+    ...(log && !log.replay && !keepLog && { retain: () => dropUnneeded(store, name, id) }),
+  }
+  const session = new Session(whole, (receive, fail) => host.spawnGuest(control, receive, fail))
+  const { bytes, sha256 } = parts.module
+  await session.begin({
+    control: control.buffer,
+    module: { bytes, sha256 },
+    beginning,
+    mounts,
+    polls: parts.polls,
+    ...(wantedEngine && { engine: wantedEngine }),
+    triggers,
+    stopAfterSnapshot,
+    torture,
+    strace,
+    ...(log && { log }),
+  })
+  if (log !== undefined && log.replay === undefined && host.every !== undefined) {
+    const hasCheckpoints = session.engine === 'instrumented'
+    const stopKeyframes = hasCheckpoints ? takeKeyframes(session, control, maxRecovery, host.every) : () => undefined
+    const stopModule = keepModule(host, parts)
+    void session.done.then(() => {
+      stopKeyframes()
+      stopModule()
+    })
+  }
+  return session
+}
+
+/** Milliseconds of work that a crash may make necessary to do again. */
+const defaultMaxRecovery = 5000
+/** Milliseconds after which a program is worth a copy of its module in the store. */
+const moduleDelay = 2000
+
+/** The log is of no use without the module; a program that ends soon needs neither. */
+function keepModule(host: SessionHost, { store, module }: Pick<SessionParts, 'store' | 'module'>): () => void {
+  const stop = host.every!(moduleDelay, () => {
+    stop()
+    // Where that fails, the module is found where it was, if it is still there.
+    saveModule(store, module.sha256, module.bytes).catch(() => undefined)
+  })
+  return stop
+}
+
+/** How the session's calls are logged; undefined where they are not. */
+export function logSettings(
+  store: Store,
+  name: string,
+  id: string,
+  { log = true, durable = false }: CommonOptions,
+  tail: Pick<LogSettings, 'tail' | 'tailOf' | 'tailPlace'>,
+): LogSettings | undefined {
+  const place = store.logPlace?.(name)
+  if (place === undefined) return undefined
+  // Without a log of its own a session still goes on from the one that there is.
+  if (!log && tail.tail.length === 0) return undefined
+  return { place, session: id, durable, ...tail }
+}
+
+/** In a turn of its own: what the listener throws is an unhandled rejection, and no business of the session's. */
+export function tell({ onEvent }: CommonOptions, event: SessionEvent): void {
+  void Promise.resolve(event).then(onEvent)
+}
+
+/** A name stands for one line of versions: a new program must not go on with another one's. */
+export async function refuseExisting(store: Store, name: string): Promise<void> {
+  const isFree = (await listVersions(store, name)).length === 0 && (await listSegments(store, name)).length === 0
+  if (isFree) return
+  throw new StasisError(
+    'STASIS_SESSION_EXISTS',
+    `There is a session ${name} already. Restore it ("stasis restore ${name}"), remove it ` +
+      `("stasis rm ${name}"), or choose another name.`,
+    { name },
+  )
+}

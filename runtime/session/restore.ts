@@ -1,0 +1,89 @@
+import { StasisError } from '../../wasm-shim/errors.ts'
+import { captureLogOnly } from '../engine/log-only-error.ts'
+import { checkSessionName, parseAddress } from '../store/address.ts'
+import { blameStored } from '../store/checkpoints.ts'
+import type { Store } from '../store/store.ts'
+import { launch, logSettings, refuseExisting, tell } from './launch.ts'
+import { checkCommon, checkKeys, type RestoreOptions, restoreKeys } from './options.ts'
+import { checkPrelinker, findProgram } from './program.ts'
+import { restoreFiles } from './restore-files.ts'
+import { isPointUseless, type RestorePoint, restorePoints } from './restore-plan.ts'
+import type { Session } from './session.ts'
+import type { SessionHost } from './session-host.ts'
+
+/**
+ * Goes on from a checkpoint: `calc`, `calc@3`, `calc@-1`. The bare name is the newest state: the newest checkpoint and, by
+ * the call log, all that the program did after it. It goes on as the same session; any other version is a fork with an
+ * identity of its own. Where the newest checkpoint or its log is of no use, the one before is tried, once, and an event
+ * says so. Rejects, before the guest runs, with STASIS_VERSION_UNKNOWN, STASIS_IMAGE_*, STASIS_MODULE_MISSING,
+ * STASIS_MODULE_DIFFERENT, STASIS_PRELINK_VERSION, STASIS_MOUNT_NOT_GRANTED, STASIS_MOUNT_UNKNOWN, STASIS_FILE_MISSING,
+ * STASIS_FILE_CHANGED, STASIS_REPLAY_*, STASIS_LOG_*.
+ */
+export async function restoreSession(
+  host: SessionHost,
+  store: Store,
+  address: string,
+  options: RestoreOptions = {},
+): Promise<Session> {
+  checkKeys(options, restoreKeys, 'Session.restore')
+  checkCommon(options)
+  const wanted = parseAddress(address)
+  checkSessionName(options.name ?? wanted.name)
+  const { files = 'refuse' } = options
+  if (!['keep', 'restore', 'refuse'].includes(files)) {
+    throw new StasisError('STASIS_OPTION', `files is "${files}", and must be keep, restore or refuse.`)
+  }
+  if (files === 'restore' && wanted.version !== 0) {
+    const { written, removed } = await restoreFiles(host, store, address, options.mounts ?? [])
+    tell(options, { kind: 'filesRestored', written, removed })
+  }
+  const [first, second] = await restorePoints(store, wanted)
+  try {
+    return await restoreAt(host, store, wanted.name, await first!(), options)
+  } catch (error) {
+    if (second === undefined || !isPointUseless(error)) throw error
+    const point = await second()
+    tell(options, { kind: 'fellBack', to: point.name, error: error as Error })
+    return await restoreAt(host, store, wanted.name, point, options)
+  }
+}
+
+async function restoreAt(
+  host: SessionHost,
+  store: Store,
+  session: string,
+  point: RestorePoint,
+  options: RestoreOptions,
+): Promise<Session> {
+  const name = options.name ?? session
+  const isElsewhere = name !== session
+  const isFork = isElsewhere || !point.isNewest
+  const lock = await store.lock(name)
+  try {
+    if (isElsewhere) await refuseExisting(store, name)
+    const { base, tail } = point
+    const module = await findProgram(host, store, base.kind === 'image' ? base.manifest : base.start, options.module)
+    if (base.kind === 'image') checkPrelinker(base.manifest, base.image)
+    const id = isFork ? host.uuid() : point.id
+    // What was put back has another time than it had.
+    const allowChangedFiles = options.allowChangedFiles ?? (options.files ?? 'refuse') !== 'refuse'
+    const from = base.kind === 'image' ? { image: base.image.bytes } : { kernel: base.start.kernel }
+    const beginning = { args: [], env: [], ...from, allowChangedFiles }
+    const { polls } = base.kind === 'image' ? base.manifest.prelink : base.start
+    const tailPlace = isElsewhere ? store.logPlace?.(session) : undefined
+    const settings = logSettings(store, name, id, options, { tail, tailOf: point.id, ...(tailPlace && { tailPlace }) })
+    // Stacks are those of the instrumented engine, and a fork begins with a checkpoint.
+    const own = base.kind === 'image' ? 'instrumented' : (base.start.engine ?? undefined)
+    if (isFork && own === 'log-only') throw captureLogOnly()
+    const parts = { name, id, store, lock, module, polls, wantedEngine: isFork ? 'instrumented' : own } as const
+    const restored = await launch(host, options, parts, beginning, settings).catch((error) => {
+      throw base.kind === 'image' ? blameStored(base.image, error) : error
+    })
+    // The log of a fork begins behind this checkpoint.
+    if (isFork && settings !== undefined) restored.checkpoint({ cause: 'fork' }).catch(() => undefined)
+    return restored
+  } catch (error) {
+    await lock.release()
+    throw error
+  }
+}
