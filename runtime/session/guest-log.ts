@@ -101,7 +101,7 @@ export class GuestLog {
     const { call, intent, module, name, words, note } = replayed
     const isRepeated = intent && kernel.isUnrepeatable(module, name, words)
     const { end } = source
-    kernel.endReplay(intent ? { name, note } : undefined)
+    kernel.endReplay(intent ? { name, words, note } : undefined)
     this.#source = undefined
     // A crash before the first call behind the log came back has left a segment that begins there.
     const { last } = end
