@@ -2,7 +2,7 @@
 import { measureAfterRestore } from './jobs/after-restore.ts'
 import { measureBoot, saveBoot } from './jobs/boot.ts'
 import { measureCalls } from './jobs/calls.ts'
-import { measureLogRuns } from './jobs/log.ts'
+import { measureLogBytes, measureLogRuns } from './jobs/log.ts'
 import { measureMemory } from './jobs/memory.ts'
 import { measurePause, measureRestore } from './jobs/pause.ts'
 import { measurePrelink } from './jobs/prelink.ts'
@@ -20,6 +20,7 @@ const jobs = {
   saveBoot,
   afterRestore: measureAfterRestore,
   logRuns: measureLogRuns,
+  logBytes: measureLogBytes,
   memory: measureMemory,
 }
 

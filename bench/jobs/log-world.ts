@@ -1,4 +1,5 @@
 import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import type { WASI as NodeWasi } from 'node:wasi'
 import { openDirectory } from '../../host-node/directory.ts'
 import { createNodeHost } from '../../host-node/host.ts'
@@ -162,6 +163,11 @@ export class LogWorld {
     const exports = instance.exports as unknown as Record<string, (...args: readonly number[]) => number>
     exports['open']?.()
     return () => void exports[entry.name]!(...entry.args)
+  }
+
+  /** Of the last run with one. */
+  log(): Uint8Array {
+    return readBytes(join(this.#folder, segment))
   }
 
   dispose(): void {

@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { readLog } from '../../runtime/log/reader.ts'
 import { sleep, threadTime } from '../clock.ts'
 import { type LogGuest, LogWorld } from './log-world.ts'
 
@@ -59,4 +60,36 @@ export async function measureLogRuns({ guest, rounds, cleared, variants }: LogRu
 
 function empty(folder: string): void {
   for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true })
+}
+
+export interface LogBytesOutput {
+  /** Sorted sizes of a call's records in the log, payloads and notes left out. */
+  readonly median: number
+  readonly p95: number
+  readonly calls: number
+}
+
+/** What a program's calls take in its log. */
+export async function measureLogBytes({ guest }: { readonly guest: LogGuest }): Promise<LogBytesOutput> {
+  const { WASI } = await import('node:wasi')
+  const folder = mkdtempSync(join(tmpdir(), 'stasis-bench-log-'))
+  const world = new LogWorld(guest, join(folder, 'log'), WASI)
+  try {
+    world.withLog()()
+    const sizes = new Map<number, number>()
+    for (const record of readLog([world.log()])) {
+      const { kind, call, note } = record
+      const hasPayload = kind === 'call' || kind === 'intent' || kind === 'result'
+      const payload = hasPayload ? record.input.bytes.length + record.output.bytes.length : 0
+      // The note's own length takes up to three bytes more.
+      const size = record.size - payload - (note.length > 0 ? note.bytes.length : 0)
+      sizes.set(call, (sizes.get(call) ?? 0) + size)
+    }
+    const sorted = [...sizes.values()].sort((a, b) => a - b)
+    const at = (part: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0
+    return { median: at(0.5), p95: at(0.95), calls: sorted.length }
+  } finally {
+    world.dispose()
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
