@@ -70,11 +70,15 @@ export interface LogBytesOutput {
 }
 
 /** What a program's calls take in its log. */
-export async function measureLogBytes({ guest }: { readonly guest: LogGuest }): Promise<LogBytesOutput> {
+export async function measureLogBytes({
+  guest,
+  cleared,
+}: Pick<LogRunsInput, 'guest' | 'cleared'>): Promise<LogBytesOutput> {
   const { WASI } = await import('node:wasi')
   const folder = mkdtempSync(join(tmpdir(), 'stasis-bench-log-'))
   const world = new LogWorld(guest, join(folder, 'log'), WASI)
   try {
+    if (cleared !== undefined) empty(cleared)
     world.withLog()()
     const sizes = new Map<number, number>()
     for (const record of readLog([world.log()])) {

@@ -93,7 +93,10 @@ function verdictsOf(name: string, kind: Workload['kind'], node: NodeBinary, outp
 async function bytesOf(bench: Bench, workloads: readonly Workload[]): Promise<Verdict[]> {
   const real = workloads.filter(({ kind, guest }) => kind !== 'call' && guest.entry === undefined)
   const sizes: { median: number; p95: number }[] = []
-  for (const { guest } of real) sizes.push(await bench.run('logBytes', { guest }, bench.settings.nodes[0]!))
+  for (const { guest, cleared } of real) {
+    const input = { guest, ...(cleared !== undefined && { cleared }) }
+    sizes.push(await bench.run('logBytes', input, bench.settings.nodes[0]!))
+  }
   if (sizes.length === 0) return []
   return [
     atMost(
