@@ -28,6 +28,7 @@ import type {
 } from './engine.ts'
 import { bridgeHostFunctions } from './host-bridge.ts'
 import { type Gate, interceptImport } from './intercept-import.ts'
+import { type Adoption, provideInstance } from './provide-instance.ts'
 import { References } from './references.ts'
 import { defaultStackReserve, tooDeep } from './stack-probe.ts'
 import { WordList } from './words.ts'
@@ -38,6 +39,8 @@ export interface InstrumentedEngineInit {
   /** The unmodified module's bytes; asked for only when a stack is resumed. */
   readonly original: () => Uint8Array
   readonly options: EngineOptions
+  /** Default: the engine makes an instance. */
+  readonly adopt?: Adoption
 }
 
 /** Throws STASIS_PRELINK_MISSING, STASIS_PRELINK_DAMAGED, and WebAssembly.LinkError for what `options` do not provide. */
@@ -72,7 +75,7 @@ class InstrumentedEngine implements Engine {
   #entry: Entry | undefined
   #reading: { readonly stack: StackState; frame: number; words: Uint32Array; at: number } | undefined
 
-  constructor({ module, original, options }: InstrumentedEngineInit, metadata: PrelinkMetadata) {
+  constructor({ module, original, options, adopt }: InstrumentedEngineInit, metadata: PrelinkMetadata) {
     this.#metadata = metadata
     this.#options = options
     this.hasStart = metadata.hasStart
@@ -83,18 +86,8 @@ class InstrumentedEngine implements Engine {
       hostThrew: (thrown) => this.#hostThrew(thrown),
     }
     const host = this.#hostFunctions()
-    const imports: WebAssembly.Imports = {}
-    const bind = (from: string, name: string, value: unknown) => {
-      imports[from] ??= {}
-      imports[from][name] = value
-    }
-    for (const item of WebAssembly.Module.imports(module))
-      if (item.kind !== 'function') bind(item.module, item.name, options.extern?.(item.module, item.name))
-    metadata.imports.forEach(({ module: from, name, link, params, results }, index) => {
-      const site = { index, module: from, name, params, results }
-      bind(from, link, interceptImport(this.#gate, site, options.link(site)))
-    })
-    this.#instance = new WebAssembly.Instance(module, imports)
+    const intercept = (site: ImportSite) => interceptImport(this.#gate, site, options.link(site))
+    this.#instance = provideInstance(module, metadata, intercept, options.extern, adopt)
     this.#tag = this.#export('unwind') as WebAssembly.Tag
     this.#references = new References(this.#export('functions') as WebAssembly.Table, metadata.functions)
     const bridge = bridgeHostFunctions(host)

@@ -37,7 +37,8 @@ export class LogReader {
   /** The next record, valid until the next call; undefined when more bytes are needed. */
   next(): LogRecord | undefined {
     const decoder = this.#decoder
-    if (decoder === undefined) return undefined
+    // At the end it stands in the torn block, whose records were only counted.
+    if (decoder === undefined || this.#tail !== undefined) return undefined
     for (;;) {
       const record = decoder.next()
       if (record !== undefined) return record
@@ -95,15 +96,17 @@ export function openLog(pieces: Iterable<Uint8Array>): LogSource & { readonly re
   const iterator = pieces[Symbol.iterator]()
   let ended = false
   const next = (): LogRecord | undefined => {
-    for (;;) {
+    // Telling the tail looks into a block that was cut: the reader has no more records, and is not asked for any.
+    while (!ended) {
       const record = reader.next()
-      if (record !== undefined || ended) return record
+      if (record !== undefined) return record
       const piece = iterator.next()
       if (piece.done) {
         ended = true
         reader.finish()
       } else reader.feed(piece.value)
     }
+    return undefined
   }
   return {
     next,

@@ -1,4 +1,4 @@
-import { StasisError } from '../../wasm-shim/errors.ts'
+import { isStasisError, StasisError } from '../../wasm-shim/errors.ts'
 import { captureLogOnly } from '../engine/log-only-error.ts'
 import { type Address, parseAddress } from '../store/address.ts'
 import type { Store } from '../store/store.ts'
@@ -125,7 +125,11 @@ const callsOf = ({ base }: RestorePoint): number => (base.kind === 'image' ? bas
 
 /** Throws STASIS_FILES_UNKNOWN where the log does not reach back so far. */
 async function beginning(store: Store, name: string): Promise<RestorePoint> {
-  const point = (await replayPoints(store, { name, version: 0 })).at(-1)
+  const points = await replayPoints(store, { name, version: 0 }).catch((error) => {
+    if (isStasisError(error) && error.code === 'STASIS_LOG_MISSING') return []
+    throw error
+  })
+  const point = points.at(-1)
   if (point?.base.kind === 'start' && point.tail[0]?.firstCall === 0) return point
   const message = `What ${name} wrote is known only from its log, which does not reach back to its beginning. Run sessions with --keep-log, or restore with --files keep.`
   throw new StasisError('STASIS_FILES_UNKNOWN', message, { name })

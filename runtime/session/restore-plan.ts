@@ -19,6 +19,8 @@ export interface RestorePoint {
   readonly isNewest: boolean
   /** For people: `calc@3`, or how the session began. */
   readonly name: string
+  /** What is wrong with a newer checkpoint, in the place of which this point is. */
+  readonly instead?: StasisError
 }
 
 /**
@@ -28,14 +30,21 @@ export interface RestorePoint {
  */
 export async function restorePoints(store: Store, wanted: Address): Promise<readonly (() => Promise<RestorePoint>)[]> {
   if (wanted.version !== 0) return [() => checkpointAlone(store, wanted)]
-  const { newest, start, points } = await newestRun(store, wanted.name)
+  const { versions, newest, start, points } = await newestRun(store, wanted.name)
   if (start?.ended !== undefined && start.ended !== null) {
     if (newest === undefined) throw over(wanted.name, start.ended)
     const address = { name: wanted.name, version: newest.version }
     return [async () => ({ ...(await checkpointAlone(store, address)), isNewest: false })]
   }
+  if (points.length === 0 && versions.length === 0 && (await listSegments(store, wanted.name)).length > 0) {
+    throw halfRemoved(wanted.name)
+  }
   // Names what is missing, or damaged.
-  return points.length > 0 ? points : [() => checkpointAlone(store, wanted)]
+  if (points.length === 0) return [() => checkpointAlone(store, wanted)]
+  const last = versions.at(-1)?.content
+  const [first, ...others] = points
+  if (last?.kind !== 'damaged') return points
+  return [async () => ({ ...(await first!()), instead: last.error }), ...others]
 }
 
 /**
@@ -45,7 +54,13 @@ export async function restorePoints(store: Store, wanted: Address): Promise<read
 export async function replayPoints(store: Store, wanted: Address): Promise<readonly RestorePoint[]> {
   if (wanted.version !== 0) return [await withTail(store, wanted)]
   const { points } = await newestRun(store, wanted.name)
-  return points.length > 0 ? Promise.all(points.map((point) => point())) : [await checkpointAlone(store, wanted)]
+  if (points.length === 0) return [await checkpointAlone(store, wanted)]
+  // The beginning is of no use where its log was dropped.
+  const found = await Promise.allSettled(points.map((point) => point()))
+  const usable = found.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  const [failed] = found
+  if (usable.length === 0 && failed?.status === 'rejected') throw failed.reason
+  return usable
 }
 
 /** The run that wrote the newest checkpoint, or that began and has none. */
@@ -64,12 +79,17 @@ async function newestRun(store: Store, name: string) {
         withTail(store, { name, version }),
   )
   if (start !== undefined) points.push(() => fromStart(store, name, start))
-  return { newest, start, points }
+  return { versions, newest, start, points }
 }
 
 function over(name: string, code: number): StasisError {
   const message = `The program of ${name} has ended with code ${code}, and has no checkpoint to go on from. "stasis log ${name}" shows what it did.`
   return new StasisError('STASIS_SESSION_OVER', message, { name, code })
+}
+
+function halfRemoved(name: string): StasisError {
+  const message = `The program of ${name} has ended, and its process was killed while it removed the session's files. Remove the rest: stasis rm ${name}.`
+  return new StasisError('STASIS_SESSION_OVER', message, { name })
 }
 
 const idOf = ({ content }: VersionInfo): string | undefined =>
@@ -105,6 +125,11 @@ async function checkpointAlone(store: Store, address: Address): Promise<RestoreP
 
 async function fromStart(store: Store, name: string, start: StartRecord): Promise<RestorePoint> {
   const tail = await tailOf(store, name, start.id, 0)
+  const [first] = tail
+  if (first !== undefined && first.firstCall > 0) {
+    const message = `${name} has no checkpoint that can be used, and the log of its first ${first.firstCall} calls is missing, so that nothing tells what the program was. Begin again: stasis rm ${name}, then stasis run.`
+    throw new StasisError('STASIS_LOG_MISSING', message, { name, call: first.firstCall })
+  }
   return { base: { kind: 'start', start }, id: start.id, tail, isNewest: true, name: `the beginning of ${name}` }
 }
 

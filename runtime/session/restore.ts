@@ -39,7 +39,10 @@ export async function restoreSession(
   }
   const [first, second] = await restorePoints(store, wanted)
   try {
-    return await restoreAt(host, store, wanted.name, await first!(), options)
+    const point = await first!()
+    const { instead: error } = point
+    if (error !== undefined) tell(options, { kind: 'fellBack', to: point.name, error })
+    return await restoreAt(host, store, wanted.name, point, options)
   } catch (error) {
     if (second === undefined || !isPointUseless(error)) throw error
     const point = await second()

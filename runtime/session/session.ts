@@ -463,8 +463,9 @@ export class Session {
   /** What stays in the store of a program that has ended by itself. */
   async #leave(outcome: Outcome): Promise<void> {
     const { store, name, id, keep, keepLog } = this.#parts
-    if (keepLog) await markEnded(store, name, id, outcome.kind === 'exited' ? outcome.code : 0)
-    else if (keep) await dropTail(store, name, id)
+    const code = outcome.kind === 'exited' ? outcome.code : 0
+    if (keepLog) await markEnded(store, name, id, code)
+    else if (keep) await dropTail(store, name, id, code)
     else await removeRun(store, name, id)
   }
 }

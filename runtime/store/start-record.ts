@@ -58,6 +58,10 @@ export async function findStart(store: Store, session: string, run: string): Pro
   return start?.id.startsWith(run) ? start : undefined
 }
 
+export async function removeStart(store: Store, session: string): Promise<void> {
+  await store.delete(blobName(session))
+}
+
 /** undefined where the session has none. Throws STASIS_START_DAMAGED. */
 export async function loadStart(store: Store, session: string): Promise<StartRecord | undefined> {
   const blob = await store.get(blobName(session))

@@ -7,6 +7,6 @@ const own = (name, file) => ({ name, inputs: [file], build: (out) => cc14(out, [
 const inTests = (name) => own(name, join(root, `test/programs/src/${name}.c`))
 
 export const recipes = [
-  ...['matrix', 'sieve', 'hash', 'nbody', 'files', 'echo-lines'].map(inTests),
+  ...['matrix', 'sieve', 'hash', 'nbody', 'files', 'effects', 'echo-lines'].map(inTests),
   own('simulation', join(root, 'examples/c-simulation/simulation.c')),
 ]

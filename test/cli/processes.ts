@@ -21,7 +21,7 @@ export class Stasis {
   out = ''
   err = ''
 
-  constructor(cwd: string, argv: readonly string[], env: NodeJS.ProcessEnv, node: string) {
+  constructor(cwd: string, argv: readonly string[], env: NodeJS.ProcessEnv, node = process.execPath) {
     this.child = spawn(node, [commandLine, ...argv], { cwd, env })
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.out += text

@@ -8,7 +8,7 @@ import { GuestMemory } from './guest-memory.ts'
 import { ExitSignal, type Host, type HostClocks } from './host.ts'
 import { bind } from './link.ts'
 import { hasAfterNote, noting } from './recovery/after.ts'
-import { beforeNotes } from './recovery/before.ts'
+import { beforeNotes, mayHaveChanged } from './recovery/before.ts'
 import { encodeNote } from './recovery/note.ts'
 import { isRetraced, Recovery, recoverable } from './recovery/recovery.ts'
 import { type Repeatable, repeatable } from './recovery/repeatable.ts'
@@ -162,13 +162,12 @@ export class Kernel {
    * The log that was replayed is over, and calls are live from now on. `pending`: the log has announced that call's effect,
    * and the next call is the same one, which may have taken place. Throws what `restore` throws of files.
    */
-  endReplay(pending?: { readonly name: string; readonly words: Int32Array; readonly note: Uint8Array }): void {
+  endReplay(pending?: { readonly name: string; readonly note: Uint8Array; readonly words: Int32Array }): void {
     const recovery = this.#recovery
     invariant(recovery?.mode === 'replay', 'a replay ends once')
+    if (pending !== undefined) mayHaveChanged(this.#context, recovery, pending.name, pending.words)
     recovery.end(pending?.note ?? new Uint8Array(0))
     const { state, host } = this.#context
-    // Whether it took place or not, the file's difference is the program's own.
-    if (pending?.name.startsWith('fd_')) recovery.changed(state.fds[pending.words[0]! >>> 0])
     const { monotonic, cpu } = latestClocks(state)
     this.#context.clocks = movedClocks(host.clocks, {
       monotonic: monotonic || host.clocks.monotonic(),
