@@ -29,7 +29,7 @@ export interface LogWriterOptions {
   readonly sink: (block: Uint8Array) => void
   /** Where payloads above `inlineLimit` go. */
   readonly chunks: ChunkStore
-  /** Bytes; default 64 KiB, at most 256 KiB. */
+  /** Bytes; default 32 KiB, at most 256 KiB. */
   readonly inlineLimit?: number
   /** Bytes after which a block is full, and after which a reader finds another place to start. Default 64 KiB, at most 256 KiB. */
   readonly blockSize?: number
@@ -49,8 +49,8 @@ export interface ResumePoint {
   readonly bytes: number
 }
 
-/** Larger payloads are worth a file of their own, which takes about as long to make as a megabyte to write. */
-const defaultInline = 65_536
+/** A chunk is a file, which takes as long to make as some hundred kilobytes to write. */
+const defaultInline = 32_768
 
 interface Entry {
   readonly plan: WordPlan
