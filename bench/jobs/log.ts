@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Payload } from '../../runtime/log/chunks.ts'
 import { readLog } from '../../runtime/log/reader.ts'
 import { sleep, threadTime } from '../clock.ts'
 import { type LogGuest, LogWorld } from './log-world.ts'
@@ -69,6 +70,9 @@ export interface LogBytesOutput {
   readonly calls: number
 }
 
+/** Bytes of a payload that stand in the log itself. */
+const stored = ({ length, bytes }: Payload): number => (length === 0 ? 0 : bytes.length)
+
 /** What a program's calls take in its log. */
 export async function measureLogBytes({
   guest,
@@ -84,9 +88,9 @@ export async function measureLogBytes({
     for (const record of readLog([world.log()])) {
       const { kind, call, note } = record
       const hasPayload = kind === 'call' || kind === 'intent' || kind === 'result'
-      const payload = hasPayload ? record.input.bytes.length + record.output.bytes.length : 0
+      const payload = hasPayload ? stored(record.input) + stored(record.output) : 0
       // The note's own length takes up to three bytes more.
-      const size = record.size - payload - (note.length > 0 ? note.bytes.length : 0)
+      const size = record.size - payload - stored(note)
       sizes.set(call, (sizes.get(call) ?? 0) + size)
     }
     const sorted = [...sizes.values()].sort((a, b) => a - b)
