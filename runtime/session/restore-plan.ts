@@ -54,13 +54,7 @@ export async function restorePoints(store: Store, wanted: Address): Promise<read
 export async function replayPoints(store: Store, wanted: Address): Promise<readonly RestorePoint[]> {
   if (wanted.version !== 0) return [await withTail(store, wanted)]
   const { points } = await newestRun(store, wanted.name)
-  if (points.length === 0) return [await checkpointAlone(store, wanted)]
-  // The beginning is of no use where its log was dropped.
-  const found = await Promise.allSettled(points.map((point) => point()))
-  const usable = found.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
-  const [failed] = found
-  if (usable.length === 0 && failed?.status === 'rejected') throw failed.reason
-  return usable
+  return points.length > 0 ? Promise.all(points.map((point) => point())) : [await checkpointAlone(store, wanted)]
 }
 
 /** The run that wrote the newest checkpoint, or that began and has none. */
@@ -78,7 +72,12 @@ async function newestRun(store: Store, name: string) {
       () =>
         withTail(store, { name, version }),
   )
-  if (start !== undefined) points.push(() => fromStart(store, name, start))
+  if (start !== undefined) {
+    const point = await fromStart(store, name, start)
+    const missing = point.tail[0]?.firstCall ?? 0
+    if (missing === 0) points.push(async () => point)
+    else if (points.length === 0) throw logMissing(name, missing)
+  }
   return { versions, newest, start, points }
 }
 
@@ -90,6 +89,11 @@ function over(name: string, code: number): StasisError {
 function halfRemoved(name: string): StasisError {
   const message = `The program of ${name} has ended, and its process was killed while it removed the session's files. Remove the rest: stasis rm ${name}.`
   return new StasisError('STASIS_SESSION_OVER', message, { name })
+}
+
+function logMissing(name: string, call: number): StasisError {
+  const message = `${name} has no checkpoint that can be used, and the log of its first ${call} calls is missing, so that nothing tells what the program was. Begin again: stasis rm ${name}, then stasis run.`
+  return new StasisError('STASIS_LOG_MISSING', message, { name, call })
 }
 
 const idOf = ({ content }: VersionInfo): string | undefined =>
@@ -125,11 +129,6 @@ async function checkpointAlone(store: Store, address: Address): Promise<RestoreP
 
 async function fromStart(store: Store, name: string, start: StartRecord): Promise<RestorePoint> {
   const tail = await tailOf(store, name, start.id, 0)
-  const [first] = tail
-  if (first !== undefined && first.firstCall > 0) {
-    const message = `${name} has no checkpoint that can be used, and the log of its first ${first.firstCall} calls is missing, so that nothing tells what the program was. Begin again: stasis rm ${name}, then stasis run.`
-    throw new StasisError('STASIS_LOG_MISSING', message, { name, call: first.firstCall })
-  }
   return { base: { kind: 'start', start }, id: start.id, tail, isNewest: true, name: `the beginning of ${name}` }
 }
 

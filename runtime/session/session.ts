@@ -102,6 +102,8 @@ export interface SessionParts {
   readonly retain?: () => Promise<void>
   /** Notes with which engine the session runs, where that was not known before. */
   readonly keepEngine?: (kind: Engine['kind']) => Promise<void>
+  /** Before the session's files are left or removed: ends what else is being done with them. */
+  readonly settle?: () => Promise<void>
 }
 
 interface Pending<T> {
@@ -438,6 +440,7 @@ export class Session {
       this.#close(state)
       try {
         await this.#port.terminate()
+        await this.#parts.settle?.()
         if (state === 'exited') await leave()
         await lock.release()
       } catch (error) {

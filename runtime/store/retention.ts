@@ -49,13 +49,13 @@ export async function markEnded(store: Store, session: string, id: string, code:
 
 /**
  * Removes all that one run of a session has left: its checkpoints and its log; with the last run, all of the session. Who
- * dies meanwhile leaves what is rolled forward to the program's end, or what cannot be restored: first go the checkpoints,
- * the oldest first, then how the session began, then the log.
+ * dies meanwhile leaves what is rolled forward to the program's end, or what cannot be restored: first goes how the
+ * session began, then the checkpoints, the oldest first, then the log.
  */
 export async function removeRun(store: Store, session: string, id: string): Promise<void> {
-  await removeVersions(store, session, (version) => idOf(version) === id)
   const start = await loadStart(store, session).catch(() => undefined)
   if (start?.id === id) await removeStart(store, session)
+  await removeVersions(store, session, (version) => idOf(version) === id)
   if ((await listVersions(store, session)).length > 0) {
     await removeSegments(store, session, ({ run }) => run === id.slice(0, 8))
     return

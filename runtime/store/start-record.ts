@@ -49,6 +49,10 @@ export async function saveStart(store: Store, session: string, start: StartRecor
   ])
 }
 
+export async function removeStart(store: Store, session: string): Promise<void> {
+  await store.delete(blobName(session))
+}
+
 /** How a run began, by the first eight digits of its identity; undefined where that is not known, or damaged. */
 export async function findStart(store: Store, session: string, run: string): Promise<StartRecord | undefined> {
   const start = await loadStart(store, session).catch((error) => {
@@ -56,10 +60,6 @@ export async function findStart(store: Store, session: string, run: string): Pro
     return undefined
   })
   return start?.id.startsWith(run) ? start : undefined
-}
-
-export async function removeStart(store: Store, session: string): Promise<void> {
-  await store.delete(blobName(session))
 }
 
 /** undefined where the session has none. Throws STASIS_START_DAMAGED. */

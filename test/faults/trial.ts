@@ -108,6 +108,7 @@ async function problemAtEnd(each: FaultProgram, plain: Plain, place: Place, proc
   if (files !== undefined) return `${files}${told}`
   const lost = processes.find(({ err }) => /No checkpoint|cannot be used|could not/.test(err) || losses(err).length > 0)
   if (lost !== undefined) return `something was said to be lost: ${lost.err}`
+  // What was being written goes with the next session, unless the process's number is in use again.
   const left = place.stored().filter((name) => !/^(sessions|modules)$/.test(name))
   if (left.length > 0) return `the store still has ${left.join(', ')}${told}`
   return after(each, place)

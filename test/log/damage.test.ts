@@ -75,16 +75,6 @@ describe(`a log of ${recordCount} records`, () => {
     }
   })
 
-  test('cut anywhere in a block, as a source of records it ends with the block before', () => {
-    const [from, to] = [ends[20]!, ends[21]!]
-    for (let length = from; length < to; length++) {
-      const source = openLog([bytes.subarray(0, length)])
-      let count = 0
-      while (source.next() !== undefined) count++
-      expect(count, `cut at ${length}`).toBe(21 * 7)
-    }
-  })
-
   test('cut in a block counts the records that are lost', () => {
     const [from, to] = [ends[20]!, ends[21]!]
     const dropped = Array.from({ length: to - from }, (_, i) => countRecords(bytes.subarray(0, from + i)).tail)
