@@ -2,6 +2,7 @@
 import { measureAfterRestore } from './jobs/after-restore.ts'
 import { measureBoot, saveBoot } from './jobs/boot.ts'
 import { measureCalls } from './jobs/calls.ts'
+import { measureLogBytes, measureLogRuns } from './jobs/log.ts'
 import { measureMemory } from './jobs/memory.ts'
 import { measurePause, measureRestore } from './jobs/pause.ts'
 import { measurePrelink } from './jobs/prelink.ts'
@@ -18,6 +19,8 @@ const jobs = {
   boot: measureBoot,
   saveBoot,
   afterRestore: measureAfterRestore,
+  logRuns: measureLogRuns,
+  logBytes: measureLogBytes,
   memory: measureMemory,
 }
 

@@ -153,7 +153,15 @@ export class SegmentedLog implements LogSource {
     this.#reached = resume.calls
   }
 
+  /** Nearly all records have none. */
   #hasChunks(record: LogRecord): boolean {
+    const { kind, note } = record
+    const hasPayloads = kind === 'call' || kind === 'intent' || kind === 'result'
+    if (!note.chunked && !(hasPayloads && (record.input.chunked || record.output.chunked))) return true
+    return this.#findChunks(record)
+  }
+
+  #findChunks(record: LogRecord): boolean {
     const payloads: Payload[] = [record.note]
     if (record.kind === 'call' || record.kind === 'intent' || record.kind === 'result') {
       payloads.push(record.input, record.output)

@@ -1,4 +1,5 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
+import type { Engine } from '../engine/engine.ts'
 import { listVersions, saveModule } from '../store/checkpoints.ts'
 import { dropUnneeded } from '../store/retention.ts'
 import { listSegments } from '../store/session-log.ts'
@@ -19,8 +20,13 @@ export type LaunchParts = Pick<SessionParts, 'name' | 'id' | 'store' | 'module' 
 export async function launch(
   host: SessionHost,
   options: CommonOptions,
-  parts: Omit<SessionParts, 'control' | 'keep' | 'keepLog' | 'onEvent' | 'now' | 'retain'> & {
+  {
+    wantedEngine,
+    ...parts
+  }: Omit<SessionParts, 'control' | 'keep' | 'keepLog' | 'onEvent' | 'now' | 'retain'> & {
     readonly lock: SessionLock
+    /** Absent: the instrumented one, if that can take the module. */
+    readonly wantedEngine?: Engine['kind'] | undefined
   },
   beginning: Beginning,
   log: LogSettings | undefined,
@@ -48,13 +54,14 @@ export async function launch(
     beginning,
     mounts,
     polls: parts.polls,
+    ...(wantedEngine && { engine: wantedEngine }),
     triggers,
     stopAfterSnapshot,
     torture,
     strace,
     ...(log && { log }),
   })
-  if (isLogged && host.every !== undefined) {
+  if (isLogged && session.engine === 'instrumented' && host.every !== undefined) {
     void session.done.then(takeKeyframes(session, control, maxRecovery, host.every))
   }
   return session

@@ -1,4 +1,5 @@
 import { isStasisError, StasisError } from '../../wasm-shim/errors.ts'
+import { captureLogOnly } from '../engine/log-only-error.ts'
 import { type Address, parseAddress } from '../store/address.ts'
 import type { Store } from '../store/store.ts'
 import { launch, refuseExisting } from './launch.ts'
@@ -86,7 +87,8 @@ export async function replaySession(
       stopAfterSnapshot: true,
       keep: true,
     }
-    const parts = { name, id, store: options.store, lock, module, polls }
+    const wantedEngine = base.kind === 'image' ? 'instrumented' : (base.start.engine ?? undefined)
+    const parts = { name, id, store: options.store, lock, module, polls, wantedEngine } as const
     return await launch(host, common, parts, { args: [], env: [], ...from, allowChangedFiles: true }, log)
   } catch (error) {
     await lock.release()
@@ -114,6 +116,7 @@ export async function forkSession(
   const outcome = await session.done
   if (outcome.kind === 'suspended') return outcome.checkpoint
   if (outcome.kind === 'trapped') throw outcome.error
+  if (outcome.kind === 'stopped') throw captureLogOnly()
   const message = `The program of ${wanted.name} had ended with code ${outcome.code}: there is nothing to go on from. Fork one of its checkpoints.`
   throw new StasisError('STASIS_SESSION_OVER', message, { name: wanted.name, code: outcome.code })
 }

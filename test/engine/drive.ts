@@ -47,7 +47,7 @@ const show = (value: unknown): string => {
   return typeof value === 'function' ? 'function' : String(value)
 }
 
-const hash = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex').slice(0, 16)
+export const hash = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex').slice(0, 16)
 
 const defaultResult = (type: ValType, count: number): unknown => {
   switch (type) {
@@ -64,7 +64,7 @@ const defaultResult = (type: ValType, count: number): unknown => {
 }
 
 /** The host's side of a run: what the guest calls, and the trace of it. */
-class World {
+export class World {
   readonly trace: string[] = []
   readonly #host: ReturnType<NonNullable<Fixture['host']>>
   #count = 0
@@ -108,7 +108,7 @@ const describeError = (error: unknown): string => {
   return error instanceof Error ? `${error.name}: ${error.message}` : show(error)
 }
 
-const entries = (fixture: Fixture) => fixture.calls ?? [['run']]
+export const entries = (fixture: Fixture) => fixture.calls ?? [['run']]
 
 /** The unmodified module. */
 export function runPlain(fixture: Fixture, bytes: Uint8Array): Report {

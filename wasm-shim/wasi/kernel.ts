@@ -11,6 +11,7 @@ import { hasAfterNote, noting } from './recovery/after.ts'
 import { beforeNotes, mayHaveChanged } from './recovery/before.ts'
 import { encodeNote } from './recovery/note.ts'
 import { isRetraced, Recovery, recoverable } from './recovery/recovery.ts'
+import { type Repeatable, repeatable } from './recovery/repeatable.ts'
 import type { WrittenTree } from './recovery/written-files.ts'
 import { asError, type Grants, type Problem, reopenFiles, reopenOwn, restoreMounts } from './restore.ts'
 import { saveState } from './save.ts'
@@ -49,6 +50,8 @@ export interface CallNotes {
   readonly after?: () => Uint8Array | undefined
   /** Whether something outside would notice that the call is made twice: terminals and pipes. */
   readonly isUnrepeatable?: (words: Int32Array) => boolean
+  /** Of functions whose calls can give the same again, whatever was done after them: see `runtime/intercept/uncommitted.ts`. */
+  readonly repeatable?: Repeatable
 }
 
 const standingClocks: HostClocks = {
@@ -219,6 +222,7 @@ export class Kernel {
         },
       }),
       ...(hasAfterNote(name) && { after: () => context.note }),
+      ...(module === 'wasi_snapshot_preview1' && repeatable(context, name)),
       ...(streamCalls.has(name) && {
         isUnrepeatable: (words) => context.state.fds[words[0]! >>> 0]?.kind === 'stream',
       }),
