@@ -13,10 +13,14 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { provideChecksum } from '../runtime/log/checksum.ts'
 import type { ChunkStore } from '../runtime/log/chunks.ts'
 import type { LogFile, LogOptions, LogPlace, LogStorage } from '../runtime/log/storage.ts'
 import { removedChunk } from '../runtime/store/session-log.ts'
 import { StasisError } from '../wasm-shim/errors.ts'
+
+provideChecksum((bytes, from = 0) => crc32(bytes, from >>> 0) | 0)
 
 /** Bytes read at a time. */
 const pieceSize = 1 << 18
