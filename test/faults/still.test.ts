@@ -9,7 +9,11 @@ afterEach(() => place.close())
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
+/** Time for a program that has written something to wait again: killed in between, it would write that once more. */
+const settled = () => pause(200)
+
 async function kill(one: Stasis): Promise<string> {
+  await settled()
   one.child.kill('SIGKILL')
   return (await one.finished).out
 }
