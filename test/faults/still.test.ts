@@ -13,7 +13,6 @@ const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(reso
 const settled = () => pause(200)
 
 async function kill(one: Stasis): Promise<string> {
-  await settled()
   one.child.kill('SIGKILL')
   return (await one.finished).out
 }
@@ -23,11 +22,13 @@ test('a program that is killed while it waits for stdin reads on', async () => {
   await first.says('ready')
   first.write('one\n')
   await first.says('one')
+  await settled()
   expect(await kill(first)).toBe('ready\none\n')
   const second = place.start('restore', 's')
   await second.says('had read 4 bytes of its stdin', 'err')
   second.write('two\n')
   await second.says('two')
+  await settled()
   expect(await kill(second)).toBe('two\n')
   const third = place.start('restore', 's')
   await third.says('had read 8 bytes of its stdin', 'err')
