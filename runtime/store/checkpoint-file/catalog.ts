@@ -1,6 +1,6 @@
 import { pageSize } from '../../image/pages.ts'
 import { Codec, damaged, dataHeaderSize, maxDeflatedPages, maxRegionLength, pagesOf } from './layout.ts'
-import { align8, type ReadHead, type RegionEntry } from './record.ts'
+import { align8, type Group, type ReadHead, type RegionEntry } from './record.ts'
 
 export interface SavedRegion extends RegionEntry {
   /** The file's version that it was saved with. */
@@ -21,6 +21,7 @@ export interface Place {
   readonly length: number
   readonly pages: number
   readonly firstPage: number
+  readonly checksum: number
 }
 
 /** What a data file holds, as the heads of its records tell, each checked against those before it. */
@@ -67,10 +68,10 @@ export class Catalog {
     this.#check(head, offset)
     let at = offset + head.headLength
     let page = head.firstPage
-    for (const { codec, pages, length } of head.groups) {
-      this.#groups.push({ codec, offset: at, length, pages, firstPage: page })
-      at += length
-      page += pages
+    for (const group of head.groups) {
+      this.#groups.push({ ...group, offset: at, firstPage: page })
+      at += group.length
+      page += group.pages
     }
     this.#append(head.pageChecksums)
     for (const entry of head.regions) {
@@ -180,8 +181,8 @@ export class Catalog {
   }
 }
 
-function isPossible({ codec, pages, length }: { codec: number; pages: number; length: number }): boolean {
+function isPossible({ codec, pages, length, checksum }: Group): boolean {
   if (pages === 0 || length === 0 || length > pages * pageSize) return false
-  if (codec === Codec.stored) return length > (pages - 1) * pageSize
+  if (codec === Codec.stored) return length > (pages - 1) * pageSize && checksum === 0
   return codec === Codec.deflate && pages <= maxDeflatedPages
 }

@@ -1,6 +1,6 @@
 import { deflateSync } from 'fflate'
 import { pageSize } from '../../image/pages.ts'
-import { Codec, maxDeflatedPages } from './layout.ts'
+import { Codec, type Crc32, maxDeflatedPages } from './layout.ts'
 import type { Group } from './record.ts'
 
 export interface Packed {
@@ -9,7 +9,7 @@ export interface Packed {
 }
 
 /** Makes groups of the pages: as few as can be of stored ones, of 64 pages each where they are to be deflated. */
-export function packPages(pages: readonly Uint8Array[], codec: 'stored' | 'deflate'): Packed {
+export function packPages(pages: readonly Uint8Array[], codec: 'stored' | 'deflate', crc32: Crc32): Packed {
   const groups: Group[] = []
   const parts: Uint8Array[] = []
   const limit = codec === 'stored' ? pages.length : maxDeflatedPages
@@ -20,10 +20,10 @@ export function packPages(pages: readonly Uint8Array[], codec: 'stored' | 'defla
     const length = (whole.length - 1) * pageSize + whole.at(-1)!.length
     const small = codec === 'deflate' ? deflate(whole) : undefined
     if (small !== undefined && small.length < length) {
-      groups.push({ codec: Codec.deflate, pages: whole.length, length: small.length })
+      groups.push({ codec: Codec.deflate, pages: whole.length, length: small.length, checksum: crc32(small) })
       parts.push(small)
     } else {
-      groups.push({ codec: Codec.stored, pages: whole.length, length })
+      groups.push({ codec: Codec.stored, pages: whole.length, length, checksum: 0 })
       joinNeighbours(whole, parts)
     }
     first = end

@@ -19,7 +19,7 @@ export const indexHeaderSize = 16
 export const headFixedSize = 64
 /** `CKPR` */
 export const recordMagic = 0x52504b43
-export const groupSize = 12
+export const groupSize = 16
 export const regionFixedSize = 24
 export const runSize = 12
 

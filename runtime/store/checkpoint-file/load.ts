@@ -2,7 +2,7 @@ import { isStasisError } from '../../../wasm-shim/errors.ts'
 import { Catalog } from './catalog.ts'
 import { decodeDataHeader, encodeDataHeader, encodeIndexHeader, isBegun } from './headers.ts'
 import { type Crc32, damaged, dataHeaderSize, headFixedSize, indexHeaderSize, recordMagic } from './layout.ts'
-import { decodeHead, isWhole, measureHead } from './record.ts'
+import { align8, decodeHead, isWhole, measureHead } from './record.ts'
 import { type ByteFile, type CheckpointStorage, readAll } from './storage.ts'
 
 /** Bytes looked through at a time for what may follow damage. */
@@ -103,7 +103,7 @@ function agrees(catalog: Catalog, data: ByteFile, crc32: Crc32): boolean {
  */
 function hasRecordBehind(data: ByteFile, catalog: Catalog, crc32: Crc32): boolean {
   const size = data.size()
-  const piece = new Uint8Array(pieceSize)
+  const piece = new Uint8Array(Math.min(pieceSize, align8(Math.max(0, size - catalog.end))))
   for (let from = catalog.end + 8; from < size; from += pieceSize) {
     const count = data.read(from, piece)
     const words = new Uint32Array(piece.buffer, 0, count >> 2)

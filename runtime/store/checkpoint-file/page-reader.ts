@@ -66,6 +66,7 @@ export class PageReader {
     if (this.#inflated?.place !== place) {
       const packed = new Uint8Array(place.length)
       if (this.#data.read(place.offset, packed) !== packed.length) throw damaged('it ends inside a page', place.offset)
+      if (this.#crc32(packed) !== place.checksum) throw damaged('the checksum of a group is wrong', place.offset)
       const bytes = new Uint8Array(place.pages * pageSize)
       let size = -1
       try {

@@ -16,6 +16,8 @@ export interface Group {
   readonly pages: number
   /** Bytes in the file. Of stored pages the zeros at the end of the last one may be left out. */
   readonly length: number
+  /** Of the bytes in the file, where they are deflated; else 0: the pages have theirs. */
+  readonly checksum: number
 }
 
 export interface RegionEntry {
@@ -83,8 +85,8 @@ export function encodeHead(head: RecordHead, crc32: Crc32): Uint8Array {
   words.set([head.previous, head.regions.length, head.groups.length, head.pageChecksums.length, head.firstPage], 8)
   words[13] = head.note.length
   let at = headFixedSize / 4
-  for (const { codec, pages, length } of head.groups) {
-    words.set([codec, pages, length], at)
+  for (const { codec, pages, length, checksum } of head.groups) {
+    words.set([codec, pages, length, checksum], at)
     at += groupSize / 4
   }
   words.set(head.pageChecksums, at)
@@ -159,8 +161,14 @@ export function decodeHead(bytes: Uint8Array, offset: number): ReadHead {
   if (noteLength! > maxNoteBytes) fail(`a note has ${noteLength} bytes`)
   const groupWords = words(groupCount! * (groupSize / 4), 'groups')
   const groups: Group[] = []
-  for (let i = 0; i < groupWords.length; i += 3) {
-    groups.push({ codec: groupWords[i]!, pages: groupWords[i + 1]!, length: groupWords[i + 2]! })
+  for (let i = 0; i < groupWords.length; i += 4) {
+    const [codec, pages, length, checksum] = groupWords.subarray(i, i + 4) as unknown as [
+      number,
+      number,
+      number,
+      number,
+    ]
+    groups.push({ codec, pages, length, checksum })
   }
   const pageChecksums = words(pageCount!, 'page checksums')
   const regions: RegionEntry[] = []

@@ -45,7 +45,7 @@ export interface RecordContent {
 /** The parts of a record to be appended, in order, and its head as a reader will see it. */
 export function buildRecord(content: RecordContent, catalog: Catalog, crc32: Crc32): BuiltRecord {
   const { version, time, note, regions, collector, codec } = content
-  const { groups, parts } = packPages(collector.pages, codec)
+  const { groups, parts } = packPages(collector.pages, codec, crc32)
   const payload = groups.reduce((sum, { length }) => sum + length, 0)
   const head: RecordHead = {
     version,
