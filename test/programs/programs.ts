@@ -31,6 +31,8 @@ const built = {
   nbody: 'nbody',
   files: 'files',
   'echo-lines': 'echo-lines',
+  'ckp-steps': 'steps',
+  'ckp-check': 'check',
   simulation: 'simulation',
   rust: 'inventory',
   go: 'go',
