@@ -2,6 +2,7 @@
 import { measureAfterRestore } from './jobs/after-restore.ts'
 import { measureBoot, saveBoot } from './jobs/boot.ts'
 import { measureCalls } from './jobs/calls.ts'
+import { measureCheckpointFile } from './jobs/checkpoint-file.ts'
 import { measureMemory } from './jobs/memory.ts'
 import { measurePause, measureRestore } from './jobs/pause.ts'
 import { measurePrelink } from './jobs/prelink.ts'
@@ -19,6 +20,7 @@ const jobs = {
   saveBoot,
   afterRestore: measureAfterRestore,
   memory: measureMemory,
+  checkpointFile: measureCheckpointFile,
 }
 
 export type Jobs = typeof jobs

@@ -13,6 +13,7 @@ import { afterRestore } from './rows/after-restore.ts'
 import { boot } from './rows/boot.ts'
 import { calls } from './rows/calls.ts'
 import { checkpoint } from './rows/checkpoint.ts'
+import { checkpointFile } from './rows/checkpoint-file.ts'
 import { memory } from './rows/memory.ts'
 import { prelinkTime } from './rows/prelink.ts'
 import { runTime, type Timed } from './rows/run-time.ts'
@@ -35,6 +36,7 @@ const rows: Readonly<Record<string, (bench: Bench) => Promise<Section>>> = {
   'after-restore': afterRestore,
   boot,
   memory,
+  'checkpoint-file': checkpointFile,
 }
 
 const usage = `npm run bench -- [--quick] [--only ROW,ROW] [--node machine|newest] [--rounds N] [--json]

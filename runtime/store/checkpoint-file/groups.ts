@@ -41,12 +41,17 @@ function deflate(pages: readonly Uint8Array[]): Uint8Array {
 
 /** Pages that follow each other in memory become one part. */
 function joinNeighbours(pages: readonly Uint8Array[], parts: Uint8Array[]): void {
-  let last: Uint8Array | undefined
-  for (const page of pages) {
-    const follows =
-      last !== undefined && last.buffer === page.buffer && last.byteOffset + last.length === page.byteOffset
-    if (!follows) parts.push(page)
-    else parts[parts.length - 1] = new Uint8Array(page.buffer, last!.byteOffset, last!.length + page.length)
-    last = parts.at(-1)
+  let first = pages[0]!
+  let end = first.byteOffset
+  const finish = (): void => {
+    parts.push(new Uint8Array(first.buffer, first.byteOffset, end - first.byteOffset))
   }
+  for (const page of pages) {
+    if (page.buffer !== first.buffer || page.byteOffset !== end) {
+      finish()
+      first = page
+    }
+    end = page.byteOffset + page.length
+  }
+  finish()
 }

@@ -2,6 +2,7 @@ import { inflateSync } from 'fflate'
 import { pageSize } from '../../image/pages.ts'
 import type { Catalog, Place } from './catalog.ts'
 import { Codec, type Crc32, damaged } from './layout.ts'
+import { PageChecksums } from './page-checksums.ts'
 import type { ByteFile } from './storage.ts'
 
 /** Pages read at a time. */
@@ -12,6 +13,7 @@ export class PageReader {
   readonly #catalog: Catalog
   readonly #data: ByteFile
   readonly #crc32: Crc32
+  readonly #checksums: PageChecksums
   readonly #scratch = new Uint8Array(windowPages * pageSize)
   #inflated: { readonly place: Place; readonly bytes: Uint8Array } | undefined
 
@@ -19,6 +21,7 @@ export class PageReader {
     this.#catalog = catalog
     this.#data = data
     this.#crc32 = crc32
+    this.#checksums = new PageChecksums(crc32)
   }
 
   /** Fills `target` with the pages from `page` on; it may end inside the last of them. */
@@ -48,11 +51,14 @@ export class PageReader {
     for (let done = 0; done < count; done += windowPages) {
       const size = Math.min(windowPages, count - done)
       const bytes = this.view(page + done, size)
+      const first = page + done
+      if (this.#crc32(bytes) === this.#checksums.join((i) => this.#catalog.checksumOf(first + i), size)) continue
       for (let i = 0; i < size; i++) {
         const checksum = this.#crc32(bytes.subarray(i * pageSize, (i + 1) * pageSize))
-        if (checksum === this.#catalog.checksumOf(page + done + i)) continue
-        throw damaged('the checksum of a page is wrong', this.#catalog.place(page + done + i).offset)
+        if (checksum === this.#catalog.checksumOf(first + i)) continue
+        throw damaged('the checksum of a page is wrong', this.#catalog.place(first + i).offset)
       }
+      throw damaged('the checksum of pages is wrong', this.#catalog.place(first).offset)
     }
   }
 
