@@ -39,10 +39,10 @@ export function openCheckpointStorage(given: string, readOnly: boolean): Checkpo
   let lock: FileLock | undefined
   try {
     if (!readOnly) lock = lockFile(path)
-    const data = openFile(path, readOnly ? 'r' : 'r+')
-    if (data === undefined) throw missing(given)
-    files.push(data)
-    files.push(openFile(`${path}.index`, readOnly ? 'r' : 'r+') ?? new NodeFile(undefined))
+    const fd = openIfThere(path, readOnly) ?? (readOnly ? undefined : openSync(path, newFile, privateMode))
+    if (fd === undefined) throw missing(given)
+    files.push(new NodeFile(fd))
+    files.push(openIndex(path, readOnly))
   } catch (error) {
     for (const file of files) file.close()
     lock?.release()
@@ -72,7 +72,7 @@ export function openCheckpointStorage(given: string, readOnly: boolean): Checkpo
 
 function replaceFile(path: string, fill: (fresh: ByteFile) => void, files: NodeFile[]): void {
   const temporary = `${path}.tmp-${process.pid}-${randomUUID()}`
-  const fresh = new NodeFile(openSync(temporary, 'wx+', 0o600))
+  const fresh = new NodeFile(openSync(temporary, newFile, privateMode))
   try {
     fill(fresh)
     fresh.sync()
@@ -88,16 +88,21 @@ function replaceFile(path: string, fill: (fresh: ByteFile) => void, files: NodeF
   // A new one, so that readers of the old data keep theirs; an index of other data is not believed.
   files[1]!.close()
   rmSync(`${path}.index`, { force: true })
-  files[1] = openFile(`${path}.index`, 'r+')!
+  files[1] = openIndex(path, false)
 }
 
-/** Undefined where there is none and it is only to be read. A file that is made can be read by its owner alone. */
-function openFile(path: string, flags: 'r' | 'r+'): NodeFile | undefined {
+/** Made when there is something to write, so that nothing is left beside a file that turns out to be another. */
+function openIndex(path: string, readOnly: boolean): NodeFile {
+  const fd = openIfThere(`${path}.index`, readOnly)
+  return new NodeFile(fd ?? (readOnly ? undefined : () => openSync(`${path}.index`, newFile, privateMode)))
+}
+
+function openIfThere(path: string, readOnly: boolean): number | undefined {
   try {
-    return new NodeFile(openSync(path, flags))
+    return openSync(path, readOnly ? 'r' : 'r+')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    return flags === 'r' ? undefined : new NodeFile(openSync(path, 'w+', 0o600))
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
   }
 }
 
@@ -112,15 +117,21 @@ function syncDirectory(path: string): void {
   }
 }
 
+/** For its owner alone. */
+const privateMode = 0o600
+const newFile = 'wx+'
+
 /** Most systems take no more than 1,024 parts at once. */
 const maxParts = 1000
 
 class NodeFile implements ByteFile {
   #fd: number | undefined
+  #make: (() => number) | undefined
 
-  /** Without a descriptor: a file that does not exist. */
-  constructor(fd: number | undefined) {
-    this.#fd = fd
+  /** Without a descriptor a file that does not exist, and cannot be written to unless it can be made. */
+  constructor(fd: number | (() => number) | undefined) {
+    if (typeof fd === 'function') this.#make = fd
+    else this.#fd = fd
   }
 
   size(): number {
@@ -153,6 +164,7 @@ class NodeFile implements ByteFile {
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd)
     this.#fd = undefined
+    this.#make = undefined
   }
 
   #write(parts: readonly Uint8Array[], at: number): number {
@@ -172,6 +184,7 @@ class NodeFile implements ByteFile {
   }
 
   #opened(): number {
+    this.#fd ??= this.#make?.()
     if (this.#fd !== undefined) return this.#fd
     throw new StasisError('STASIS_CKP_CLOSED', 'The checkpoint file was closed. Open it again.')
   }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { CheckpointFile } from '../../runtime/store/checkpoint-file/checkpoint-file.ts'
 import { MemoryCheckpoints } from '../../runtime/store/checkpoint-file/memory-storage.ts'
 import { measureHead } from '../../runtime/store/checkpoint-file/record.ts'
-import { portableCrc32 } from '../../runtime/store/checkpoint-file/storage.ts'
+import { type ByteFile, portableCrc32 } from '../../runtime/store/checkpoint-file/storage.ts'
 import { isStasisError } from '../../wasm-shim/errors.ts'
 import { codeOf, memoryWorld, somePages, worlds } from './worlds.ts'
 
@@ -82,6 +82,38 @@ describe('a save that a crash cuts at any byte', () => {
       file.verify()
     }
   })
+})
+
+test('a save for which there is no room leaves the versions before, and can be made later', () => {
+  const disk = new MemoryCheckpoints()
+  const storage = disk.open()
+  let room = Number.POSITIVE_INFINITY
+  const data: ByteFile = {
+    size: () => disk.data.size(),
+    read: (offset, target) => disk.data.read(offset, target),
+    truncate: (size) => disk.data.truncate(size),
+    sync: () => {},
+    append: (parts) => {
+      for (const part of parts) {
+        disk.data.append([part.subarray(0, Math.max(0, room - disk.data.size()))])
+        if (disk.data.size() >= room) throw new Error('no space left on device')
+      }
+    },
+  }
+  const file = CheckpointFile.open({ ...storage, index: storage.index, data })
+  const region = file.register('state', somePages(3, 1))
+  file.save(region)
+  const before = disk.data.size()
+  region.bytes.set(somePages(3, 2))
+  for (room = before + 1; room < before + 12_288; room += 500) {
+    expect(codeOf(() => file.save(region))).toBe('STASIS_CKP_WRITE')
+    expect(disk.data.size()).toBe(before)
+  }
+  room = Number.POSITIVE_INFINITY
+  file.save(region)
+  expect(isSame(file.read('state', 0), somePages(3, 2))).toBe(true)
+  expect(isSame(file.read('state', 1), somePages(3, 1))).toBe(true)
+  file.verify()
 })
 
 describe.each(worlds)('an index that disagrees ($host)', ({ create }) => {
