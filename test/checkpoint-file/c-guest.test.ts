@@ -1,14 +1,15 @@
 // The C library: on node:wasi and on our own WASI, and the same files for guest and host.
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openCheckpointFile } from '../../host-node/checkpoint-file-host.ts'
+import { WASI } from '../../host-node/wasi/wasi.ts'
 import { type ProgramName, program } from '../programs/programs.ts'
 import { machineNode } from '../support/nodes.ts'
-import { somePages } from './worlds.ts'
+import { seal, somePages } from './worlds.ts'
 
 const missing = ['ckp-steps', 'ckp-check'].map((name) => program(name as ProgramName)).find((each) => !each.available)
 const why = missing === undefined ? '' : `: ${missing.reason}`
@@ -62,6 +63,7 @@ async function runAndKill(host: keyof typeof hosts): Promise<void> {
 
 /** What the program has in `values[i]` after a step. */
 const valueAfter = (step: number, i: number): number => ((step * (step + 1)) / 2) * (i + 1)
+const isHead = (bytes: Uint8Array, at: number): boolean => String.fromCharCode(...bytes.subarray(at, at + 4)) === 'CKPR'
 const stepOf = (bytes: Uint8Array): number => new DataView(bytes.buffer).getInt32(0, true)
 const doubleAt = (bytes: Uint8Array, i: number): number => new DataView(bytes.buffer).getFloat64(8 + i * 8, true)
 
@@ -152,6 +154,37 @@ describe.skipIf(missing !== undefined)(`a C program with checkpoint files${why}`
     const { status, stderr } = spawnSync(machineNode(), command('node:wasi', 'ckp-steps', []), { encoding: 'utf8' })
     expect([status, stderr]).toEqual([1, 'The checkpoint file is damaged at byte 32.\n'])
     expect(readFileSync(path())).toEqual(data)
+  })
+
+  test('ends with an error or goes on, and never traps, with 1,500 mutated files', () => {
+    run('node:wasi', 'ckp-steps')
+    const data = new Uint8Array(readFileSync(path()))
+    const module = new WebAssembly.Module(program('ckp-steps').module)
+    const stdout = openSync('/dev/null', 'w')
+    let random = 7
+    const next = (limit: number): number => {
+      random = (Math.imul(random, 1664525) + 1013904223) >>> 0
+      return Math.floor((random / 2 ** 32) * limit)
+    }
+    const codes = new Set<unknown>()
+    for (let i = 0; i < 1500; i++) {
+      const bytes = data.slice()
+      // In the first head, or the second, which stands behind two pages and a half of the first version.
+      const head = i % 2 === 0 ? 0 : bytes.findIndex((_, at) => at > 64 && at % 8 === 0 && isHead(bytes, at)) - 32
+      for (let n = 0; n <= next(2); n++) bytes[head + 32 + next(160)] = [0, 1, 0xff, 0x7f, next(256)][next(5)]!
+      if (i % 4 < 3) seal(bytes)
+      writeFileSync(path(), next(5) === 0 ? bytes.subarray(0, next(bytes.length)) : bytes)
+      const options = {
+        version: 'preview1',
+        args: ['steps'],
+        preopens: { '/data': directory },
+        returnOnExit: true,
+      } as const
+      const wasi = new WASI({ ...options, stdout, stderr: stdout, log: false })
+      codes.add(wasi.start(new WebAssembly.Instance(module, wasi.getImportObject() as WebAssembly.Imports)))
+    }
+    closeSync(stdout)
+    expect([...codes].sort()).toEqual([0, 1])
   })
 
   test('needs nothing but WASI', () => {

@@ -2,10 +2,9 @@
 import { describe, expect, test } from 'vitest'
 import { CheckpointFile } from '../../runtime/store/checkpoint-file/checkpoint-file.ts'
 import { MemoryCheckpoints } from '../../runtime/store/checkpoint-file/memory-storage.ts'
-import { measureHead } from '../../runtime/store/checkpoint-file/record.ts'
-import { type ByteFile, portableCrc32 } from '../../runtime/store/checkpoint-file/storage.ts'
+import type { ByteFile } from '../../runtime/store/checkpoint-file/storage.ts'
 import { isStasisError } from '../../wasm-shim/errors.ts'
-import { codeOf, memoryWorld, somePages, worlds } from './worlds.ts'
+import { codeOf, memoryWorld, seal, somePages, worlds } from './worlds.ts'
 
 /** Three versions of two regions, the second with what a file can contain. */
 function sample(): { data: Uint8Array; index: Uint8Array; ends: number[]; versions: Uint8Array[] } {
@@ -208,22 +207,6 @@ describe('a damaged data file', () => {
     expect(state).toEqual(versions[1])
   })
 })
-
-/** Makes the checksums right again, as far as the lengths lead from record to record. */
-function seal(bytes: Uint8Array): void {
-  const view = new DataView(bytes.buffer)
-  view.setUint32(28, portableCrc32(bytes.subarray(0, 28)), true)
-  let previous = view.getUint32(28, true)
-  for (let at = 32; at + 64 <= bytes.length; ) {
-    const lengths = measureHead(bytes.subarray(at, at + 64))
-    if (lengths === undefined || at + lengths.headLength > bytes.length) return
-    view.setUint32(at + 32, previous, true)
-    const rest = bytes.subarray(at + 64, at + lengths.headLength)
-    previous = portableCrc32(rest, portableCrc32(bytes.subarray(at, at + 60)))
-    view.setUint32(at + 60, previous, true)
-    at += lengths.headLength + lengths.payloadLength
-  }
-}
 
 test('20,000 mutations of data and index end in an error or in nothing, within bounds', () => {
   let random = 42

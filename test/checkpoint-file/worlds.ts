@@ -6,7 +6,8 @@ import { openCheckpointStorage } from '../../host-node/checkpoint-file-host.ts'
 import { CheckpointFile } from '../../runtime/store/checkpoint-file/checkpoint-file.ts'
 import { MemoryCheckpoints, MemoryFile } from '../../runtime/store/checkpoint-file/memory-storage.ts'
 import type { CheckpointFileOptions } from '../../runtime/store/checkpoint-file/options.ts'
-import type { CheckpointStorage } from '../../runtime/store/checkpoint-file/storage.ts'
+import { measureHead } from '../../runtime/store/checkpoint-file/record.ts'
+import { type CheckpointStorage, portableCrc32 } from '../../runtime/store/checkpoint-file/storage.ts'
 
 /** One checkpoint file, and ways behind its back. */
 export interface World {
@@ -79,5 +80,21 @@ export function codeOf(call: () => unknown): string {
     return 'none'
   } catch (error) {
     return (error as { code?: string }).code ?? String(error)
+  }
+}
+
+/** Makes the checksums right again, as far as the lengths lead from record to record. */
+export function seal(bytes: Uint8Array): void {
+  const view = new DataView(bytes.buffer)
+  view.setUint32(28, portableCrc32(bytes.subarray(0, 28)), true)
+  let previous = view.getUint32(28, true)
+  for (let at = 32; at + 64 <= bytes.length; ) {
+    const lengths = measureHead(bytes.subarray(at, at + 64))
+    if (lengths === undefined || at + lengths.headLength > bytes.length) return
+    view.setUint32(at + 32, previous, true)
+    const rest = bytes.subarray(at + 64, at + lengths.headLength)
+    previous = portableCrc32(rest, portableCrc32(bytes.subarray(at, at + 60)))
+    view.setUint32(at + 60, previous, true)
+    at += lengths.headLength + lengths.payloadLength
   }
 }
