@@ -83,6 +83,22 @@ describe('a save that a crash cuts at any byte', () => {
   })
 })
 
+test.each([1, 15, 16, 64, 65, 200])('a damaged page among %i that follow each other is never restored', (count) => {
+  const disk = new MemoryCheckpoints()
+  const file = CheckpointFile.open(disk.open())
+  file.save(file.register('state', somePages(count, 4)))
+  file.close()
+  const whole = disk.data.content
+  for (const page of new Set([0, count >> 1, count - 1])) {
+    const flipped = whole.slice()
+    flipped[flipped.length - (count - page) * 4096 + 9] = 0
+    const damaged = CheckpointFile.open(new MemoryCheckpoints(flipped).open())
+    const region = damaged.register('state', new Uint8Array(count * 4096).fill(9))
+    expect(codeOf(() => damaged.restore(region))).toBe('STASIS_CKP_DAMAGED')
+    expect(region.bytes.every((byte) => byte === 9)).toBe(true)
+  }
+})
+
 test('a save for which there is no room leaves the versions before, and can be made later', () => {
   const disk = new MemoryCheckpoints()
   const storage = disk.open()
