@@ -9,6 +9,7 @@ import { openCheckpointFile } from '../../host-node/checkpoint-file-host.ts'
 import { WASI } from '../../host-node/wasi/wasi.ts'
 import { type ProgramName, program } from '../programs/programs.ts'
 import { machineNode } from '../support/nodes.ts'
+import { runInstrumented } from '../support/run-case.ts'
 import { seal, somePages } from './worlds.ts'
 
 const missing = ['ckp-steps', 'ckp-check'].map((name) => program(name as ProgramName)).find((each) => !each.available)
@@ -185,6 +186,21 @@ describe.skipIf(missing !== undefined)(`a C program with checkpoint files${why}`
     }
     closeSync(stdout)
     expect([...codes].sort()).toEqual([0, 1])
+  })
+
+  test('is checkpointed as a whole at every call and does the same, its files included', () => {
+    const each = {
+      name: 'ckp-check',
+      program: 'ckp-check',
+      args: [],
+      env: {},
+      stdin: '',
+      mounts: ['/data'],
+      files: {},
+    } as const
+    const { exitCode, stderr, restores } = runInstrumented(each, { every: 1 })
+    expect([exitCode, stderr]).toEqual([0, ''])
+    expect(restores).toBeGreaterThan(50)
   })
 
   test('needs nothing but WASI', () => {
