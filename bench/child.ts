@@ -3,6 +3,7 @@ import { measureAfterRestore } from './jobs/after-restore.ts'
 import { measureBoot, saveBoot } from './jobs/boot.ts'
 import { measureCalls } from './jobs/calls.ts'
 import { measureCheckpointFile } from './jobs/checkpoint-file.ts'
+import { measureLogBytes, measureLogRuns } from './jobs/log.ts'
 import { measureMemory } from './jobs/memory.ts'
 import { measurePause, measureRestore } from './jobs/pause.ts'
 import { measurePrelink } from './jobs/prelink.ts'
@@ -19,6 +20,8 @@ const jobs = {
   boot: measureBoot,
   saveBoot,
   afterRestore: measureAfterRestore,
+  logRuns: measureLogRuns,
+  logBytes: measureLogBytes,
   memory: measureMemory,
   checkpointFile: measureCheckpointFile,
 }

@@ -14,6 +14,7 @@ import { boot } from './rows/boot.ts'
 import { calls } from './rows/calls.ts'
 import { checkpoint } from './rows/checkpoint.ts'
 import { checkpointFile } from './rows/checkpoint-file.ts'
+import { log } from './rows/log.ts'
 import { memory } from './rows/memory.ts'
 import { prelinkTime } from './rows/prelink.ts'
 import { runTime, type Timed } from './rows/run-time.ts'
@@ -37,6 +38,7 @@ const rows: Readonly<Record<string, (bench: Bench) => Promise<Section>>> = {
   boot,
   memory,
   'checkpoint-file': checkpointFile,
+  log,
 }
 
 const usage = `npm run bench -- [--quick] [--only ROW,ROW] [--node machine|newest] [--rounds N] [--json]

@@ -89,6 +89,15 @@ export class FileStore implements Store {
     return true
   }
 
+  async rename(from: string, to: string): Promise<boolean> {
+    try {
+      await rename(this.locate(from), this.locate(to))
+      return true
+    } catch (error) {
+      return undefinedIfAbsent(error) ?? false
+    }
+  }
+
   async lock(session: string): Promise<SessionLock> {
     const directory = join(this.#root, 'sessions', checkSessionName(session))
     const lock = await lockSession(directory, session)

@@ -8,13 +8,19 @@ import {
   readFileSync,
   readSync,
   renameSync,
+  rmSync,
   statSync,
   writeSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { provideChecksum } from '../runtime/log/checksum.ts'
 import type { ChunkStore } from '../runtime/log/chunks.ts'
 import type { LogFile, LogOptions, LogPlace, LogStorage } from '../runtime/log/storage.ts'
+import { removedChunk } from '../runtime/store/session-log.ts'
 import { StasisError } from '../wasm-shim/errors.ts'
+
+provideChecksum((bytes, from = 0) => crc32(bytes, from >>> 0) | 0)
 
 /** Bytes read at a time. */
 const pieceSize = 1 << 18
@@ -60,6 +66,7 @@ export class FileLogStorage implements LogStorage {
 
   open(segment: string, bytes: number): LogFile {
     this.#needed?.file.close()
+    if (bytes > 0) this.#setRestAside(segment, bytes)
     const beside = `${join(this.#directory, segment)}.chunks`
     const known = bytes > 0 ? readAddresses(beside) : []
     const file = new FileLog(beside, known.length * addressBytes, this.#options)
@@ -69,29 +76,51 @@ export class FileLogStorage implements LogStorage {
 
   setAside(segment: string): void {
     const path = join(this.#directory, segment)
-    if (existsSync(path)) renameSync(path, `${path}.lost`)
+    const size = statSync(path, { throwIfNoEntry: false })?.size
+    if (size === undefined) return
+    if (size === 0) rmSync(path)
+    else renameSync(path, freeName(path))
+  }
+
+  #setRestAside(segment: string, bytes: number): void {
+    const path = join(this.#directory, segment)
+    const rest = readFileSync(path).subarray(bytes)
+    if (rest.length === 0) return
+    const file = new FileLog(freeName(path), 0, this.#options)
+    file.append(rest)
+    file.close()
   }
 
   #put(address: string, bytes: Uint8Array): void {
     const needed = this.#needed
     if (needed === undefined || needed.addresses.has(address)) return
-    const path = join(this.#directory, 'chunks', address)
-    const size = statSync(path, { throwIfNoEntry: false })?.size
-    if (size !== bytes.length) {
-      mkdirSync(join(this.#directory, 'chunks'), { recursive: true })
-      const file = new FileLog(path, 0, this.#options)
-      file.append(bytes)
-      if (this.#options.durable) file.sync()
-      file.close()
-    }
+    // First, so that whoever removes chunks at this moment knows that this one is needed (runtime/store/retention.ts).
     needed.file.append(Buffer.from(address, 'hex'))
     if (this.#options.durable) needed.file.sync()
     needed.addresses.add(address)
+    const path = join(this.#directory, 'chunks', address)
+    const size = statSync(path, { throwIfNoEntry: false })?.size
+    if (size === bytes.length) return
+    mkdirSync(join(this.#directory, 'chunks'), { recursive: true })
+    const file = new FileLog(path, 0, this.#options)
+    file.append(bytes)
+    if (this.#options.durable) file.sync()
+    file.close()
   }
 
   #get(address: string): Uint8Array | undefined {
     const path = join(this.#directory, 'chunks', address)
-    return existsSync(path) ? new Uint8Array(readFileSync(path)) : undefined
+    // Who died while it removed chunks may have left a needed one under its other name.
+    const found = [path, removedChunk(path)].find(existsSync)
+    return found === undefined ? undefined : new Uint8Array(readFileSync(found))
+  }
+}
+
+/** `<segment>.lost`, or with a number where there is one already. */
+function freeName(path: string): string {
+  for (let number = 1; ; number++) {
+    const name = number === 1 ? `${path}.lost` : `${path}.lost-${number}`
+    if (!existsSync(name)) return name
   }
 }
 
@@ -109,6 +138,8 @@ class FileLog implements LogFile {
   readonly #sleeper = new Int32Array(new SharedArrayBuffer(4))
   #fd: number | undefined
   #at: number
+  /** The file's name is on the disk too. */
+  #isNamed = false
 
   constructor(path: string, bytes: number, options: LogOptions) {
     this.#path = path
@@ -147,7 +178,13 @@ class FileLog implements LogFile {
   }
 
   sync(): void {
-    if (this.#fd !== undefined) fsyncSync(this.#fd)
+    if (this.#fd === undefined) return
+    fsyncSync(this.#fd)
+    if (this.#isNamed) return
+    this.#isNamed = true
+    const directory = openSync(dirname(this.#path), 'r')
+    fsyncSync(directory)
+    closeSync(directory)
   }
 
   close(): void {

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import type { ContinuationStore } from '../runtime/engine/continuation-linker.ts'
 import { exceptionEncoding } from '../runtime/engine/exception-encoding.ts'
 import { checksum } from '../runtime/image/checksum.ts'
 import { equal } from '../runtime/image/head.ts'
@@ -9,11 +10,12 @@ import { type PollMode, prelink, prelinkVersion } from '../wasm-shim/prelink/ind
 
 /**
  * Pre-linked modules on disk, one file each: `<hash of module, options and pre-linker>.wasm`, being the module and its
- * XXH64 (8 bytes). A cache: whatever goes wrong with it is passed over, and what is damaged is written anew.
+ * XXH64 (8 bytes); and likewise the continuations of restored stacks, `<hash, of the call sites too>.resume`. A cache: whatever goes wrong with it is passed over, and what is damaged is written anew.
  */
 const checksumSize = 8
-/** CPython's entry has 34 MB: a gigabyte at most. */
-const keptEntries = 32
+/** CPython's module has 34 MB and a stack's continuations 20 to 350 KB: a gigabyte at most. */
+const keptEntries = { wasm: 32, resume: 128 } as const
+type EntryKind = keyof typeof keptEntries
 
 /** `$XDG_CACHE_HOME/stasis`, else `~/.cache/stasis`. */
 export function defaultCacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
@@ -37,15 +39,35 @@ export function prelinkCached(
 ): Uint8Array {
   const options = { polls, exceptions: exceptionEncoding() }
   if (directory === undefined) return prelink(module.bytes, options).bytes
-  const identity = [module.sha256, polls, options.exceptions, prelinkVersion, build].join(' ')
-  const key = createHash('sha256').update(identity).digest('hex')
-  const file = join(directory, `${key}.wasm`)
+  const file = join(directory, entryName(identityOf(module, polls, build), 'wasm'))
   const found = readEntry(file)
   if (found !== undefined) return found
   const { bytes } = prelink(module.bytes, options)
   writeEntry(directory, file, bytes)
   return bytes
 }
+
+/** For engines of the module that `prelinkCached` gives for the same arguments. */
+export function continuationsCached(
+  module: CachedModule,
+  polls: PollMode,
+  build: string,
+  directory: string | undefined,
+): ContinuationStore | undefined {
+  if (directory === undefined) return undefined
+  const identity = identityOf(module, polls, build)
+  const fileOf = (key: string) => join(directory, entryName(`${identity} ${key}`, 'resume'))
+  return {
+    read: (key) => readEntry(fileOf(key)),
+    write: (key, bytes) => writeEntry(directory, fileOf(key), bytes),
+  }
+}
+
+const identityOf = (module: CachedModule, polls: PollMode, build: string): string =>
+  [module.sha256, polls, exceptionEncoding(), prelinkVersion, build].join(' ')
+
+const entryName = (identity: string, kind: EntryKind): string =>
+  `${createHash('sha256').update(identity).digest('hex')}.${kind}`
 
 function readEntry(file: string): Uint8Array | undefined {
   try {
@@ -87,8 +109,13 @@ function removeQuietly(file: string): void {
 function prune(directory: string): void {
   const age = (name: string): number => statSync(join(directory, name), { throwIfNoEntry: false })?.mtimeMs ?? 0
   const names = readdirSync(directory)
-  const entries = names.filter((name) => /^[0-9a-f]{64}\.wasm$/.test(name)).sort((a, b) => age(b) - age(a))
+  const unused = (Object.keys(keptEntries) as EntryKind[]).flatMap((kind) =>
+    names
+      .filter((name) => /^[0-9a-f]{64}\.\w+$/.test(name) && name.endsWith(`.${kind}`))
+      .sort((a, b) => age(b) - age(a))
+      .slice(keptEntries[kind]),
+  )
   const anHourAgo = Date.now() - 3_600_000
   const abandoned = names.filter((name) => name.startsWith('.tmp-') && age(name) < anHourAgo)
-  for (const name of [...entries.slice(keptEntries), ...abandoned]) rmSync(join(directory, name), { force: true })
+  for (const name of [...unused, ...abandoned]) rmSync(join(directory, name), { force: true })
 }

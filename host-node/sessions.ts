@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { RestoreOptions, StartOptions } from '../runtime/session/options.ts'
 import { type ForkOptions, forkSession, type ReplayOptions, replaySession } from '../runtime/session/replay.ts'
@@ -80,6 +80,8 @@ function nodeHost(streams: StreamOptions): SessionHost {
 /** Reads a file into memory that the guest's thread can share. Throws STASIS_FILE. */
 async function readShared(path: string): Promise<Uint8Array> {
   try {
+    // To open a named pipe would wait for somebody who writes to it.
+    if (!(await stat(path)).isFile()) throw new Error('it is no regular file')
     const handle = await open(path)
     try {
       const { size } = await handle.stat()

@@ -9,7 +9,7 @@ import { openDirectory } from './directory.ts'
 import { createNodeHost } from './host.ts'
 import { FileLogStorage } from './log-storage.ts'
 import { loadFunctions } from './own-functions.ts'
-import { prelinkCached } from './prelink-cache.ts'
+import { continuationsCached, prelinkCached } from './prelink-cache.ts'
 import { Room } from './room.ts'
 import type { OutputMessage, WorkerSetup } from './spawn.ts'
 import { createOutput } from './streams.ts'
@@ -39,8 +39,11 @@ const thread: GuestThread = {
     }),
   openDirectory: (path, readOnly) => openDirectory(path, { readOnly }),
   prepare: (module, polls) => {
-    const prelinked = compile(prelinkCached(module, polls, buildIdentity(), setup.cacheDirectory))
-    return (options) => createInstrumentedEngine({ module: prelinked, original: () => module.bytes, options })
+    const cached = [module, polls, buildIdentity(), setup.cacheDirectory] as const
+    const prelinked = compile(prelinkCached(...cached))
+    const continuations = continuationsCached(...cached)
+    return (options) =>
+      createInstrumentedEngine({ module: prelinked, original: () => module.bytes, continuations, options })
   },
   openLog: (place, options) => new FileLogStorage(place, options),
   showCall: (line) => {

@@ -6,6 +6,7 @@
 export { isStasisError, StasisError } from '../wasm-shim/errors.ts'
 export type { Engine, EngineOptions, Entry, InstanceState, RunOutcome, StackState } from './engine/engine.ts'
 export { createInstrumentedEngine } from './engine/instrumented.ts'
+export { type LogOnlyEngine, type ObservedState, prepareLogOnly } from './engine/log-only.ts'
 export { type DecodeOptions, decodeCheckpoint, readManifest } from './image/decode.ts'
 export { type EncodeOptions, encodeCheckpoint } from './image/encode.ts'
 export { type CheckpointJson, checkpointToJson } from './image/json.ts'
@@ -79,3 +80,11 @@ export { MemoryStore } from './store/memory-store.ts'
 export { type LogEnd, type LogEvent, type SessionCallsOptions, sessionCalls } from './store/session-calls.ts'
 export { findSessionLog, type LogCheckpoint, type LogSegment, type SessionLog } from './store/session-log.ts'
 export type { BlobInfo, LockOwner, SessionLock, Store } from './store/store.ts'
+export {
+  type ComparedCall,
+  type ExpectedState,
+  expectedState,
+  type VerifyInput,
+  verifyLog,
+} from './verify/verify-log.ts'
+export { type VerifyHost, type VerifyReport, verifySession } from './verify/verify-session.ts'

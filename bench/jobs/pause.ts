@@ -1,6 +1,8 @@
 import { randomFillSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
+import { continuationsCached } from '../../host-node/prelink-cache.ts'
 import type { Engine, StackState } from '../../runtime/engine/engine.ts'
+import { createInstrumentedEngine, type InstrumentedEngineInit } from '../../runtime/engine/instrumented.ts'
 import { decodeCheckpoint } from '../../runtime/image/decode.ts'
 import { type CheckpointState, encodeCheckpoint, packBody } from '../../runtime/image/encode.ts'
 import { prelinkVersion } from '../../wasm-shim/prelink/index.ts'
@@ -109,6 +111,8 @@ export interface RestoreInput {
   readonly prelinked: string
   readonly image: string
   readonly guest?: Guest
+  /** Directory where continuations are kept from restore to restore. Absent: they are built. */
+  readonly cache?: string
   /** Default: once. */
   readonly times?: number
 }
@@ -133,29 +137,31 @@ export function measureRestore(input: RestoreInput): RestoreOutput {
   const began = performance.now()
   const compiled = new WebAssembly.Module(bytes)
   const compile = performance.now() - began
+  const continuations = continuationsCached({ bytes: original, sha256: input.module }, 'default', 'bench', input.cache)
   const restore: number[] = []
   while (restore.length < (input.times ?? 1)) {
     const begun = threadTime()
-    restoreOnce(compiled, original, image, world, () => restore.push(threadTime() - begun))
+    const link: Link = () => () => {
+      restore.push(threadTime() - begun)
+      throw new Arrived()
+    }
+    restoreOnce(
+      { module: compiled, original: () => original, continuations, options: { link, ...never } },
+      image,
+      world,
+    )
   }
   const { memories } = decodeCheckpoint(image).instances[0]!
   return { compile, restore, floor: measureFloor(memories[0]!.bytes) }
 }
 
-function restoreOnce(
-  compiled: WebAssembly.Module,
-  original: Uint8Array,
-  image: Uint8Array,
-  world: World,
-  arrive: () => void,
-): void {
+const never = { shouldCapture: () => false }
+
+function restoreOnce(init: InstrumentedEngineInit, image: Uint8Array, world: World): void {
   const checkpoint = decodeCheckpoint(image)
   const kernel = world.restore(checkpoint.kernel)
-  const link: Link = () => () => {
-    arrive()
-    throw new Arrived()
-  }
-  const engine = instantiatePrelinked(compiled, original, kernel, () => false, link)
+  const engine = createInstrumentedEngine(init)
+  kernel.attach(() => engine.memory())
   engine.restore(checkpoint.instances[0]!)
   const outcome = engine.resume(checkpoint.stacks[0]!)
   kernel.close()

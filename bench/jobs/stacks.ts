@@ -1,6 +1,6 @@
 import type { RunOutcome, StackState } from '../../runtime/engine/engine.ts'
 import { packBody } from '../../runtime/image/encode.ts'
-import { readModule } from '../../wasm-shim/module/read.ts'
+import { readCodeContext } from '../../wasm-shim/module/read.ts'
 import { buildContinuations, decodeMetadata, metadataSection } from '../../wasm-shim/prelink/index.ts'
 import { threadTime } from '../clock.ts'
 import { createWorld, type Guest, instantiatePrelinked, readBytes } from '../world.ts'
@@ -12,6 +12,8 @@ export interface StacksInput {
   readonly prelinked: string
   /** Where in the program to stop, from 0 to 1 of its calls. */
   readonly at: number
+  /** What is done first in this process, so that V8 runs our code for the first time. */
+  readonly first: 'build' | 'whole'
   readonly repeats: number
 }
 
@@ -28,7 +30,7 @@ export interface StacksOutput {
 }
 
 /** Stops a program once, at a call in the middle; builds what resuming that stack needs; lets it go on. */
-export function measureStacks({ guest, module, prelinked, at, repeats }: StacksInput): StacksOutput {
+export function measureStacks({ guest, module, prelinked, at, first, repeats }: StacksInput): StacksOutput {
   const original = readBytes(module)
   const compiled = new WebAssembly.Module(readBytes(prelinked))
   const world = createWorld(guest)
@@ -51,8 +53,10 @@ export function measureStacks({ guest, module, prelinked, at, repeats }: StacksI
   })
   let outcome: RunOutcome = engine.run({ kind: 'export', name: '_start' })
   let stack: StackState | undefined
+  let built: ReturnType<typeof measureBuilding> | undefined
   while (outcome.kind === 'captured') {
     stack ??= outcome.stack
+    if (first === 'build') built ??= measureBuilding(original, compiled, stack, repeats)
     packBody(stateOf(engine, outcome.stack, kernel))
     isResuming = true
     outcome = engine.resume(outcome.stack)
@@ -60,7 +64,7 @@ export function measureStacks({ guest, module, prelinked, at, repeats }: StacksI
   if (outcome.kind === 'trapped') throw outcome.error
   kernel.close()
   if (stack === undefined) throw new Error('the program was never stopped')
-  return { ...measureBuilding(original, compiled, stack, repeats), whole }
+  return { ...(built ?? measureBuilding(original, compiled, stack, repeats)), whole }
 }
 
 function countCalls(compiled: WebAssembly.Module, original: Uint8Array, world: ReturnType<typeof createWorld>): number {
@@ -78,13 +82,13 @@ function countCalls(compiled: WebAssembly.Module, original: Uint8Array, world: R
 /** What `ContinuationLinker` does between the stack and the instance. */
 function measureBuilding(original: Uint8Array, compiled: WebAssembly.Module, stack: StackState, repeats: number) {
   const metadata = decodeMetadata(new Uint8Array(WebAssembly.Module.customSections(compiled, metadataSection)[0]!))
-  const sites = [...new Set(stack.frames.map((frame) => frame.site))].sort((x, y) => x - y)
+  const sites = [...new Set(stack.frames.map((frame) => frame.site))].map((site) => ({ site }))
   const build: number[] = []
   const compile: number[] = []
   let size = 0
   for (let i = 0; i <= repeats; i++) {
     const began = threadTime()
-    const bytes = buildContinuations(readModule(original), metadata, sites, [stack.call.import], 0)
+    const bytes = buildContinuations(readCodeContext(original), metadata, sites, [stack.call.import], 0)
     build.push(threadTime() - began)
     const built = performance.now()
     new WebAssembly.Module(bytes)

@@ -11,6 +11,7 @@ import { reportCommand } from './commands/report.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { rmCommand } from './commands/rm.ts'
 import { runCommand } from './commands/run.ts'
+import { verifyCommand } from './commands/verify.ts'
 import { versionCommand } from './commands/version.ts'
 import { runCommandLine } from './run-command-line.ts'
 import { processTerminal } from './terminal.ts'
@@ -23,6 +24,7 @@ const commands: readonly Command[] = [
   logCommand,
   reportCommand,
   inspectCommand,
+  verifyCommand,
   replayCommand,
   forkCommand,
   rmCommand,

@@ -15,6 +15,9 @@ export function reportEvents(terminal: Terminal): (event: SessionEvent) => void 
       case 'state':
       case 'files':
         return
+      case 'engine':
+        if (event.reason !== undefined) tell(describeEngine(event.reason), terminal)
+        return
       case 'refused': {
         if (ourCauses.has(event.cause)) return
         const isEnd = event.cause === 'end'
@@ -53,6 +56,9 @@ function describeRecovery({ from, to, repeated, stdinRead, loss }: Recovered): s
   }
   return parts.join(' ')
 }
+
+const describeEngine = (reason: string): string =>
+  `Running log-only, without checkpoints; what brings the session back is its call log. ${reason}`
 
 const describeFull = (reason: string): string =>
   `There is no room for the call log, so the program stands still until there is (${reason}). ` +

@@ -60,6 +60,13 @@ export const logOptions = grouped('Call log', {
   strace: flag('Show every call on stderr.'),
 })
 
+export const engineOption = value(
+  'ENGINE',
+  '"instrumented" can be checkpointed; "log-only" runs the module’s own code, and is resumed by making the calls of its ' +
+    'log again. Default: instrumented, and log-only for modules that it cannot take.',
+  oneOf(['instrumented', 'log-only'], 'engine'),
+)
+
 export const pollsOption = value(
   'WHERE',
   'Where a guest that computes without making calls can be stopped: "none", "default" (loops that contain loops or ' +

@@ -28,9 +28,12 @@ const patience = 2000
 const startPatience = 700
 
 /** What the command line needs of a running session: Session has it. */
-export type Supervised = Pick<Session, 'name' | 'done' | 'checkpoint' | 'terminate'>
+export type Supervised = Pick<Session, 'name' | 'done' | 'checkpoint' | 'terminate'> &
+  Partial<Pick<Session, 'engine' | 'stop'>>
 
 type Taken = Pick<CheckpointInfo, 'version' | 'size'>
+
+const isLogOnly = (session: Supervised | undefined): boolean => session?.engine === 'log-only'
 
 export interface SuperviseOptions {
   /** By which other processes find the session. */
@@ -112,6 +115,7 @@ async function listen(session: Supervised, options: SuperviseOptions): Promise<(
       status: () => ({ name: session.name, pid: process.pid, module: options.module, started }),
       checkpoint: async ({ stop, label }): Promise<CheckpointResult> => {
         const stopped = stop || options.stopAfterSnapshot
+        if (stopped && isLogOnly(session)) return stopByLog(session, options.resume(session.name))
         const { version, size } = await session.checkpoint({ stop: stopped, ...(label !== undefined && { label }) })
         return { name: session.name, version, size, stopped, resume: options.resume(session.name) }
       },
@@ -123,6 +127,12 @@ async function listen(session: Supervised, options: SuperviseOptions): Promise<(
   }
 }
 
+/** Stops a session that has no checkpoints. */
+async function stopByLog(session: Supervised, resume: readonly string[]): Promise<CheckpointResult> {
+  const outcome = await session.stop?.()
+  return { name: session.name, stopped: true, resume, ...(outcome?.kind === 'stopped' && { calls: outcome.calls }) }
+}
+
 /** Takes checkpoints nobody waits for, one at a time for each cause: what becomes of them is told on stderr. */
 function announcer(options: SuperviseOptions) {
   const { terminal } = options
@@ -130,10 +140,14 @@ function announcer(options: SuperviseOptions) {
   return async (session: Supervised, cause: string, stop: boolean): Promise<void> => {
     if (busy.has(cause)) return
     busy.add(cause)
-    const explain = () => cause === 'signal' && terminal.err(stillWaiting(terminal))
+    const explain = () => cause === 'signal' && terminal.err(stillWaiting(session, terminal))
     const slow = setTimeout(explain, patience)
     const stopping = stop || options.stopAfterSnapshot
     try {
+      if (stopping && isLogOnly(session)) {
+        await session.stop?.({ cause })
+        return
+      }
       const taken = await session.checkpoint({ cause, stop: stopping })
       if (!stopping && cause === 'signal') terminal.err(describeTaken(session.name, taken, terminal))
     } catch (error) {
@@ -150,13 +164,16 @@ const isEnd = (error: unknown): boolean => isStasisError(error) && error.code ==
 
 function report(name: string, outcome: Outcome, options: SuperviseOptions): number {
   const { terminal } = options
-  if (outcome.kind !== 'suspended' && outcome.torture !== undefined)
-    terminal.err(describeTorture(outcome.torture, terminal))
+  if ('torture' in outcome && outcome.torture !== undefined) terminal.err(describeTorture(outcome.torture, terminal))
   switch (outcome.kind) {
     case 'exited':
       return outcome.code
     case 'suspended':
       terminal.err(describeTaken(name, outcome.checkpoint, terminal))
+      terminal.err(`        Resume with: ${terminal.style('bold', shellJoin(options.resume(name)), 'err')}`)
+      return exitSuspended
+    case 'stopped':
+      terminal.err(`${prefix(terminal)} ${describeStopped(name, outcome)}`)
       terminal.err(`        Resume with: ${terminal.style('bold', shellJoin(options.resume(name)), 'err')}`)
       return exitSuspended
     case 'trapped':
@@ -178,9 +195,19 @@ function describeTaken(name: string, taken: Taken, terminal: Terminal): string {
   return `${prefix(terminal)} Checkpoint ${taken.version} of ${name} is saved (${formatSize(taken.size)}).`
 }
 
-const stillWaiting = (terminal: Terminal): string =>
-  `${prefix(terminal)} Still waiting for the guest to make a call or reach a poll. A session started with ` +
-  '--polls=all can be stopped in any loop; Ctrl-C ends this one.'
+/** In the words of `stasis checkpoint` too. */
+export function describeStopped(name: string, { calls, unread = 0 }: { calls: number; unread?: number }): string {
+  const lost = unread === 0 ? '' : ` ${plural(unread, 'byte')} of stdin that it had not read are lost.`
+  return `${name} has stopped after ${plural(calls, 'call')}. Its log has all it did; resuming does it again.${lost}`
+}
+
+function stillWaiting(session: Supervised, terminal: Terminal): string {
+  const remedy = isLogOnly(session)
+    ? 'Log-only, it has no polls: a loop without calls cannot be stopped; Ctrl-C ends it.'
+    : 'A session started with --polls=all can be stopped in any loop; Ctrl-C ends this one.'
+  const place = isLogOnly(session) ? 'make a call' : 'make a call or reach a poll'
+  return `${prefix(terminal)} Still waiting for the guest to ${place}. ${remedy}`
+}
 
 export function complaint(what: string, error: unknown, terminal: Terminal): string {
   const message = error instanceof Error ? error.message : String(error)

@@ -29,9 +29,11 @@ export interface CheckpointParams {
 
 export interface CheckpointResult {
   readonly name: string
-  readonly version: number
+  /** Absent where the session was stopped without a checkpoint, before call `calls`. */
+  readonly version?: number
   /** Bytes the version added to the store. */
-  readonly size: number
+  readonly size?: number
+  readonly calls?: number
   readonly stopped: boolean
   /** The command that resumes, with its grants, as words. */
   readonly resume: readonly string[]

@@ -51,6 +51,8 @@ export interface InstanceState {
 export interface MemoryState {
   /** The memory's bytes at the instant; a copy or, where the guest stands still until it is used, a view. */
   readonly bytes: Uint8Array
+  /** The memory that `bytes` is a view of, where it is one. */
+  readonly memory?: WebAssembly.Memory
 }
 
 /** A memory of which only some pages are kept; `bytes` would have to be put together first. */
@@ -74,7 +76,8 @@ export interface EngineOptions {
   readonly shouldCapture: CaptureDecision
   /**
    * Told when a capture that was asked for is refused before anything was unwound (host frames between the guest's, a
-   * stack too deep to be resumed). The guest goes on; a pending request has to be withdrawn, or it is asked again.
+   * stack too deep to be resumed; anything in a log-only engine). The guest goes on; a pending request has to be
+   * withdrawn, or it is asked again. What this throws ends a log-only run before the call is made: 'trapped' with it.
    */
   readonly onRefused?: (error: StasisError) => void
   /** Bytes of the thread's stack that must be free for a capture, so that the stack can be resumed (D5). */

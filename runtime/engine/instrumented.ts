@@ -13,7 +13,7 @@ import {
 import { ExitSignal, WaitInterrupted } from '../../wasm-shim/wasi/host.ts'
 import type { ImportFunction, ImportSite } from '../intercept/interceptor.ts'
 import { encodeArguments } from './arguments.ts'
-import { ContinuationLinker } from './continuation-linker.ts'
+import { ContinuationLinker, type ContinuationStore } from './continuation-linker.ts'
 import type {
   Engine,
   EngineOptions,
@@ -38,6 +38,8 @@ export interface InstrumentedEngineInit {
   readonly module: WebAssembly.Module
   /** The unmodified module's bytes; asked for only when a stack is resumed. */
   readonly original: () => Uint8Array
+  /** Kept for this `module`. Absent: what a restored stack needs is built each time. */
+  readonly continuations?: ContinuationStore | undefined
   readonly options: EngineOptions
   /** Default: the engine makes an instance. */
   readonly adopt?: Adoption
@@ -66,17 +68,20 @@ class InstrumentedEngine implements Engine {
   readonly #tag: WebAssembly.Tag
   readonly #references: References
   readonly #linker: ContinuationLinker
+  readonly #continuations: ContinuationStore | undefined
   readonly #words = new WordList()
   readonly #gate: Gate
   /** Call site and first word of each frame saved so far, in turn. */
   readonly #begun: number[] = []
   #unwinding: Unwinding | undefined
   #refused: StasisError | undefined
+  #isRestored = false
   #entry: Entry | undefined
   #reading: { readonly stack: StackState; frame: number; words: Uint32Array; at: number } | undefined
 
-  constructor({ module, original, options, adopt }: InstrumentedEngineInit, metadata: PrelinkMetadata) {
+  constructor({ module, original, continuations, options, adopt }: InstrumentedEngineInit, metadata: PrelinkMetadata) {
     this.#metadata = metadata
+    this.#continuations = continuations
     this.#options = options
     this.hasStart = metadata.hasStart
     this.#gate = {
@@ -178,6 +183,7 @@ class InstrumentedEngine implements Engine {
         if (this.#options.shouldCapture('poll')) this.#captureIfPossible('poll', [])
       },
       next: () => this.#nextFrame(),
+      loop: (loop: number) => this.#enterLoop(loop),
     }
   }
 
@@ -190,7 +196,8 @@ class InstrumentedEngine implements Engine {
   }
 
   resume(stack: StackState): RunOutcome {
-    const frames = this.#linker.link(stack)
+    const frames = this.#linker.link(stack, this.#isRestored ? this.#continuations : undefined)
+    this.#isRestored = false
     return this.#enter(stack.entry, () => {
       this.#reading = { stack, frame: stack.frames.length, words: noWords, at: 0 }
       const outermost = frames.get(this.#nextFrame()) as () => unknown
@@ -211,6 +218,20 @@ class InstrumentedEngine implements Engine {
     }
     reading.words = reading.stack.call.args
     return this.#linker.slotOfCall(reading.stack.call.import)
+  }
+
+  /** Takes what a continuation has put for the loop, to be read by that, and returns its place among the continuations. */
+  #enterLoop(loop: number): number {
+    const begin = this.#begun.pop() as number
+    const site = this.#begun.pop() as number
+    const words = this.#words.slice(begin, this.#words.length)
+    this.#words.length = begin
+    this.#reading = { stack: noStack, frame: -1, words, at: 0 }
+    try {
+      return this.#linker.slotOfLoop(site, loop)
+    } catch (error) {
+      return this.#unwind({ kind: 'failure', error })
+    }
   }
 
   #enter(entry: Entry, call: () => unknown): RunOutcome {
@@ -265,9 +286,10 @@ class InstrumentedEngine implements Engine {
     ;(this.#export('save_globals') as () => void)()
     if (this.#refused !== undefined) throw this.#refused
     return {
-      memories: Array.from({ length: memories }, (_, i) => ({
-        bytes: new Uint8Array((this.#export(`memory.${i}`) as WebAssembly.Memory).buffer),
-      })),
+      memories: Array.from({ length: memories }, (_, i) => {
+        const memory = this.#export(`memory.${i}`) as WebAssembly.Memory
+        return { bytes: new Uint8Array(memory.buffer), memory }
+      }),
       globals: this.#words.slice(0, this.#words.length),
       tables: Array.from(tables, (changes, i) =>
         changes ? this.#references.saveTable(this.#export(`table.${i}`) as WebAssembly.Table) : undefined,
@@ -276,6 +298,7 @@ class InstrumentedEngine implements Engine {
   }
 
   restore(state: InstanceState): void {
+    this.#isRestored = true
     state.memories.forEach((saved, i) => {
       restoreMemory(this.#export(`memory.${i}`) as WebAssembly.Memory, saved)
     })

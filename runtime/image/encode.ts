@@ -16,6 +16,7 @@ import { encodeManifest, type Manifest, manifestOf } from './manifest.ts'
 import type { Checkpoint } from './model.ts'
 import { packedSize, packMemory, scanPages } from './pages.ts'
 import { encodeStack } from './stack.ts'
+import { scanMemory } from './zero-scan.ts'
 
 /** The body of an image and what the head must say of it. `bytes.buffer` is the body alone, so it can be transferred. */
 export interface Body {
@@ -107,8 +108,8 @@ function partsOf({ instances, stacks, kernel, input = new Uint8Array(0) }: Check
     parts.push(plainPart(...args))
   }
   instances.forEach((state, instance) => {
-    state.memories.forEach(({ bytes }, index) => {
-      const pages = scanPages(bytes)
+    state.memories.forEach(({ bytes, memory }, index) => {
+      const pages = (memory && scanMemory(memory, bytes)) ?? scanPages(bytes)
       const write = (target: Uint8Array): void => packMemory(bytes, pages, target)
       parts.push({ kind: SectionKind.memory, instance, index, size: packedSize(pages), write })
     })

@@ -17,7 +17,8 @@ function pageCount(size: number): number {
   return Math.ceil(size / pageSize)
 }
 
-function bitmapSize(size: number): number {
+/** Bytes of the bitmap of a memory of `size` bytes. */
+export function bitmapSize(size: number): number {
   return align8(Math.ceil(pageCount(size) / 8))
 }
 

@@ -9,6 +9,7 @@ import type { LogWriter } from '../log/writer.ts'
 import { type CallSite, callSite, guestMemory, type MemoryOptions } from './call-site.ts'
 import { around, type CallHooks } from './call-slots.ts'
 import type { ImportSite, Interceptor, WasmValue } from './interceptor.ts'
+import { Uncommitted } from './uncommitted.ts'
 
 export interface RecordOptions extends MemoryOptions {
   /** Called before an effect leaves the session, when all before it was handed to the log's sink: to flush to the disk. */
@@ -27,10 +28,11 @@ export interface RecordOptions extends MemoryOptions {
  */
 export function record(log: LogWriter, options: RecordOptions): Interceptor {
   const memory = guestMemory(options.memory)
+  const uncommitted = new Uncommitted()
   return (next, site) => {
     refuseReferences(site)
     const call = callSite(site, memory, options.rows, (log.quirks & Quirk.writtenBytes) !== 0)
-    return around(call.slots, site.params.length, next, new Recorder(log, call, options))
+    return around(call.slots, site.params.length, next, new Recorder(log, call, options, uncommitted))
   }
 }
 
@@ -56,6 +58,9 @@ export class Recorder implements CallHooks {
   readonly #noteBefore: CallNotes['before']
   readonly #noteAfter: CallNotes['after']
   readonly #isUnrepeatable: CallNotes['isUnrepeatable']
+  readonly #repeatable: CallNotes['repeatable']
+  readonly #uncommitted: Uncommitted
+  readonly #closes: boolean
   readonly #hasRow: boolean
   readonly #hasInput: boolean
   /** 'creating' asks the arguments. */
@@ -70,16 +75,28 @@ export class Recorder implements CallHooks {
   /** Never set while a function with a row is being called, so that calls from within do not disturb it. */
   #isEffect = false
 
-  constructor(log: LogWriter, call: CallSite, { beforeEffect, notes }: Pick<RecordOptions, 'beforeEffect' | 'notes'>) {
+  /** Whether the effect that is being made is repeatable, if it succeeds. */
+  #repeats = false
+
+  /** `uncommitted` is shared by all functions of the log. */
+  constructor(
+    log: LogWriter,
+    call: CallSite,
+    { beforeEffect, notes }: Pick<RecordOptions, 'beforeEffect' | 'notes'>,
+    uncommitted: Uncommitted,
+  ) {
+    this.#uncommitted = uncommitted
     this.#log = log
     this.#call = call
     this.#fn = log.define(call.shape)
     this.#words = call.slots.words
     this.#resultSlot = call.slots.plan.resultSlot
     this.#beforeEffect = beforeEffect
-    const { before, after, isUnrepeatable } = notes?.(call.shape.module, call.shape.name) ?? {}
+    const { before, after, isUnrepeatable, repeatable } = notes?.(call.shape.module, call.shape.name) ?? {}
     this.#noteBefore = before
     this.#noteAfter = after
+    this.#repeatable = repeatable
+    this.#closes = call.shape.name === 'fd_close' || call.shape.name === 'fd_renumber'
     this.#isUnrepeatable = call.row === undefined ? () => true : isUnrepeatable
     this.#hasRow = call.row !== undefined
     this.#hasInput = call.shape.input
@@ -97,10 +114,37 @@ export class Recorder implements CallHooks {
     if (this.#isEffect) {
       this.#note(this.#noteBefore?.(words))
       this.#log.intent(this.#fn, words, this.#inputs, this.#memory)
-      this.#log.commit()
-      this.#beforeEffect?.()
+      this.#commitBefore(words)
     } else if (this.#hasInput) this.#keepInput()
     return true
+  }
+
+  #commitBefore(words: Int32Array): void {
+    const repeatable = this.#repeatable
+    const uncommitted = this.#uncommitted
+    this.#repeats = repeatable?.isRepeatable(words) === true
+    // Where power loss counts too, everything is on the disk before.
+    if (this.#repeats && this.#beforeEffect === undefined) {
+      if (!repeatable!.writes || uncommitted.mayWait(this.#log, words[0]!)) return
+    } else uncommitted.end()
+    this.#log.commit()
+    uncommitted.committed()
+    this.#beforeEffect?.()
+  }
+
+  /** Says whether the call that was recorded can be made again like that. */
+  #keepTrack(words: Int32Array, succeeded: boolean): void {
+    const repeatable = this.#repeatable
+    const isRepeatable =
+      repeatable !== undefined &&
+      succeeded &&
+      (this.#isEffect ? this.#repeats && repeatable.isWhole(words[this.#resultSlot]!) : repeatable.isRepeatable(words))
+    if (!isRepeatable) this.#uncommitted.end()
+    if (this.#closes) {
+      this.#uncommitted.closed(words[0]!)
+      // fd_renumber: the second argument.
+      this.#uncommitted.closed(words[2]!)
+    }
   }
 
   leave(outcome: WasmValue): WasmValue {
@@ -115,6 +159,7 @@ export class Recorder implements CallHooks {
     if (this.#noteAfter !== undefined) this.#note(this.#noteAfter())
     if (this.#isEffect) this.#log.result(this.#fn, words, succeeded, this.#outputs, this.#memory)
     else this.#log.call(this.#fn, words, succeeded, this.#givenRanges, this.#given, this.#outputs, this.#memory)
+    this.#keepTrack(words, succeeded)
     if (this.#isUnrepeatable?.(words)) this.#log.commit()
     return outcome
   }

@@ -6,6 +6,7 @@ import { around, type CallHooks } from './call-slots.ts'
 import type { Interceptor, WasmValue } from './interceptor.ts'
 import { Recorder, type RecordOptions, refuseReferences } from './record.ts'
 import { type ReplayEnd, Replayer, type ReplayOptions, type ReplayState, replayState } from './replay.ts'
+import { Uncommitted } from './uncommitted.ts'
 
 export interface RecoverOptions extends Omit<ReplayOptions, 'onEnd'>, RecordOptions {
   /** Called once, when the log has ended, before the call that follows is made: gives the log to go on with. */
@@ -21,6 +22,7 @@ export interface RecoverOptions extends Omit<ReplayOptions, 'onEnd'>, RecordOpti
 export function recover(source: LogSource, options: RecoverOptions): Interceptor {
   const memory = guestMemory(options.memory)
   let log: LogWriter | undefined
+  const uncommitted = new Uncommitted()
   const state = replayState(source, {
     ...options,
     onEnd: (end) => {
@@ -31,7 +33,7 @@ export function recover(source: LogSource, options: RecoverOptions): Interceptor
   return (next, site) => {
     refuseReferences(site)
     const call = callSite(site, memory, options.rows, (quirks & Quirk.writtenBytes) !== 0)
-    const hooks = new RecoveredCall(state, call, () => new Recorder(log!, call, options))
+    const hooks = new RecoveredCall(state, call, () => new Recorder(log!, call, options, uncommitted))
     return around(call.slots, site.params.length, next, hooks)
   }
 }

@@ -145,8 +145,10 @@ export class Replayer implements CallHooks {
       if (record === undefined) return this.#end(true)
       if (!isIntent || record.call !== call) throw calledBack(call)
       // A call that gave way to a checkpoint or to a crash stands in the log once more.
-      if (record.kind === 'abandoned') record = state.source.next()
-      else if (record.kind !== 'intent') {
+      if (record.kind === 'abandoned') {
+        state.calls = call
+        record = state.source.next()
+      } else if (record.kind !== 'intent') {
         if (record.note.length > 0) this.#keepNote(record)
         return record
       }

@@ -97,7 +97,7 @@ export class RecordDecoder {
     while (this.#at < this.#end) {
       const head = this.#number()
       const kind = head & 3
-      const number = Math.floor(head / 4)
+      const number = head < 0x8000_0000 ? head >>> 2 : Math.floor(head / 4)
       record.thread = this.#thread
       record.input.length = 0
       record.output.length = 0
@@ -192,12 +192,14 @@ export class RecordDecoder {
   #words({ words }: LogFunction, from: number, end: number): void {
     for (let base = from; base < end; base += maskWords) {
       let mask = this.#number()
-      if (mask >= 2 ** Math.min(maskWords, end - base)) this.#fail('a record changes words that its function lacks')
+      const count = end - base
+      if (mask >= (count < maskWords ? 1 << count : 1 << maskWords))
+        this.#fail('a record changes words that its function lacks')
       for (let k = base; mask !== 0; k++, mask >>>= 1) {
         if ((mask & 1) === 0) continue
         const zigzag = this.#number()
         if (zigzag > 0xffff_ffff) this.#fail('a difference does not fit 32 bits')
-        words[k] = words[k]! + ((zigzag >>> 1) ^ -(zigzag & 1))
+        words[k] = (words[k]! + ((zigzag >>> 1) ^ -(zigzag & 1))) | 0
       }
     }
   }
@@ -239,6 +241,15 @@ export class RecordDecoder {
   }
 
   #number(): number {
+    const first = this.#bytes[this.#at]!
+    if (first < 0x80 && this.#at < this.#end) {
+      this.#at++
+      return first
+    }
+    return this.#longNumber()
+  }
+
+  #longNumber(): number {
     let value = 0
     let scale = 1
     for (let i = 0; i < 8; i++) {

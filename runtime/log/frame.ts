@@ -1,4 +1,4 @@
-import crc32 from 'crc-32'
+import { checksum as crc32 } from './checksum.ts'
 import { damaged, FrameType, frameHead, frameTail, maxFrame } from './layout.ts'
 
 /**
@@ -12,7 +12,7 @@ export function seal(block: Uint8Array, end: number, type: number, chain: number
     block[at] = at < frameHead - 1 ? (head & 0x7f) | 0x80 : head
     head >>>= 7
   }
-  const checksum = crc32.buf(block.subarray(start, end), chain)
+  const checksum = crc32(block.subarray(start, end), chain)
   for (let i = 0; i < frameTail; i++) block[end + i] = checksum >>> (i * 8)
   return { start, checksum }
 }
@@ -124,7 +124,7 @@ export class FrameReader {
     const size = end + frameTail - from
     if (type === 0) return this.#suspect('zeros are followed by something else', size)
     const follows = type === FrameType.calls
-    const checksum = crc32.buf(bytes.subarray(from, end), follows ? this.#chain : 0)
+    const checksum = crc32(bytes.subarray(from, end), follows ? this.#chain : 0)
     const stored = bytes[end]! | (bytes[end + 1]! << 8) | (bytes[end + 2]! << 16) | (bytes[end + 3]! << 24)
     if (checksum !== stored || (follows && !this.#chained)) return this.#suspect('a checksum is wrong', size)
     if (type !== FrameType.functions) {

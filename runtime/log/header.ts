@@ -1,5 +1,5 @@
-import crc32 from 'crc-32'
 import { StasisError } from '../../wasm-shim/errors.ts'
+import { checksum } from './checksum.ts'
 import { damaged, formatVersion, headerSize, knownQuirks, magic, sessionBytes, sessionText } from './layout.ts'
 
 /** How a log begins. */
@@ -20,7 +20,7 @@ export function encodeHeader({ session, quirks, firstCall }: LogHeader): Uint8Ar
   view.setUint32(12, quirks, true)
   bytes.set(sessionBytes(session), 16)
   view.setBigUint64(32, BigInt(firstCall), true)
-  view.setUint32(44, crc32.buf(bytes.subarray(0, 44)) >>> 0, true)
+  view.setUint32(44, checksum(bytes.subarray(0, 44)) >>> 0, true)
   return bytes
 }
 
@@ -33,7 +33,7 @@ export function decodeHeader(bytes: Uint8Array): LogHeader {
   if (bytes.length < headerSize) throw damaged(`it ends within the header of ${headerSize} bytes`, bytes.length)
   const view = new DataView(bytes.buffer, bytes.byteOffset, headerSize)
   const version = view.getUint32(8, true)
-  if (view.getUint32(44, true) !== crc32.buf(bytes.subarray(0, 44)) >>> 0) {
+  if (view.getUint32(44, true) !== checksum(bytes.subarray(0, 44)) >>> 0) {
     throw damaged('the checksum of the header is wrong', 0)
   }
   const quirks = view.getUint32(12, true)

@@ -37,7 +37,8 @@ export class LogReader {
   /** The next record, valid until the next call; undefined when more bytes are needed. */
   next(): LogRecord | undefined {
     const decoder = this.#decoder
-    if (decoder === undefined) return undefined
+    // At the end it stands in the torn block, whose records were only counted.
+    if (decoder === undefined || this.#tail !== undefined) return undefined
     for (;;) {
       const record = decoder.next()
       if (record !== undefined) return record

@@ -1,6 +1,6 @@
 import { isStasisError, StasisError } from '../../wasm-shim/errors.ts'
 import { type Payload, payloadPieces } from './chunks.ts'
-import { headerSize } from './layout.ts'
+import { damaged, headerSize } from './layout.ts'
 import { type LogReader, type LogSource, openLog } from './reader.ts'
 import type { LogFunction, LogRecord } from './record.ts'
 import type { LogStorage } from './storage.ts'
@@ -37,6 +37,8 @@ export class SegmentedLog implements LogSource {
   #last: LogEnd['last']
   #loss: LogLoss | undefined
   #isOver = false
+  /** The call that the next segment has to begin with, or one before. */
+  #reached: number
 
   /** `segments` by their first calls; the log begins with call `firstCall`. */
   constructor(
@@ -48,10 +50,7 @@ export class SegmentedLog implements LogSource {
     this.#storage = storage
     this.#session = session
     this.#segments = segments
-    const [first] = segments
-    if (first === undefined || first.firstCall === firstCall) return
-    this.#isOver = true
-    this.#loss = { segment: first.name, call: first.firstCall, reason: `what follows call ${firstCall} is missing` }
+    this.#reached = firstCall
   }
 
   get functions(): readonly LogFunction[] {
@@ -83,9 +82,7 @@ export class SegmentedLog implements LogSource {
       const record = this.#read()
       const following = this.#segments[this.#index + 1]
       if (record === undefined) {
-        const reached = this.#note()
-        // What comes behind a gap has no beginning.
-        if (following === undefined || following.firstCall > reached) return this.#finish()
+        this.#note()
         this.#current = undefined
       } else if (following !== undefined && record.call >= following.firstCall) {
         this.#note()
@@ -100,10 +97,14 @@ export class SegmentedLog implements LogSource {
     return undefined
   }
 
-  /** The next segment that has a header; false where there is none. */
+  /** The next segment that has a header; false where there is none, or where calls are missing before it. */
   #open(): boolean {
     for (this.#index++; this.#index < this.#segments.length; this.#index++) {
-      const { name } = this.#segments[this.#index]!
+      const { name, firstCall } = this.#segments[this.#index]!
+      if (firstCall > this.#reached) {
+        this.#loss ??= { segment: name, call: this.#reached, reason: missing(this.#reached, firstCall) }
+        return false
+      }
       const pieces = atLeast(headerSize, this.#storage.read(name))
       if (pieces === undefined) continue
       this.#current = openLog(pieces)
@@ -125,29 +126,42 @@ export class SegmentedLog implements LogSource {
         this.#loss = { segment, offset: tail.offset, reason: `${tail.bytes} bytes were not written whole` }
       }
     } catch (error) {
-      if (!isStasisError(error) || error.code !== 'STASIS_LOG_DAMAGED') throw error
-      this.#loss = { segment, offset: Number(error.fields.offset), reason: error.message }
+      // Where a segment is expected, one that does not begin as one is damaged.
+      if (!isStasisError(error) || !/^STASIS_LOG_(DAMAGED|FOREIGN)$/.test(error.code)) throw error
+      this.#loss = { segment, offset: Number(error.fields.offset ?? 0), reason: error.message }
     }
     return undefined
   }
 
   #checkSession({ header }: LogReader, segment: string): void {
-    if (header === undefined || header.session === this.#session) return
+    if (header === undefined) return
+    if (header.firstCall !== this.#segments[this.#index]!.firstCall) {
+      throw damaged(`it begins with call ${header.firstCall}, which is not what its name says`, 32)
+    }
+    if (header.session === this.#session) return
     const message = `The log segment ${segment} belongs to the session ${header.session}, not to ${this.#session}. Restore a checkpoint without the log after it.`
     throw new StasisError('STASIS_LOG_SESSION', message, { segment, session: header.session })
   }
 
-  /** Remembers where this segment would be gone on with, and returns the call that it reaches. */
-  #note(): number {
+  /** Remembers where this segment would be gone on with, and the call that it reaches. */
+  #note(): void {
     const { reader } = this.#current!
     const { name: segment, firstCall } = this.#segments[this.#index]!
-    if (reader.header === undefined) return firstCall
+    if (reader.header === undefined) return
     const resume = reader.resumePoint()
     this.#last = { segment, firstCall, resume }
-    return resume.calls
+    this.#reached = resume.calls
   }
 
+  /** Nearly all records have none. */
   #hasChunks(record: LogRecord): boolean {
+    const { kind, note } = record
+    const hasPayloads = kind === 'call' || kind === 'intent' || kind === 'result'
+    if (!note.chunked && !(hasPayloads && (record.input.chunked || record.output.chunked))) return true
+    return this.#findChunks(record)
+  }
+
+  #findChunks(record: LogRecord): boolean {
     const payloads: Payload[] = [record.note]
     if (record.kind === 'call' || record.kind === 'intent' || record.kind === 'result') {
       payloads.push(record.input, record.output)
@@ -167,6 +181,11 @@ export class SegmentedLog implements LogSource {
     }
   }
 }
+
+const missing = (from: number, to: number) =>
+  to === from + 1
+    ? `call ${from}, which comes before it, is missing`
+    : `calls ${from} to ${to - 1}, which come before it, are missing`
 
 /** The pieces, where there are at least so many bytes; who is killed while it begins leaves less. */
 function atLeast(size: number, pieces: Iterable<Uint8Array>): Iterable<Uint8Array> | undefined {

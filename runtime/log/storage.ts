@@ -21,7 +21,10 @@ export interface LogStorage {
   readonly chunks: ChunkStore
   /** A segment's bytes, a piece at a time, each valid until the next; nothing where there is no such segment. */
   read(segment: string): Iterable<Uint8Array>
-  /** Opens a segment to append to after its first `bytes`; what stands behind is cut off. It is made by the first append. */
+  /**
+   * Opens a segment to append to after its first `bytes`; what stands behind is no part of the log any more, and set aside
+   * too. It is made by the first append.
+   */
   open(segment: string, bytes: number): LogFile
   /** Renames a segment, so that it is no part of the log any more, and not lost either. */
   setAside(segment: string): void

@@ -29,7 +29,7 @@ export interface LogWriterOptions {
   readonly sink: (block: Uint8Array) => void
   /** Where payloads above `inlineLimit` go. */
   readonly chunks: ChunkStore
-  /** Bytes; default 16 KiB, at most 256 KiB. */
+  /** Bytes; default 32 KiB, at most 256 KiB. */
   readonly inlineLimit?: number
   /** Bytes after which a block is full, and after which a reader finds another place to start. Default 64 KiB, at most 256 KiB. */
   readonly blockSize?: number
@@ -48,6 +48,9 @@ export interface ResumePoint {
   /** Where the log has to be cut before more is appended. */
   readonly bytes: number
 }
+
+/** A chunk is a file, which takes as long to make as some hundred kilobytes to write. */
+const defaultInline = 32_768
 
 interface Entry {
   readonly plan: WordPlan
@@ -71,6 +74,8 @@ export class LogWriter {
   calls: number
   /** Bytes that the sink has taken since the log began, the header and what `resume` stands on included. */
   bytes: number
+  /** How often `rotate` was called. */
+  segment = 0
   /** Bits of `Quirk`. */
   readonly quirks: number
   #sink: (block: Uint8Array) => void
@@ -100,7 +105,7 @@ export class LogWriter {
     this.#sink = options.sink
     this.#session = session
     this.#chunks = options.chunks
-    this.#inlineLimit = Math.min(options.inlineLimit ?? 16_384, maxInline)
+    this.#inlineLimit = Math.min(options.inlineLimit ?? defaultInline, maxInline)
     this.#blockSize = Math.min(options.blockSize ?? 65_536, maxBlock)
     this.#block = new Uint8Array(this.#blockSize + 3 * this.#inlineLimit + 65_536)
     this.quirks = quirks
@@ -246,6 +251,7 @@ export class LogWriter {
   rotate(sink: (block: Uint8Array) => void): void {
     this.commit()
     this.#sink = sink
+    this.segment++
     this.bytes = 0
     this.#header = encodeHeader({ session: this.#session, quirks: this.quirks, firstCall: this.calls })
     this.#undeclared = this.#entries.map(({ shape }) => shape)

@@ -101,7 +101,7 @@ export class GuestLog {
     const { call, intent, module, name, words, note } = replayed
     const isRepeated = intent && kernel.isUnrepeatable(module, name, words)
     const { end } = source
-    kernel.endReplay(intent ? { name, note } : undefined)
+    kernel.endReplay(intent ? { name, note, words } : undefined)
     this.#source = undefined
     // A crash before the first call behind the log came back has left a segment that begins there.
     const { last } = end
@@ -139,9 +139,10 @@ export class GuestLog {
     this.#source?.stop('the program was called by its host, which a log does not tell')
   }
 
-  /** Everything recorded is with the operating system. */
+  /** Everything recorded is with the operating system. A log without calls is not begun: there may be no room for it. */
   commit(): void {
-    this.#writer?.commit()
+    const writer = this.#writer
+    if (writer !== undefined && writer.calls > this.#firstCall) writer.commit()
   }
 
   /** A checkpoint was taken: what follows goes into a segment of its own. */

@@ -54,6 +54,19 @@ function withFrames(error: StasisError): StasisError {
   return new StasisError(code, message, { ...fields, stack: frames.join('\n') }, { cause: error })
 }
 
+/** Thrown to end the run of a guest that is stopped and has no stack to be kept. */
+class Halt extends Error {
+  readonly isRequested: boolean
+
+  constructor({ requested }: CaptureReason) {
+    super('the session was stopped')
+    this.isRequested = requested
+  }
+}
+
+/** Whether it is more than a test or nothing. */
+const isCheckpoint = ({ cause }: CaptureReason): boolean => cause !== 'none' && cause !== 'torture'
+
 type Step = () => RunOutcome
 
 /** Bytes for the stack, and for what the guest does until there is room. */
@@ -71,6 +84,7 @@ class Guest {
   readonly #firstInput: FirstInput
   readonly #log: GuestLog | undefined
   readonly #maker: MachineMaker
+  readonly #isLogOnly: boolean
   #isReady = false
   #machine: Machine
   #first: Step | undefined
@@ -101,7 +115,7 @@ class Guest {
     this.#log = this.#openLog(checkpoint?.calls ?? 0)
     const capture = {
       shouldCapture: this.#decider.decide,
-      onRefused: (error: StasisError) => this.#refuse(this.#decider.refusal(), error),
+      onRefused: (error: StasisError) => this.#captureRefused(error),
       ...(thread.stackReserve !== undefined && { stackReserve: thread.stackReserve }),
     }
     this.#maker = new MachineMaker(
@@ -112,6 +126,9 @@ class Guest {
       this.#log,
       this.#breakpoint(),
     )
+    const { engine } = this.#maker
+    this.#isLogOnly = engine.kind === 'log-only'
+    if (this.#isLogOnly) thread.post('engine', engine)
     this.#machine =
       checkpoint === undefined ? this.#maker.create(beginning) : this.#maker.restore(checkpoint, beginning)
     this.#first = this.#firstStep(checkpoint)
@@ -243,7 +260,29 @@ class Guest {
     }
   }
 
+  /** The engine cannot capture here. A guest without checkpoints is stopped by giving up its run: its log is enough. */
+  #captureRefused(error: StasisError): void {
+    const reason = this.#decider.refusal()
+    const isStop = reason.requested ? reason.stop : this.#init.stopAfterSnapshot && isCheckpoint(reason)
+    if (this.#isLogOnly && isStop && this.#isInLog()) throw new Halt(reason)
+    this.#refuse(reason, error)
+  }
+
+  /** What runs now is not a call of the host, of which the log knows nothing. */
+  #isInLog(): boolean {
+    return this.#entry.kind === 'start' || this.#entry.name === '_start' || this.#entry.name === '_initialize'
+  }
+
+  #halted({ isRequested: requested }: Halt): undefined {
+    this.#log?.commit()
+    this.#becomeReady()
+    // The call that it stood before was counted as made.
+    const calls = this.#decider.calls - 1
+    return this.#end(() => this.#thread.post('halted', { requested, calls }))
+  }
+
   #finished(outcome: Exclude<RunOutcome, { kind: 'captured' }>): Step | undefined {
+    if (outcome.kind === 'trapped' && outcome.error instanceof Halt) return this.#halted(outcome.error)
     if (!this.#isReady && outcome.kind === 'trapped' && isStasisError(outcome.error)) {
       const { error } = outcome
       return this.#end(() => this.#thread.post('failed', { error: packError(withFrames(error)) }))

@@ -1,4 +1,5 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
+import type { Engine } from '../engine/engine.ts'
 import { listVersions, saveModule } from '../store/checkpoints.ts'
 import { dropUnneeded } from '../store/retention.ts'
 import { listSegments } from '../store/session-log.ts'
@@ -19,8 +20,13 @@ export type LaunchParts = Pick<SessionParts, 'name' | 'id' | 'store' | 'module' 
 export async function launch(
   host: SessionHost,
   options: CommonOptions,
-  parts: Omit<SessionParts, 'control' | 'keep' | 'keepLog' | 'onEvent' | 'now' | 'retain'> & {
+  {
+    wantedEngine,
+    ...parts
+  }: Omit<SessionParts, 'control' | 'keep' | 'keepLog' | 'onEvent' | 'now' | 'retain'> & {
     readonly lock: SessionLock
+    /** Absent: the instrumented one, if that can take the module. */
+    readonly wantedEngine?: Engine['kind'] | undefined
   },
   beginning: Beginning,
   log: LogSettings | undefined,
@@ -29,6 +35,7 @@ export async function launch(
   const { torture = 0, strace = false, keepLog = false, maxRecovery = defaultMaxRecovery } = options
   const { store, name, id } = parts
   const control = new ControlBlock()
+  const isLogged = log !== undefined && log.replay === undefined
   const whole: SessionParts = {
     ...parts,
     control,
@@ -36,7 +43,8 @@ export async function launch(
     keepLog: keepLog && log !== undefined,
     onEvent: (event) => tell(options, event),
     now: () => host.now(),
-    ...(log && !log.replay && !keepLog && { retain: () => dropUnneeded(store, name, id) }),
+    ...(isLogged && !keepLog && { retain: () => dropUnneeded(store, name, id) }),
+    ...(isLogged && host.every && { settle: keepModule(host, parts) }),
   }
   const session = new Session(whole, (receive, fail) => host.spawnGuest(control, receive, fail))
   const { bytes, sha256 } = parts.module
@@ -46,19 +54,15 @@ export async function launch(
     beginning,
     mounts,
     polls: parts.polls,
+    ...(wantedEngine && { engine: wantedEngine }),
     triggers,
     stopAfterSnapshot,
     torture,
     strace,
     ...(log && { log }),
   })
-  if (log !== undefined && log.replay === undefined && host.every !== undefined) {
-    const stopKeyframes = takeKeyframes(session, control, maxRecovery, host.every)
-    const stopModule = keepModule(host, parts)
-    void session.done.then(() => {
-      stopKeyframes()
-      stopModule()
-    })
+  if (isLogged && session.engine === 'instrumented' && host.every !== undefined) {
+    void session.done.then(takeKeyframes(session, control, maxRecovery, host.every))
   }
   return session
 }
@@ -68,14 +72,18 @@ const defaultMaxRecovery = 5000
 /** Milliseconds after which a program is worth a copy of its module in the store. */
 const moduleDelay = 2000
 
-/** The log is of no use without the module; a program that ends soon needs neither. */
-function keepModule(host: SessionHost, { store, module }: Pick<SessionParts, 'store' | 'module'>): () => void {
+/** The log is of no use without the module; a program that ends soon needs neither. Returns what ends it. */
+function keepModule(host: SessionHost, { store, module }: Pick<SessionParts, 'store' | 'module'>): () => Promise<void> {
+  let saving = Promise.resolve()
   const stop = host.every!(moduleDelay, () => {
     stop()
     // Where that fails, the module is found where it was, if it is still there.
-    saveModule(store, module.sha256, module.bytes).catch(() => undefined)
+    saving = saveModule(store, module.sha256, module.bytes).catch(() => undefined)
   })
-  return stop
+  return () => {
+    stop()
+    return saving
+  }
 }
 
 /** How the session's calls are logged; undefined where they are not. */

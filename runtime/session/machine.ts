@@ -10,6 +10,7 @@ import type { MemorySource } from '../intercept/call-site.ts'
 import { compose, type ImportFunction, type Interceptor } from '../intercept/interceptor.ts'
 import { trace } from '../intercept/trace.ts'
 import type { LogOptions, LogPlace, LogStorage } from '../log/storage.ts'
+import { type ChosenEngine, chooseEngine } from './choose-engine.ts'
 import type { ControlBlock } from './control-block.ts'
 import type { GuestLog } from './guest-log.ts'
 import type { Beginning, FromGuest, GuestInit, MountGrant, Post } from './messages.ts'
@@ -52,7 +53,7 @@ export class MachineMaker {
   readonly #host: Host
   readonly #mounts: readonly Mount[]
   readonly #capture: CaptureOptions
-  readonly #createEngine: (options: EngineOptions) => Engine
+  readonly #chosen: ChosenEngine
   readonly #log: GuestLog | undefined
   readonly #linkFunction: GuestThread['linkFunction']
   /** Stands before all others. */
@@ -75,7 +76,13 @@ export class MachineMaker {
     this.#host = host
     this.#capture = capture
     this.#mounts = settings.mounts.map((grant) => openMount(grant, thread, host))
-    this.#createEngine = thread.prepare(settings.module, settings.polls)
+    this.#chosen = chooseEngine(thread, settings)
+  }
+
+  /** What runs the machines, and why. */
+  get engine(): Pick<ChosenEngine, 'kind' | 'reason'> {
+    const { kind, reason } = this.#chosen
+    return { kind, ...(reason !== undefined && { reason }) }
   }
 
   /** A program that has not run yet. */
@@ -115,7 +122,7 @@ export class MachineMaker {
   #assemble(kernel: Kernel): Machine {
     const memory = () => engine.memory()
     const interceptors = this.#interceptors(kernel, memory)
-    const engine: Engine = this.#createEngine({
+    const engine: Engine = this.#chosen.create({
       link: (site) => {
         const { module, name } = site
         const own = kernel.link(module, name) ?? this.#linkFunction?.(module, name, memory)

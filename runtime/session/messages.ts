@@ -1,5 +1,6 @@
 import type { PollMode } from '../../wasm-shim/prelink/index.ts'
 import type { WrittenTree } from '../../wasm-shim/wasi/recovery/written-files.ts'
+import type { Engine } from '../engine/engine.ts'
 import type { SectionEntry } from '../image/layout.ts'
 import type { LogLoss } from '../log/segmented-log.ts'
 import type { LogPlace } from '../log/storage.ts'
@@ -56,6 +57,8 @@ export interface GuestInit {
   readonly beginning: Beginning
   readonly mounts: readonly MountGrant[]
   readonly polls: PollMode
+  /** Absent: instrumented, and log-only for modules that it cannot take. */
+  readonly engine?: Engine['kind']
   readonly triggers: readonly Trigger[]
   readonly stopAfterSnapshot: boolean
   /** At every how-many-th call to go on in a fresh instance; 0 for never. */
@@ -126,6 +129,10 @@ export interface FromGuest {
   /** It could not be started; the guest has not run. */
   readonly failed: { readonly error: PackedError }
   readonly captured: Captured
+  /** Before 'ready', where it is not the instrumented one; `reason` where nobody asked for it. */
+  readonly engine: { readonly kind: Engine['kind']; readonly reason?: string }
+  /** The guest was stopped without a checkpoint, before call `calls`: the log has everything, and its thread is of no use. */
+  readonly halted: { readonly requested: boolean; readonly calls: number }
   /** Before the checkpoint that was requested: room for so many bytes, and then the request again, to be met at once. */
   readonly roomWanted: { readonly size: number }
   /** No checkpoint was taken, and the guest goes on. */

@@ -1,5 +1,6 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
 import type { PollMode } from '../../wasm-shim/prelink/index.ts'
+import type { Engine } from '../engine/engine.ts'
 import type { Store } from '../store/store.ts'
 import type { MountGrant } from './messages.ts'
 import type { SessionEvent } from './session.ts'
@@ -45,6 +46,11 @@ export interface StartOptions extends CommonOptions {
   readonly name?: string
   /** Where a guest that computes without making calls can be stopped. Default: 'default'. */
   readonly polls?: PollMode
+  /**
+   * 'instrumented' can be checkpointed. 'log-only' runs the module's own code, needs a log, and is restored by making the
+   * logged calls again. Default: instrumented, and log-only for modules that the pre-linker refuses; an event tells.
+   */
+  readonly engine?: Engine['kind']
 }
 
 export interface RestoreOptions extends CommonOptions {
@@ -85,6 +91,7 @@ const startOnly = {
   store: true,
   name: true,
   polls: true,
+  engine: true,
 } as const
 const restoreOnly = { name: true, module: true, allowChangedFiles: true, files: true } as const
 export const startKeys: Keys<StartOptions> = { ...commonKeys, ...startOnly }
@@ -132,6 +139,16 @@ export function checkCommon(options: CommonOptions): void {
       refuse(`${JSON.stringify(trigger)} is no trigger: { kind: 'call', call: 1 }, 'first-stdin' or 'idle' is meant.`)
     }
   }
+}
+
+/** Throws STASIS_OPTION. */
+export function checkEngine({ engine = 'instrumented', torture = 0 }: StartOptions): void {
+  const refuse = (message: string): never => {
+    throw new StasisError('STASIS_OPTION', message)
+  }
+  if (engine !== 'instrumented' && engine !== 'log-only')
+    refuse(`engine is "${String(engine)}", and must be 'instrumented' or 'log-only'.`)
+  if (engine === 'log-only' && torture > 0) refuse('The log-only engine captures nothing: torture needs the other one.')
 }
 
 function isPositive(value: number): boolean {

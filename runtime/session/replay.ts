@@ -1,4 +1,5 @@
-import { StasisError } from '../../wasm-shim/errors.ts'
+import { isStasisError, StasisError } from '../../wasm-shim/errors.ts'
+import { captureLogOnly } from '../engine/log-only-error.ts'
 import { type Address, parseAddress } from '../store/address.ts'
 import type { Store } from '../store/store.ts'
 import { launch, refuseExisting } from './launch.ts'
@@ -86,7 +87,8 @@ export async function replaySession(
       stopAfterSnapshot: true,
       keep: true,
     }
-    const parts = { name, id, store: options.store, lock, module, polls }
+    const wantedEngine = base.kind === 'image' ? 'instrumented' : (base.start.engine ?? undefined)
+    const parts = { name, id, store: options.store, lock, module, polls, wantedEngine } as const
     return await launch(host, common, parts, { args: [], env: [], ...from, allowChangedFiles: true }, log)
   } catch (error) {
     await lock.release()
@@ -114,6 +116,7 @@ export async function forkSession(
   const outcome = await session.done
   if (outcome.kind === 'suspended') return outcome.checkpoint
   if (outcome.kind === 'trapped') throw outcome.error
+  if (outcome.kind === 'stopped') throw captureLogOnly()
   const message = `The program of ${wanted.name} had ended with code ${outcome.code}: there is nothing to go on from. Fork one of its checkpoints.`
   throw new StasisError('STASIS_SESSION_OVER', message, { name: wanted.name, code: outcome.code })
 }
@@ -122,7 +125,11 @@ const callsOf = ({ base }: RestorePoint): number => (base.kind === 'image' ? bas
 
 /** Throws STASIS_FILES_UNKNOWN where the log does not reach back so far. */
 async function beginning(store: Store, name: string): Promise<RestorePoint> {
-  const point = (await replayPoints(store, { name, version: 0 })).at(-1)
+  const points = await replayPoints(store, { name, version: 0 }).catch((error) => {
+    if (isStasisError(error) && error.code === 'STASIS_LOG_MISSING') return []
+    throw error
+  })
+  const point = points.at(-1)
   if (point?.base.kind === 'start' && point.tail[0]?.firstCall === 0) return point
   const message = `What ${name} wrote is known only from its log, which does not reach back to its beginning. Run sessions with --keep-log, or restore with --files keep.`
   throw new StasisError('STASIS_FILES_UNKNOWN', message, { name })

@@ -19,6 +19,8 @@ export interface RestorePoint {
   readonly isNewest: boolean
   /** For people: `calc@3`, or how the session began. */
   readonly name: string
+  /** What is wrong with a newer checkpoint, in the place of which this point is. */
+  readonly instead?: StasisError
 }
 
 /**
@@ -28,14 +30,21 @@ export interface RestorePoint {
  */
 export async function restorePoints(store: Store, wanted: Address): Promise<readonly (() => Promise<RestorePoint>)[]> {
   if (wanted.version !== 0) return [() => checkpointAlone(store, wanted)]
-  const { newest, start, points } = await newestRun(store, wanted.name)
+  const { versions, newest, start, points } = await newestRun(store, wanted.name)
   if (start?.ended !== undefined && start.ended !== null) {
     if (newest === undefined) throw over(wanted.name, start.ended)
     const address = { name: wanted.name, version: newest.version }
     return [async () => ({ ...(await checkpointAlone(store, address)), isNewest: false })]
   }
+  if (points.length === 0 && versions.length === 0 && (await listSegments(store, wanted.name)).length > 0) {
+    throw halfRemoved(wanted.name)
+  }
   // Names what is missing, or damaged.
-  return points.length > 0 ? points : [() => checkpointAlone(store, wanted)]
+  if (points.length === 0) return [() => checkpointAlone(store, wanted)]
+  const last = versions.at(-1)?.content
+  const [first, ...others] = points
+  if (last?.kind !== 'damaged') return points
+  return [async () => ({ ...(await first!()), instead: last.error }), ...others]
 }
 
 /**
@@ -63,13 +72,28 @@ async function newestRun(store: Store, name: string) {
       () =>
         withTail(store, { name, version }),
   )
-  if (start !== undefined) points.push(() => fromStart(store, name, start))
-  return { newest, start, points }
+  if (start !== undefined) {
+    const point = await fromStart(store, name, start)
+    const missing = point.tail[0]?.firstCall ?? 0
+    if (missing === 0) points.push(async () => point)
+    else if (points.length === 0) throw logMissing(name, missing)
+  }
+  return { versions, newest, start, points }
 }
 
 function over(name: string, code: number): StasisError {
   const message = `The program of ${name} has ended with code ${code}, and has no checkpoint to go on from. "stasis log ${name}" shows what it did.`
   return new StasisError('STASIS_SESSION_OVER', message, { name, code })
+}
+
+function halfRemoved(name: string): StasisError {
+  const message = `The program of ${name} has ended, and its process was killed while it removed the session's files. Remove the rest: stasis rm ${name}.`
+  return new StasisError('STASIS_SESSION_OVER', message, { name })
+}
+
+function logMissing(name: string, call: number): StasisError {
+  const message = `${name} has no checkpoint that can be used, and the log of its first ${call} calls is missing, so that nothing tells what the program was. Begin again: stasis rm ${name}, then stasis run.`
+  return new StasisError('STASIS_LOG_MISSING', message, { name, call })
 }
 
 const idOf = ({ content }: VersionInfo): string | undefined =>

@@ -1,4 +1,5 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
+import { captureLogOnly } from '../engine/log-only-error.ts'
 import { checkSessionName, parseAddress } from '../store/address.ts'
 import { blameStored } from '../store/checkpoints.ts'
 import type { Store } from '../store/store.ts'
@@ -38,7 +39,10 @@ export async function restoreSession(
   }
   const [first, second] = await restorePoints(store, wanted)
   try {
-    return await restoreAt(host, store, wanted.name, await first!(), options)
+    const point = await first!()
+    const { instead: error } = point
+    if (error !== undefined) tell(options, { kind: 'fellBack', to: point.name, error })
+    return await restoreAt(host, store, wanted.name, point, options)
   } catch (error) {
     if (second === undefined || !isPointUseless(error)) throw error
     const point = await second()
@@ -71,7 +75,10 @@ async function restoreAt(
     const { polls } = base.kind === 'image' ? base.manifest.prelink : base.start
     const tailPlace = isElsewhere ? store.logPlace?.(session) : undefined
     const settings = logSettings(store, name, id, options, { tail, tailOf: point.id, ...(tailPlace && { tailPlace }) })
-    const parts = { name, id, store, lock, module, polls }
+    // Stacks are those of the instrumented engine, and a fork begins with a checkpoint.
+    const own = base.kind === 'image' ? 'instrumented' : (base.start.engine ?? undefined)
+    if (isFork && own === 'log-only') throw captureLogOnly()
+    const parts = { name, id, store, lock, module, polls, wantedEngine: isFork ? 'instrumented' : own } as const
     const restored = await launch(host, options, parts, beginning, settings).catch((error) => {
       throw base.kind === 'image' ? blameStored(base.image, error) : error
     })

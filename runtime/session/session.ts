@@ -1,6 +1,9 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
 import type { PollMode } from '../../wasm-shim/prelink/index.ts'
 import type { WrittenTree } from '../../wasm-shim/wasi/recovery/written-files.ts'
+import type { Engine } from '../engine/engine.ts'
+import { captureLogOnly } from '../engine/log-only-error.ts'
+import { saveModule } from '../store/checkpoints.ts'
 import { dropTail, hasCheckpoints, markEnded, removeRun } from '../store/retention.ts'
 import type { SessionLock, Store } from '../store/store.ts'
 import { type ControlBlock, Request } from './control-block.ts'
@@ -29,6 +32,11 @@ export interface CheckpointInfo {
 export type Outcome =
   | { readonly kind: 'exited'; readonly code: number; readonly torture?: TortureCount }
   | { readonly kind: 'suspended'; readonly checkpoint: CheckpointInfo }
+  /**
+   * By `stop` without a checkpoint: the log-only engine has none. It is restored by making its `calls` calls again.
+   * `unread`: bytes that were taken from stdin and not read, which are lost.
+   */
+  | { readonly kind: 'stopped'; readonly calls: number; readonly unread?: number }
   /** `error` is a TrapError (with the guest's functions on the stack) or whatever else ended the guest. */
   | { readonly kind: 'trapped'; readonly error: Error; readonly torture?: TortureCount }
 
@@ -37,6 +45,8 @@ export type SessionEvent =
   /** No checkpoint was taken, or it could not be saved. The guest goes on. */
   | { readonly kind: 'refused'; readonly cause: string; readonly error: Error }
   | { readonly kind: 'state'; readonly state: SessionState }
+  /** The program runs with another engine than the instrumented one; `reason`, a sentence, where nobody asked for it. */
+  | { readonly kind: 'engine'; readonly engine: Engine['kind']; readonly reason?: string }
   /** What came after the checkpoint was done again, by the call log. */
   | ({ readonly kind: 'recovered' } & Recovered)
   /** Where a replay stopped or ended, what the program had written below its host directories. */
@@ -90,6 +100,10 @@ export interface SessionParts {
   readonly now: () => number
   /** After a checkpoint was saved: removes what is not needed any more. */
   readonly retain?: () => Promise<void>
+  /** Notes with which engine the session runs, where that was not known before. */
+  readonly keepEngine?: (kind: Engine['kind']) => Promise<void>
+  /** Before the session's files are left or removed: ends what else is being done with them. */
+  readonly settle?: () => Promise<void>
 }
 
 interface Pending<T> {
@@ -97,8 +111,10 @@ interface Pending<T> {
   readonly reject: (error: unknown) => void
 }
 
-interface CheckpointRequest extends Pending<CheckpointInfo> {
+interface CheckpointRequest extends Pending<CheckpointInfo | undefined> {
   readonly options: CheckpointOptions
+  /** A stop will do without a checkpoint. */
+  readonly mayHalt: boolean
 }
 
 /** One run of a program, seen from the thread that serves people. */
@@ -106,6 +122,7 @@ export class Session {
   readonly #parts: SessionParts
   readonly #port: GuestPort
   #state: SessionState = 'starting'
+  #engine: Engine['kind'] = 'instrumented'
   #exports: readonly string[] = []
   readonly #ready: Pending<void>
   readonly #started: Promise<void>
@@ -175,6 +192,11 @@ export class Session {
     return this.#state
   }
 
+  /** What runs the program. */
+  get engine(): Engine['kind'] {
+    return this.#engine
+  }
+
   /** Names of the module's exports. */
   get exports(): readonly string[] {
     return this.#exports
@@ -185,14 +207,28 @@ export class Session {
    * that stops the session, when that is over and could be restored.
    * Rejects where it is refused or cannot be saved, and the guest goes on; or when the session ends before.
    */
-  checkpoint(options: CheckpointOptions = {}): Promise<CheckpointInfo> {
+  async checkpoint(options: CheckpointOptions = {}): Promise<CheckpointInfo> {
+    const checkpoint = await this.#request(options, false)
+    return checkpoint!
+  }
+
+  /**
+   * Stops the session where it is, at the guest's next call or poll, so that it can be restored: with a checkpoint, or, where
+   * its engine takes none, by its log alone. Resolves when that is over; rejects as `checkpoint` does.
+   */
+  async stop(options: Omit<CheckpointOptions, 'stop'> = {}): Promise<Outcome> {
+    await this.#request({ ...options, stop: true }, true)
+    return this.done
+  }
+
+  #request(options: CheckpointOptions, mayHalt: boolean): Promise<CheckpointInfo | undefined> {
     return new Promise((resolve, reject) => {
       checkKeys(options, checkpointKeys, 'A checkpoint')
       if (isOver(this.#state)) throw ended(this.name)
       if ((options.label?.length ?? 0) > 4096) {
         throw new StasisError('STASIS_OPTION', 'A label has at most 4096 characters.')
       }
-      this.#requests.push({ options, resolve, reject })
+      this.#requests.push({ options, mayHalt, resolve, reject })
       if (this.#requests.length === 1) this.#ask()
     })
   }
@@ -235,8 +271,12 @@ export class Session {
 
   /** Puts the first request before the guest. */
   #ask(how = 0): void {
+    if (this.#state === 'starting') return
+    while (this.#engine === 'log-only' && this.#requests[0]?.mayHalt === false) {
+      this.#requests.shift()?.reject(captureLogOnly())
+    }
     const [request] = this.#requests
-    if (request === undefined || this.#state === 'starting') return
+    if (request === undefined) return
     this.#parts.control.request(Request.checkpoint | (request.options.stop ? Request.stop : 0) | how)
     this.#port.post('check', {})
   }
@@ -255,6 +295,16 @@ export class Session {
         return
       case 'captured':
         this.#queueSave(message.payload)
+        return
+      case 'engine': {
+        const { kind, reason } = message.payload
+        this.#engine = kind
+        this.#work = this.#work.then(() => this.#parts.keepEngine?.(kind)).catch((error) => this.#tell('start', error))
+        this.#parts.onEvent({ kind: 'engine', engine: kind, ...(reason !== undefined && { reason }) })
+        return
+      }
+      case 'halted':
+        this.#halted(message.payload)
         return
       case 'files':
         this.#parts.onEvent({ kind: 'files', ...message.payload })
@@ -308,6 +358,16 @@ export class Session {
     request?.reject(error)
     this.#parts.onEvent({ kind: 'refused', cause: request?.options.cause ?? cause, error })
     if (requested) this.#ask()
+  }
+
+  #halted({ requested, calls }: FromGuest['halted']): void {
+    const request = requested ? this.#requests.shift() : undefined
+    const { store, module } = this.#parts
+    const unread = this.#port.holdInput?.()?.length ?? 0
+    // The log is of no use without it; where it cannot be kept, it may still be where it was.
+    this.#work = this.#work.then(() => saveModule(store, module.sha256, module.bytes)).catch(() => undefined)
+    this.#finish('suspended', { kind: 'stopped', calls, ...(unread > 0 && { unread }) })
+    void this.done.then(() => request?.resolve(undefined))
   }
 
   #queueSave(captured: Captured): void {
@@ -380,6 +440,7 @@ export class Session {
       this.#close(state)
       try {
         await this.#port.terminate()
+        await this.#parts.settle?.()
         if (state === 'exited') await leave()
         await lock.release()
       } catch (error) {
@@ -405,8 +466,9 @@ export class Session {
   /** What stays in the store of a program that has ended by itself. */
   async #leave(outcome: Outcome): Promise<void> {
     const { store, name, id, keep, keepLog } = this.#parts
-    if (keepLog) await markEnded(store, name, id, outcome.kind === 'exited' ? outcome.code : 0)
-    else if (keep) await dropTail(store, name, id)
+    const code = outcome.kind === 'exited' ? outcome.code : 0
+    if (keepLog) await markEnded(store, name, id, code)
+    else if (keep) await dropTail(store, name, id, code)
     else await removeRun(store, name, id)
   }
 }

@@ -1,12 +1,13 @@
 import { encodeInitialState } from '../../wasm-shim/wasi/save.ts'
 import type { MountState } from '../../wasm-shim/wasi/state.ts'
+import type { Engine } from '../engine/engine.ts'
 import { checkSessionName } from '../store/address.ts'
 import { saveModule } from '../store/checkpoints.ts'
 import { MemoryStore } from '../store/memory-store.ts'
 import { removeRun } from '../store/retention.ts'
 import { type StartRecord, saveStart } from '../store/start-record.ts'
 import { launch, logSettings, refuseExisting } from './launch.ts'
-import { checkCommon, checkKeys, environmentPairs, type StartOptions, startKeys } from './options.ts'
+import { checkCommon, checkEngine, checkKeys, environmentPairs, type StartOptions, startKeys } from './options.ts'
 import { type Program, readProgram } from './program.ts'
 import type { Session } from './session.ts'
 import type { SessionHost } from './session-host.ts'
@@ -20,6 +21,7 @@ const noTail = { tail: [], tailOf: '' } as const
 export async function startSession(host: SessionHost, options: StartOptions): Promise<Session> {
   checkKeys(options, startKeys, 'Session.start')
   checkCommon(options)
+  checkEngine(options)
   const { store = new MemoryStore(), polls = 'default' } = options
   const id = host.uuid()
   const name = checkSessionName(options.name ?? `session-${id.slice(0, 8)}`)
@@ -31,17 +33,20 @@ export async function startSession(host: SessionHost, options: StartOptions): Pr
     await refuseExisting(store, name)
     const log = options.log === false ? undefined : logSettings(store, name, id, options, noTail)
     const path = typeof options.module === 'string' ? (host.absolutePath?.(options.module) ?? options.module) : ''
+    const start = startRecord(host, options, { id, module, polls, path, args })
     if (log !== undefined) {
-      await saveStart(store, name, startRecord(host, options, { id, module, polls, path, args }))
+      await saveStart(store, name, start)
       // Else a short program needs no copy of its module: a restore finds it where it was.
       if (path === '' || options.keepLog === true) await saveModule(store, module.sha256, module.bytes)
     }
-    return await launch(host, options, { name, id, store, lock, module, polls }, beginning, log).catch(
-      async (error) => {
-        if (log !== undefined) await removeRun(store, name, id)
-        throw error
-      },
-    )
+    const keepEngine = async (engine: Engine['kind']) => {
+      if (log !== undefined && start.engine !== engine) await saveStart(store, name, { ...start, engine })
+    }
+    const parts = { name, id, store, lock, module, polls, keepEngine, wantedEngine: options.engine }
+    return await launch(host, options, parts, beginning, log).catch(async (error) => {
+      if (log !== undefined) await removeRun(store, name, id)
+      throw error
+    })
   } catch (error) {
     await lock.release()
     throw error
@@ -50,7 +55,7 @@ export async function startSession(host: SessionHost, options: StartOptions): Pr
 
 function startRecord(
   host: SessionHost,
-  { env, mounts = [] }: StartOptions,
+  { env, mounts = [], engine }: StartOptions,
   {
     id,
     module,
@@ -71,5 +76,12 @@ function startRecord(
       : { guest, kind: 'host', source: grant.host, readOnly }
   })
   const kernel = encodeInitialState(args, environmentPairs(env), states)
-  return { id, module: { sha256, size: bytes.length, name, path }, kernel, polls, time: Math.trunc(host.now()) }
+  return {
+    id,
+    module: { sha256, size: bytes.length, name, path },
+    kernel,
+    polls,
+    engine: engine ?? null,
+    time: Math.trunc(host.now()),
+  }
 }

@@ -5,7 +5,7 @@ export type SessionState = 'starting' | 'running' | 'checkpointing' | 'suspended
 /** Where a session can go from each state. From the last three nowhere. */
 const transitions: Readonly<Record<SessionState, readonly SessionState[]>> = {
   starting: ['running', 'exited', 'trapped'],
-  running: ['checkpointing', 'exited', 'trapped'],
+  running: ['checkpointing', 'suspended', 'exited', 'trapped'],
   checkpointing: ['running', 'suspended', 'exited', 'trapped'],
   suspended: [],
   exited: [],

@@ -1,6 +1,6 @@
 import { listVersions, removeUnusedModules, removeVersions, type VersionInfo } from './checkpoints.ts'
-import { chunkName, type LogSegment, listSegments, sessionFolder } from './session-log.ts'
-import { loadStart, saveStart } from './start-record.ts'
+import { chunkName, type LogSegment, listSegments, removedChunk, sessionFolder } from './session-log.ts'
+import { loadStart, removeStart, saveStart } from './start-record.ts'
 import type { Store } from './store.ts'
 
 /** Of the checkpoints that a session takes by itself, so many stay: the older one for the case that the newest is damaged. */
@@ -29,11 +29,16 @@ export async function dropUnneeded(store: Store, session: string, id: string): P
 }
 
 /** Of a program that has ended: its checkpoints stay, without what it did after the newest. */
-export async function dropTail(store: Store, session: string, id: string): Promise<void> {
+export async function dropTail(store: Store, session: string, id: string, code: number): Promise<void> {
   const newest = (await listVersions(store, session)).filter((version) => idOf(version) === id).at(-1)
   if (newest === undefined) return removeRun(store, session, id)
   const calls = callsOf(newest)
+  const start = await loadStart(store, session).catch(() => undefined)
+  const isOurs = start?.id === id
+  // Who dies meanwhile has left no more than a part of the log, which must not be followed.
+  if (isOurs) await saveStart(store, session, { ...start, ended: code })
   await removeSegments(store, session, ({ run, firstCall }) => run === id.slice(0, 8) && firstCall >= calls)
+  if (isOurs) await saveStart(store, session, start)
 }
 
 /** Of a program that has ended, whose log is kept: it is not to be rolled forward to its end. */
@@ -42,8 +47,14 @@ export async function markEnded(store: Store, session: string, id: string, code:
   if (start?.id === id) await saveStart(store, session, { ...start, ended: code })
 }
 
-/** Removes all that one run of a session has left: its checkpoints and its log; with the last run, all of the session. */
+/**
+ * Removes all that one run of a session has left: its checkpoints and its log; with the last run, all of the session. Who
+ * dies meanwhile leaves what is rolled forward to the program's end, or what cannot be restored: first goes how the
+ * session began, then the checkpoints, the oldest first, then the log.
+ */
 export async function removeRun(store: Store, session: string, id: string): Promise<void> {
+  const start = await loadStart(store, session).catch(() => undefined)
+  if (start?.id === id) await removeStart(store, session)
   await removeVersions(store, session, (version) => idOf(version) === id)
   if ((await listVersions(store, session)).length > 0) {
     await removeSegments(store, session, ({ run }) => run === id.slice(0, 8))
@@ -54,22 +65,37 @@ export async function removeRun(store: Store, session: string, id: string): Prom
   if (blobs.length > 0) await removeUnusedModules(store)
 }
 
-async function removeSegments(store: Store, session: string, which: (segment: LogSegment) => boolean): Promise<void> {
-  const segments = await listSegments(store, session)
-  const removed = segments.filter(which)
-  if (removed.length === 0) return
-  const before = new Set<string>()
+/** Removes segments, and the chunks that only they need. The session may be running, and write to its newest segment. */
+export async function removeSegments(
+  store: Store,
+  session: string,
+  which: (segment: LogSegment) => boolean,
+): Promise<void> {
+  const removed = (await listSegments(store, session)).filter(which)
+  const unneeded = new Set<string>()
   for (const { blob } of removed) {
-    for (const address of await neededChunks(store, blob)) before.add(address)
+    for (const address of await neededChunks(store, blob)) unneeded.add(address)
     await store.delete(blob)
     await store.delete(`${blob}.chunks`)
   }
-  if (before.size === 0) return
-  for (const { blob } of segments) {
-    if (removed.some((segment) => segment.blob === blob)) continue
-    for (const address of await neededChunks(store, blob)) before.delete(address)
+  await dropNeeded(store, session, unneeded)
+  const names = [...unneeded].map((address) => [address, chunkName(session, address)] as const)
+  // Who needs a chunk notes that first and then looks whether it is there. So either it will be made anew, since it is
+  // not found under its name, or the note is found here.
+  for (const [, name] of names) await store.rename?.(name, removedChunk(name))
+  await dropNeeded(store, session, unneeded)
+  for (const [address, name] of names) {
+    if (unneeded.has(address)) await store.delete(removedChunk(name))
+    else await store.rename?.(removedChunk(name), name)
   }
-  for (const address of before) await store.delete(chunkName(session, address))
+}
+
+/** Takes the addresses that segments need out of a set. */
+async function dropNeeded(store: Store, session: string, addresses: Set<string>): Promise<void> {
+  if (addresses.size === 0) return
+  for (const { blob } of await listSegments(store, session)) {
+    for (const address of await neededChunks(store, blob)) addresses.delete(address)
+  }
 }
 
 const addressBytes = 32

@@ -35,6 +35,11 @@ export function chunkName(session: string, address: string): string {
   return `${sessionFolder(session)}chunks/${address}`
 }
 
+/** Where a chunk is while it is decided whether it can be removed. */
+export function removedChunk(name: string): string {
+  return `${name}.old`
+}
+
 export function asSegment({ name: blob, ...info }: BlobInfo): LogSegment | undefined {
   const match = segmentPattern.exec(blob)
   return match === null ? undefined : { ...info, blob, firstCall: Number(match[2]), run: match[3]! }

@@ -16,6 +16,8 @@ export interface StartRecord {
   /** The kernel's state before the first call. */
   readonly kernel: Uint8Array
   readonly polls: 'none' | 'default' | 'all'
+  /** What it was asked for, or runs with since the other one refused; null, or absent in older records: no matter. */
+  readonly engine?: 'instrumented' | 'log-only' | null
   /** Milliseconds since the epoch. */
   readonly time: number
   /** The exit code, of a program that has ended and whose log is kept. */
@@ -34,6 +36,7 @@ const shape = record<Required<StartRecord> & { format: number }>({
   module: record({ sha256, size: natural(Number.MAX_SAFE_INTEGER), name: text, path: text }),
   kernel: bytes,
   polls: one(['none', 'default', 'all']),
+  engine: nullable(one(['instrumented', 'log-only'])),
   time: natural(8.64e15),
   ended: nullable(natural(0xffff_ffff)),
 })
@@ -41,7 +44,13 @@ const shape = record<Required<StartRecord> & { format: number }>({
 const blobName = (session: string): string => `${sessionFolder(session)}start.cbor`
 
 export async function saveStart(store: Store, session: string, start: StartRecord): Promise<void> {
-  await store.put(blobName(session), [encode({ format, ...start, ended: start.ended ?? null })])
+  await store.put(blobName(session), [
+    encode({ format, ...start, engine: start.engine ?? null, ended: start.ended ?? null }),
+  ])
+}
+
+export async function removeStart(store: Store, session: string): Promise<void> {
+  await store.delete(blobName(session))
 }
 
 /** How a run began, by the first eight digits of its identity; undefined where that is not known, or damaged. */
@@ -58,7 +67,9 @@ export async function loadStart(store: Store, session: string): Promise<StartRec
   const blob = await store.get(blobName(session))
   if (blob === undefined) return undefined
   try {
-    const { format: _, ...start } = shape(decode(blob), 'start')
+    const decoded: unknown = decode(blob)
+    const whole = typeof decoded === 'object' && decoded !== null ? { engine: null, ...decoded } : decoded
+    const { format: _, ...start } = shape(whole, 'start')
     return start
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)

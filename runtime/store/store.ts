@@ -18,6 +18,8 @@ export interface Store {
   put(name: string, parts: readonly Uint8Array[]): Promise<void>
   /** Whether there was such a blob. */
   delete(name: string): Promise<boolean>
+  /** Gives a blob another name, in one step; whether there was such a blob. There where `logPlace` is. */
+  rename?(from: string, to: string): Promise<boolean>
   /** Makes this process the only one to run the session. Throws STASIS_SESSION_BUSY while another one lives. */
   lock(session: string): Promise<SessionLock>
   /** The sessions that live processes hold. */

@@ -16,7 +16,7 @@ const withCheckpoints = (name) => {
 }
 
 export const recipes = [
-  ...['matrix', 'sieve', 'hash', 'nbody', 'files', 'echo-lines'].map(inTests),
+  ...['matrix', 'sieve', 'hash', 'nbody', 'files', 'effects', 'echo-lines'].map(inTests),
   ...['ckp-steps', 'ckp-check'].map(withCheckpoints),
   own('simulation', join(root, 'examples/c-simulation/simulation.c')),
 ]

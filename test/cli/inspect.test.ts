@@ -7,8 +7,10 @@ import { printModule } from '../../host-node/cli/inspect/print-module.ts'
 import type { Terminal } from '../../host-node/cli/terminal.ts'
 import type { Checkpoint } from '../../runtime/image/model.ts'
 import { StasisError } from '../../wasm-shim/errors.ts'
+import { prelink } from '../../wasm-shim/prelink/index.ts'
 import { encodeState } from '../../wasm-shim/wasi/saved-state.ts'
 import type { Descriptor } from '../../wasm-shim/wasi/state.ts'
+import { gcGuest } from '../support/gc-guest.ts'
 
 const { parseWat } = await wabt()
 
@@ -63,9 +65,29 @@ test('imports that stasis does not provide, and what the pre-linker refuses, are
     expect.stringContaining('STASIS_IMPORT_UNKNOWN It imports the function env.magic'),
     expect.stringContaining('wasi_snapshot_preview1.fd_wrote'),
     expect.stringContaining('the memory env.memory'),
-    'STASIS_MODULE_UNSUPPORTED The module uses garbage collection.',
   ])
+  expect(report.refusal).toEqual({
+    code: 'STASIS_MODULE_UNSUPPORTED',
+    message: 'The module uses garbage collection.',
+  })
   expect(printModule(report, terminal)).toContain('Cannot be run and frozen as it is:')
+})
+
+test('a module with garbage collection is read from outside, and runs log-only where the host can run it', () => {
+  const report = reportModule('gc.wasm', gcGuest(), prelink)
+  expect(report).toMatchObject({
+    entry: 'command',
+    engine: 'log-only',
+    functions: { imported: 3, defined: 2 },
+    memories: [{ min: 1, max: null, imported: false }],
+    features: ['garbage collection'],
+    refusal: { code: 'STASIS_MODULE_UNSUPPORTED' },
+  })
+  const isRunnable = WebAssembly.validate(gcGuest())
+  expect(report.problems.map(({ code }) => code)).toEqual(isRunnable ? [] : ['STASIS_MODULE_INVALID'])
+  const printed = printModule(report, terminal).replaceAll(/\s+/g, ' ')
+  if (isRunnable) expect(printed).toContain('Can be run, without checkpoints.')
+  expect(printed).toContain(isRunnable ? 'refuses it: The WebAssembly module uses garbage' : 'cannot run it either')
 })
 
 test('a module without an entry cannot be run', () => {

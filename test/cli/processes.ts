@@ -21,8 +21,8 @@ export class Stasis {
   out = ''
   err = ''
 
-  constructor(cwd: string, argv: readonly string[], env: NodeJS.ProcessEnv) {
-    this.child = spawn(process.execPath, [commandLine, ...argv], { cwd, env })
+  constructor(cwd: string, argv: readonly string[], env: NodeJS.ProcessEnv, node = process.execPath) {
+    this.child = spawn(node, [commandLine, ...argv], { cwd, env })
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.out += text
     })
@@ -61,14 +61,17 @@ export class Workplace {
   readonly directory = realpathSync(mkdtempSync(join(tmpdir(), 'st-')))
   readonly #started: Stasis[] = []
 
-  constructor() {
+  readonly #node: string
+
+  constructor(node: string = process.execPath) {
+    this.#node = node
     for (const name of guestNames) writeFileSync(join(this.directory, `${name}.wasm`), assembleGuest(name))
   }
 
   start(...argv: string[]): Stasis {
     const { STASIS_STORE: _, FORCE_COLOR: __, ...env } = process.env
     const own = { TMPDIR: this.directory, XDG_CACHE_HOME: this.directory, GREETING: 'hello', NO_COLOR: '1' }
-    const process_ = new Stasis(this.directory, argv, { ...env, ...own })
+    const process_ = new Stasis(this.directory, argv, { ...env, ...own }, this.#node)
     this.#started.push(process_)
     return process_
   }

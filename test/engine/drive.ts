@@ -1,5 +1,6 @@
 // Runs a fixture as it is, and pre-linked with captures on the way; tells what could be seen from outside.
 import { createHash } from 'node:crypto'
+import type { ContinuationStore } from '../../runtime/engine/continuation-linker.ts'
 import type { Engine, Entry, InstanceState, RunOutcome } from '../../runtime/engine/engine.ts'
 import { createInstrumentedEngine } from '../../runtime/engine/instrumented.ts'
 import { decodeCheckpoint } from '../../runtime/image/decode.ts'
@@ -46,7 +47,7 @@ const show = (value: unknown): string => {
   return typeof value === 'function' ? 'function' : String(value)
 }
 
-const hash = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex').slice(0, 16)
+export const hash = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex').slice(0, 16)
 
 const defaultResult = (type: ValType, count: number): unknown => {
   switch (type) {
@@ -63,7 +64,7 @@ const defaultResult = (type: ValType, count: number): unknown => {
 }
 
 /** The host's side of a run: what the guest calls, and the trace of it. */
-class World {
+export class World {
   readonly trace: string[] = []
   readonly #host: ReturnType<NonNullable<Fixture['host']>>
   #count = 0
@@ -107,7 +108,7 @@ const describeError = (error: unknown): string => {
   return error instanceof Error ? `${error.name}: ${error.message}` : show(error)
 }
 
-const entries = (fixture: Fixture) => fixture.calls ?? [['run']]
+export const entries = (fixture: Fixture) => fixture.calls ?? [['run']]
 
 /** The unmodified module. */
 export function runPlain(fixture: Fixture, bytes: Uint8Array): Report {
@@ -152,11 +153,20 @@ const describeState = (state: InstanceState): string =>
     state.tables.map((table) => table && Array.from(table)),
   ])
 
+/** From the second restore of a stack on, its continuations are found. */
+function keepContinuations(): ContinuationStore {
+  const kept = new Map<string, Uint8Array>()
+  return { read: (key) => kept.get(key), write: (key, bytes) => kept.set(key, bytes) }
+}
+
 /** The pre-linked module, frozen and resumed as the options say. */
 export function runCaptured(fixture: Fixture, bytes: Uint8Array, options: DriveOptions = {}): Report {
   const { polls = 'default', every = 0, fresh = true, twice = false, encodings = ['auto'] } = options
   const world = new World(fixture)
-  const modules = encodings.map((exceptions) => new WebAssembly.Module(prelink(bytes, { polls, exceptions }).bytes))
+  const modules = encodings.map((exceptions) => ({
+    module: new WebAssembly.Module(prelink(bytes, { polls, exceptions }).bytes),
+    continuations: keepContinuations(),
+  }))
   const refusals: string[] = []
   let calls = 0
   let passed = -1
@@ -166,7 +176,7 @@ export function runCaptured(fixture: Fixture, bytes: Uint8Array, options: DriveO
   let frames = 0
   const open = () =>
     createInstrumentedEngine({
-      module: modules[opened++ % modules.length]!,
+      ...modules[opened++ % modules.length]!,
       original: () => bytes,
       options: {
         link: (site) => world.func(site.module, site.name, site.results),

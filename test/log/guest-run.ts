@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { openDirectory } from '../../host-node/directory.ts'
+import { importSites } from '../../runtime/intercept/imports.ts'
 import { compose, type ImportFunction, type ImportSite, type Interceptor } from '../../runtime/intercept/interceptor.ts'
-import { readModule } from '../../wasm-shim/module/read.ts'
 import { ExitSignal } from '../../wasm-shim/wasi/host.ts'
 import { Kernel, type Mount } from '../../wasm-shim/wasi/kernel.ts'
 import type { ProgramCase } from '../programs/cases.ts'
@@ -30,14 +30,6 @@ export function load(name: ProgramCase['program']): { module: WebAssembly.Module
     sitesOf.set(name, importSites(bytes))
   }
   return { module: compiled.get(name)!, sites: sitesOf.get(name)! }
-}
-
-export function importSites(bytes: Uint8Array): readonly ImportSite[] {
-  const { imports, types } = readModule(bytes)
-  const functions = imports.flatMap(({ module, name, desc }) =>
-    desc.kind === 'func' ? [{ module, name, ...types[desc.type]! }] : [],
-  )
-  return functions.map(({ module, name, params, results }, index) => ({ index, module, name, params, results }))
 }
 
 /** Runs a program behind interceptors; `innermost` is what they stand before. */

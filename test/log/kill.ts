@@ -107,9 +107,9 @@ export function runProcess(each: ProgramCase, prepared: Prepared, survivor: Surv
       chunks,
       kernel,
       onCall: () => replayed++,
-      goOn: ({ intent, name, note }) => {
+      goOn: ({ intent, name, note, words }) => {
         isReplaying = false
-        kernel.endReplay(intent ? { name, note } : undefined)
+        kernel.endReplay(intent ? { name, note, words } : undefined)
         stdinRead.bytes = kernel.replayedStdin
         host.stdin.read(new Uint8Array(stdinRead.bytes))
         const resume = source.reader.resumePoint()

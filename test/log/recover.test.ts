@@ -5,7 +5,7 @@ import { program } from '../programs/programs.ts'
 import { joins, type Kill, runProcess, Survivor } from './kill.ts'
 
 /** Every how many calls; a program has a few hundred to a few thousand. */
-const steps = { files: 1, 'sqlite-shop': 7, 'lua-closures': 5, rust: 3, 'cpython-session': 400 } as const
+const steps = { files: 1, effects: 1, 'sqlite-shop': 7, 'lua-closures': 5, rust: 3, 'cpython-session': 400 } as const
 
 describe.each(Object.entries(steps))('%s', (name, step) => {
   const each = caseNamed(name)

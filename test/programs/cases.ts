@@ -99,6 +99,7 @@ export const cases: readonly ProgramCase[] = [
   define({ name: 'hash', program: 'hash', args: ['20000'] }),
   define({ name: 'nbody', program: 'nbody', args: ['20000'] }),
   define({ name: 'files', program: 'files', args: ['/data'], mounts: ['/data'] }),
+  define({ name: 'effects', program: 'effects', args: ['/data', '4'], mounts: ['/data'] }),
   define({ name: 'rust', program: 'rust', args: ['/data'], mounts: ['/data'] }),
   // Go's scheduler reads the clock as it likes: the same output, not always the same number of calls.
   define({ name: 'go', program: 'go', args: ['/data'], mounts: ['/data'] }),

@@ -30,6 +30,7 @@ const built = {
   hash: 'hash',
   nbody: 'nbody',
   files: 'files',
+  effects: 'effects',
   'echo-lines': 'echo-lines',
   'ckp-steps': 'steps',
   'ckp-check': 'check',

@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
+import { FileLogStorage } from '../../host-node/log-storage.ts'
 import type { Engine } from '../../runtime/engine/engine.ts'
 import { createInstrumentedEngine } from '../../runtime/engine/instrumented.ts'
 import { type GuestThread, serveGuest } from '../../runtime/session/guest.ts'
@@ -45,6 +46,7 @@ function testHost(options: WorldOptions): { sessionHost: SessionHost; host: () =
         createHost: () => made,
         ...(stackReserve !== undefined && { stackReserve }),
         ...room,
+        openLog: (place, options) => new FileLogStorage(place, options),
         openDirectory: () => MemoryFileSystem.create(made.clocks.realtime),
         prepare: ({ bytes }, polls) => {
           const module = new WebAssembly.Module(prelink(bytes, { polls }).bytes)

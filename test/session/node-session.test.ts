@@ -94,6 +94,19 @@ test('input that was given and not read goes with every checkpoint, and comes fi
   expect(output).toBe('abcdef' + 'c' + 'defghij')
 })
 
+test('input that came with a checkpoint, and was read before a kill, is not read again', async () => {
+  const stdin = new PassThrough()
+  const triggers = [{ kind: 'call' as const, call: 5 }]
+  const session = await Session.start({ ...options(echo), stdin, triggers })
+  stdin.write('abcdef')
+  while (output.length < 6) await new Promise((resolve) => setTimeout(resolve, 5))
+  // Saves what was captured first.
+  await session.terminate(137)
+  const again = await Session.restore(store, 'calc', { ...streams(), stdin: Buffer.from('gh') })
+  expect(await again.done).toEqual({ kind: 'exited', code: 0 })
+  expect(output).toBe('abcdefgh')
+})
+
 test('input is fed on after a checkpoint that could not be saved', async () => {
   const stdin = new PassThrough()
   const session = await Session.start({ ...options(echo), stdin })

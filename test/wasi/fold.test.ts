@@ -30,6 +30,7 @@ function recording(): { guest: Guest; context: Context; log: Recorded[] } {
     fileSystems: [MemoryFileSystem.create(() => host.clocks.realtime())],
     handles: [],
     note: undefined,
+    orphans: 0,
   }
   const log: Recorded[] = []
   const link = (_: string, name: string) => {

@@ -4,7 +4,7 @@
  */
 import { StasisError } from '../errors.ts'
 import { ValType } from './model.ts'
-import { Immediate, immediateOf, Op, opcodes, prefixBase, unknownOpcode } from './opcodes.ts'
+import { immediateOf, Op, opcodes, prefixBase, unknownOpcode } from './opcodes.ts'
 
 export class CodeCursor {
   readonly bytes: Uint8Array
@@ -108,79 +108,80 @@ export class CodeCursor {
       op = prefixBase[op as 0xfc | 0xfd | 0xfe] + suffix
     }
     this.op = op
+    // By number (`Immediate` in opcodes.ts): a jump table for code that has not been optimised yet, which is what a restore runs.
     switch (immediateOf[op]) {
-      case Immediate.none:
+      case 0: // none
         break
-      case Immediate.local:
-      case Immediate.label:
-      case Immediate.func:
-      case Immediate.global:
-      case Immediate.table:
-      case Immediate.tag:
-      case Immediate.memory:
+      case 6: // local
+      case 2: // label
+      case 4: // func
+      case 7: // global
+      case 8: // table
+      case 27: // tag
+      case 10: // memory
         this.a = this.u32()
         break
-      case Immediate.data:
-      case Immediate.elem:
+      case 17: // data
+      case 20: // elem
         this.a = this.u32()
         this.b = 0
         break
-      case Immediate.memarg:
+      case 9: // memarg
         this.#memarg()
         break
-      case Immediate.i32:
+      case 11: // i32
         this.a = this.pos
         this.#skipLeb(5)
         break
-      case Immediate.i64:
+      case 12: // i64
         this.a = this.pos
         this.#skipLeb(10)
         break
-      case Immediate.block:
+      case 1: // block
         this.a = this.#blockType()
         break
-      case Immediate.indirect:
-      case Immediate.dataMemory:
-      case Immediate.memoryMemory:
-      case Immediate.elemTable:
-      case Immediate.tableTable:
+      case 5: // indirect
+      case 16: // dataMemory
+      case 18: // memoryMemory
+      case 19: // elemTable
+      case 21: // tableTable
         this.a = this.u32()
         this.b = this.u32()
         break
-      case Immediate.f32:
+      case 13: // f32
         this.pos += 4
         break
-      case Immediate.f64:
+      case 14: // f64
         this.pos += 8
         break
-      case Immediate.labels:
+      case 3: // labels
         this.count = this.u32()
         if (this.count > this.end - this.pos) this.fail('branch table longer than the function')
         this.a = this.pos
         for (let i = this.count; i >= 0; i--) this.#skipLeb(5)
         break
-      case Immediate.refType:
+      case 15: // refType
         this.a = this.#refType()
         break
-      case Immediate.lane:
-      case Immediate.byte:
+      case 22: // lane
+      case 28: // byte
         this.pos++
         break
-      case Immediate.memargLane:
+      case 23: // memargLane
         this.#memarg()
         this.pos++
         break
-      case Immediate.bytes16:
+      case 24: // bytes16
         this.pos += 16
         break
-      case Immediate.types:
+      case 25: // types
         this.count = this.u32()
         if (this.count !== 1) this.fail('select with other than one type')
         this.a = bytes[this.pos] as number
         if (!isValType(this.a)) this.#unsupported('typed function references', this.pos)
         this.pos++
         break
-      case Immediate.tryTable:
+      case 26: // tryTable
         this.a = this.#blockType()
         this.count = this.u32()
         if (this.count > this.end - this.pos) this.fail('catch list longer than the function')

@@ -1,7 +1,7 @@
 import { ByteReader } from '../bytes/reader.ts'
 import { type Draft, emptyDraft } from './draft.ts'
 import type { WasmModule } from './model.ts'
-import { customSection, sectionFormats, sectionRank } from './sections/index.ts'
+import { customSection, type SectionName, sectionFormats, sectionRank } from './sections/index.ts'
 import { refuseComponent } from './unsupported.ts'
 
 /** `\0asm`, little-endian. */
@@ -16,11 +16,31 @@ const coreVersion = 0x00000001
  */
 export function readModule(bytes: Uint8Array): WasmModule {
   const reader = new ByteReader(bytes)
+  const draft = readSections(reader, nothing)
+  if (draft.dataCount !== undefined && draft.dataCount !== draft.data.length)
+    reader.fail(`${draft.dataCount} data segments are announced, but there are ${draft.data.length}`)
+  return draft
+}
+
+/**
+ * The same of a module that was read before, without what code does not refer to by its content: exports, start function
+ * and segments are not looked at and absent from the result. CPython has 24,000 segments.
+ */
+export function readCodeContext(bytes: Uint8Array): WasmModule {
+  return readSections(new ByteReader(bytes), besidesCode)
+}
+
+const nothing: ReadonlySet<SectionName> = new Set()
+const besidesCode: ReadonlySet<SectionName> = new Set(['export', 'start', 'element', 'data count', 'data'])
+
+function readSections(reader: ByteReader, skipped: ReadonlySet<SectionName>): Draft {
   readHeader(reader)
-  const draft = emptyDraft(bytes)
+  const draft = emptyDraft(reader.bytes)
   let rank = -1
-  while (reader.remaining > 0) rank = readSection(reader, draft, rank)
-  checkCounts(reader, draft)
+  while (reader.remaining > 0) rank = readSection(reader, draft, rank, skipped)
+  const defined = draft.functions.length - draft.imported.functions
+  const bodies = draft.code.start.length
+  if (defined !== bodies) reader.fail(`${defined} functions are declared, but there are ${bodies} bodies`)
   return draft
 }
 
@@ -38,7 +58,7 @@ function readU32LE(reader: ByteReader): number {
 }
 
 /** Reads one section; gives the rank of the last section that is not custom. */
-function readSection(reader: ByteReader, draft: Draft, lastRank: number): number {
+function readSection(reader: ByteReader, draft: Draft, lastRank: number, skipped: ReadonlySet<SectionName>): number {
   const at = reader.pos
   const id = reader.u8()
   const body = reader.sub(reader.u32())
@@ -52,15 +72,8 @@ function readSection(reader: ByteReader, draft: Draft, lastRank: number): number
   const format = sectionFormats[rank]
   if (format === undefined) reader.fail(`${id} is not a section`, at)
   if (rank <= lastRank) reader.fail(`the ${format.name} section is out of order or there twice`, at)
+  if (skipped.has(format.name)) return rank
   format.read(body, draft)
   body.expectEnd(`the ${format.name} section`)
   return rank
-}
-
-function checkCounts(reader: ByteReader, draft: Draft): void {
-  const defined = draft.functions.length - draft.imported.functions
-  const bodies = draft.code.start.length
-  if (defined !== bodies) reader.fail(`${defined} functions are declared, but there are ${bodies} bodies`)
-  if (draft.dataCount !== undefined && draft.dataCount !== draft.data.length)
-    reader.fail(`${draft.dataCount} data segments are announced, but there are ${draft.data.length}`)
 }

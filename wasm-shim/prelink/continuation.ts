@@ -1,5 +1,6 @@
 /**
- * Continuations (D3): one function for each call site that is on a captured stack (frame-writer.ts). They live in a
+ * Continuations (D3): one function for each call site that is on a captured stack, and one for each loop around such a
+ * site, which is built when it is reached (frame-writer.ts). They live in a
  * module of their own, with the index spaces of the main one for memories, tables, globals and tags, so that the main
  * module is emitted once and nothing is shipped in advance; and they are themselves capturable, with the same call site
  * numbers.
@@ -7,11 +8,11 @@
 import { ByteWriter } from '../bytes/writer.ts'
 import { StasisError } from '../errors.ts'
 import { CodeCursor } from '../module/code.ts'
-import type { FuncType, ValType, WasmModule } from '../module/model.ts'
+import type { FuncType, WasmModule } from '../module/model.ts'
 import { Op } from '../module/opcodes.ts'
 import { assembleContinuations } from './continuation-module.ts'
 import { BodyEmitter, type EmitTarget } from './emit.ts'
-import { FrameWriter } from './frame-writer.ts'
+import { type CallContinuation, FrameWriter } from './frame-writer.ts'
 import { Helpers } from './helpers.ts'
 import { segmentHelperParams } from './hidden-state.ts'
 import { hostFunctionNames, hostFunctions, hostSlot } from './host-functions.ts'
@@ -40,16 +41,24 @@ export function functionOfSite(metadata: PrelinkMetadata, site: number): number 
   return low
 }
 
+/** Where a continuation begins: behind a call site or, with `loop`, at the head of that loop, in which the site is. */
+export interface ContinuationStart {
+  readonly site: number
+  /** The loop's number in its function, as the continuations name it to the engine. */
+  readonly loop?: number
+}
+
 /**
  * A module that imports `memory`, `table`, `global` and `tag` by index, `host` by name, and from `main` the main module's
  * table `functions` and the table `frames`. Instantiated, it puts into `frames`, from `slot` on, the continuation of each
- * of `sites` and then the function that makes each of `calls` again (imported functions, -1 for a poll). Neither list has
- * repetitions; `module` is the unmodified module that `metadata` was made from.
+ * of `starts` and then the function that makes each of `calls` again (imported functions, -1 for a poll). Neither list has
+ * repetitions; `module` is the unmodified module that `metadata` was made from, as `readModule` or `readCodeContext`
+ * gives it.
  */
 export function buildContinuations(
   module: WasmModule,
   metadata: PrelinkMetadata,
-  sites: readonly number[],
+  starts: readonly ContinuationStart[],
   calls: readonly number[],
   slot: number,
 ): Uint8Array {
@@ -61,9 +70,9 @@ export function buildContinuations(
         { call },
       )
   const cursor = new CodeCursor(module.bytes)
-  const owners = sites.map((site) => functionOfSite(metadata, site))
+  const owners = starts.map(({ site }) => functionOfSite(metadata, site))
   const firstFrame = hostFunctionNames.length
-  const parts = new AddedParts(module.types, firstFrame + sites.length + calls.length)
+  const parts = new AddedParts(module.types, firstFrame + starts.length + calls.length)
   const host: HostCall = (out, name) => {
     out.u8(Op.call)
     out.u32(hostSlot(name))
@@ -100,32 +109,33 @@ export function buildContinuations(
       },
     },
   }
-  const next = (out: ByteWriter, results: readonly ValType[]) => {
-    host(out, 'next')
+  const callContinuation: CallContinuation = (out, which, results) => {
+    host(out, which)
     out.u8(Op.callIndirect)
     out.u32(parts.type([], results))
     out.u32(framesTable)
   }
 
-  const types: number[] = []
-  const bodies = new ByteWriter(1 << 14)
   const emitter = new BodyEmitter(target, cursor, new ByteWriter(1 << 14))
+  const writer = new FrameWriter(emitter, helpers, parts, cursor, module.types, callContinuation)
   const planner = new FunctionPlanner(module, metadata, cursor)
-  const bodyOf = new Map<number, { type: number; body: Uint8Array }>()
+  const types: number[] = []
+  const written: Uint8Array[] = []
   for (const owner of new Set(owners)) {
     const plan = planner.plan(owner, metadata.pollLoops[owner])
     const first = metadata.firstSite[owner] as number
-    sites.forEach((site, i) => {
+    starts.forEach(({ site, loop }, i) => {
       if (owners[i] !== owner) return
       emitter.out.clear()
       emitter.begin(plan, first)
-      new FrameWriter(emitter, helpers, parts, cursor, module.types, next).write(site - first)
-      bodyOf.set(site, { type: parts.type([], plan.type.results), body: emitter.out.finish() })
+      if (loop === undefined) writer.site(site - first)
+      else writer.loop(loop, site - first)
+      types[i] = parts.type([], plan.type.results)
+      written[i] = emitter.out.finish()
     })
   }
-  for (const site of sites) {
-    const { type, body } = bodyOf.get(site)!
-    types.push(type)
+  const bodies = new ByteWriter(1 << 14)
+  for (const body of written) {
     bodies.u32(body.length)
     bodies.bytes(body)
   }
@@ -146,7 +156,7 @@ export function buildContinuations(
     bodies.u32(body.length)
     bodies.bytes(body)
   }
-  const frames = sites.length + calls.length
+  const frames = starts.length + calls.length
   return assembleContinuations(module, parts, types, bodies.finish(), frames, slot)
 }
 

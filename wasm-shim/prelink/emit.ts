@@ -18,6 +18,7 @@ import { Op } from '../module/opcodes.ts'
 import { type Helpers, valuesPerCall } from './helpers.ts'
 import type { AddedParts } from './parts.ts'
 import { type FunctionPlan, readClause, SiteKind } from './plan.ts'
+import { type Label, Reachability } from './reachability.ts'
 import { rethrownAround, siteValues } from './site-values.ts'
 
 /** Iterations between polls (D11). */
@@ -70,14 +71,26 @@ export class BodyEmitter {
     this.#escape = -1
   }
 
+  /** The number by which a frame names a site of the function. */
+  numberOf(site: number): number {
+    return this.#firstSite + site
+  }
+
   get plan(): FunctionPlan {
     return this.#plan as FunctionPlan
   }
 
-  open(op: number, blockType: number): number {
+  open(op: number, blockType: number): Label {
     this.out.u8(op)
     this.out.s33(blockType)
-    return ++this.depth
+    return { position: ++this.depth, isTarget: false }
+  }
+
+  /** The number by which a branch here names the label that stands `up` labels from the innermost of `enclosing`. */
+  labelAbove(enclosing: readonly Label[], up: number, isLive = true): number {
+    const label = enclosing[enclosing.length - 1 - up] as Label
+    label.isTarget ||= isLive
+    return this.depth - label.position
   }
 
   close(): void {
@@ -86,15 +99,15 @@ export class BodyEmitter {
   }
 
   /**
-   * Emits the function's frame around `write`, which is given the position of the function's label. Where a `try_table`
+   * Emits the function's frame around `write`, which is given the function's label. Where a `try_table`
    * catches everything, our exception leaves the code through a block around it and is thrown again.
    */
-  body(results: readonly ValType[], write: (functionLabel: number) => void): void {
+  body(results: readonly ValType[], write: (functionLabel: Label) => void): void {
     if (!this.plan.catchesAll || this.#target.encoding === 'legacy') {
-      write(0)
+      write({ position: 0, isTarget: false })
       return
     }
-    this.#escape = this.open(Op.block, emptyBlock)
+    this.#escape = this.open(Op.block, emptyBlock).position
     write(this.open(Op.block, this.#target.parts.blockType([], results)))
     this.close()
     this.out.u8(Op.return)
@@ -106,10 +119,10 @@ export class BodyEmitter {
 
   /**
    * Emits the instructions in [start, end), which lie within one construct, from site number `nextSite` of the plan on.
-   * `enclosing` are the positions of the labels around, outermost first. `spillsAtStart`: the values on the stack come
-   * from an instruction that ends at `start`.
+   * `enclosing` are the labels around, outermost first. `spillsAtStart`: the values on the stack come from an
+   * instruction that ends at `start`. Returns whether the end can be reached from the start.
    */
-  range(start: number, end: number, nextSite: number, enclosing: readonly number[], spillsAtStart: boolean): void {
+  range(start: number, end: number, nextSite: number, enclosing: readonly Label[], spillsAtStart: boolean): boolean {
     const { out } = this
     const cursor = this.#cursor
     const plan = this.plan
@@ -121,6 +134,7 @@ export class BodyEmitter {
     let spillPos = plan.spills[spill]?.pos ?? -1
     let copied = start
     let nest = 0
+    const reach = new Reachability()
     const flush = (upTo: number) => {
       if (upTo > copied) out.range(bytes, copied, upTo)
       copied = upTo
@@ -129,7 +143,18 @@ export class BodyEmitter {
       flush(cursor.at)
       copied = cursor.pos
     }
-    const label = (a: number) => (a < nest ? a : this.depth - (enclosing[enclosing.length - 1 - (a - nest)] as number))
+    const label = (a: number) => {
+      if (a >= nest) return this.labelAbove(enclosing, a - nest, reach.isLive)
+      reach.branch(a)
+      return a
+    }
+    const relabel = (op: number, a: number) => {
+      const here = label(a)
+      if (here === a) return
+      replace()
+      out.u8(op)
+      out.u32(here)
+    }
     const emitSpills = () => {
       while (spillPos === cursor.pos) {
         flush(cursor.pos)
@@ -161,6 +186,7 @@ export class BodyEmitter {
         }
         nest++
         this.depth++
+        reach.open(op)
         emitSpills()
         if (op === Op.loop && cursor.pos === siteAt && plan.siteKind.at(site) === SiteKind.poll) {
           flush(cursor.pos)
@@ -172,40 +198,50 @@ export class BodyEmitter {
         continue
       }
       switch (op) {
-        case Op.end:
+        case 0x0b: // end
           nest--
           this.depth--
+          reach.close()
           break
-        case Op.delegate:
+        case 0x18: // delegate
           nest--
           this.depth--
-          if (label(a) !== a) {
-            replace()
-            out.u8(op)
-            out.u32(label(a))
-          }
+          reach.close()
+          relabel(op, a)
           break
-        case Op.br:
-        case Op.brIf:
-        case Op.rethrow:
-          if (label(a) !== a) {
-            replace()
-            out.u8(op)
-            out.u32(label(a))
-          }
+        case 0x0c: // br
+        case 0x09: // rethrow
+          relabel(op, a)
+          reach.leave()
           break
-        case Op.brTable:
-          if (enclosing.length > 1 || this.#escape >= 0) {
-            replace()
-            out.u8(op)
-            out.u32(cursor.count)
-            const resume = cursor.pos
-            cursor.pos = a
-            for (let i = cursor.count; i >= 0; i--) out.u32(label(cursor.u32()))
-            cursor.pos = resume
-          }
+        case 0x0d: // brIf
+          relabel(op, a)
           break
-        case Op.catchAll:
+        case 0x0e: {
+          // brTable
+          replace()
+          out.u8(op)
+          out.u32(cursor.count)
+          const resume = cursor.pos
+          cursor.pos = a
+          for (let i = cursor.count; i >= 0; i--) out.u32(label(cursor.u32()))
+          cursor.pos = resume
+          reach.leave()
+          break
+        }
+        case 0x0f: // return
+        case 0x00: // unreachable
+        case 0x08: // throw
+        case 0x0a: // throwRef
+        case 0x13: // returnCallIndirect
+          reach.leave()
+          break
+        case 0x05: // else
+        case 0x07: // catch
+          reach.nextPart()
+          break
+        case 0x19: // catchAll
+          reach.nextPart()
           if (encoding === 'legacy') {
             flush(cursor.at)
             out.u8(Op.catch)
@@ -214,23 +250,24 @@ export class BodyEmitter {
             out.u32(0)
           }
           break
-        case Op.call:
-        case Op.returnCall:
+        case 0x10: // call
+        case 0x12: // returnCall
           if (renumber) {
             replace()
             renumber.call(out, op, a)
           }
+          if (op === Op.returnCall) reach.leave()
           break
-        case Op.refFunc:
+        case 0xd2: // refFunc
           if (renumber) {
             replace()
             renumber.refFunc(out, a)
           }
           break
-        case Op.memoryInit:
-        case Op.tableInit:
-        case Op.dataDrop:
-        case Op.elemDrop:
+        case 0x108: // memoryInit
+        case 0x10c: // tableInit
+        case 0x109: // dataDrop
+        case 0x10d: // elemDrop
           if (renumber) {
             replace()
             renumber.segment(out, op, a, cursor.b)
@@ -243,6 +280,7 @@ export class BodyEmitter {
       emitSpills()
     }
     flush(end)
+    return reach.isLive
   }
 
   /**
@@ -362,7 +400,7 @@ export class BodyEmitter {
       const chunk = values.length <= valuesPerCall ? values : values.slice(at, at + valuesPerCall)
       if (at === 0) {
         out.u8(Op.i32Const)
-        out.s32(this.#firstSite + site)
+        out.s32(this.numberOf(site))
       }
       for (const local of chunk) {
         out.u8(Op.localGet)

@@ -21,6 +21,8 @@ const slots = {
   putForeignException: { params: [], results: [] },
   /** Index, in the continuation module's table, of the frame inside the one being resumed. */
   next: { params: [], results: [i32] },
+  /** Likewise, of the loop with this number in its function; `begin` and what was put since are for it. */
+  loop: { params: [i32], results: [i32] },
 } as const satisfies Record<string, FuncType>
 
 export type HostFunction = keyof typeof slots

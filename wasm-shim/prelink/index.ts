@@ -12,7 +12,7 @@ import { isStasisError, StasisError } from '../errors.ts'
 import { readModule } from '../module/read.ts'
 import { type InstrumentResult, instrument } from './instrument.ts'
 
-export { buildContinuations, functionOfSite } from './continuation.ts'
+export { buildContinuations, type ContinuationStart, functionOfSite } from './continuation.ts'
 export { type HostFunction, hostFunctionNames, hostFunctions } from './host-functions.ts'
 export {
   decodeMetadata,

@@ -28,6 +28,7 @@ export class Liveness {
   #nextEdge = new Int32Array(0)
   #edgeTarget = new Int32Array(0)
   #handlers: (readonly number[])[] = []
+  #words = 0
 
   /** Appends each site's live locals, ascending, to `live`; `liveStart` and `liveEnd` say where, by site number. */
   compute(
@@ -42,6 +43,7 @@ export class Liveness {
     const blocks = flow.blockStart.length
     const words = (locals + 31) >>> 5
     if (blocks * words * 3 > maxWords) refuseSize(func, `${locals} locals in ${blocks} basic blocks`)
+    this.#words = words
     this.#use = cleared(this.#use, blocks * words)
     this.#define = cleared(this.#define, blocks * words)
     this.#liveIn = cleared(this.#liveIn, blocks * words)
@@ -53,6 +55,15 @@ export class Liveness {
       liveEnd.push(0)
     }
     this.#atSites(flow, words, func, live, liveStart, liveEnd)
+  }
+
+  /** Locals, ascending, that are live where a block of the function last computed begins. */
+  liveAt(block: number): number[] {
+    const live: number[] = []
+    for (let w = 0; w < this.#words; w++)
+      for (let rest = this.#liveIn[block * this.#words + w] as number; rest !== 0; rest &= rest - 1)
+        live.push((w << 5) + 31 - Math.clz32(rest & -rest))
+    return live
   }
 
   /** What each block reads before writing it, and what it writes. */

@@ -75,7 +75,9 @@ function packFlags(flags: Uint8Array): { count: number; bits: Uint8Array } {
 
 function unpackFlags(packed: { count: number; bits: Uint8Array }): Uint8Array {
   if (packed.count > packed.bits.length * 8) throw new RangeError('flags are cut short')
-  return Uint8Array.from({ length: packed.count }, (_, i) => ((packed.bits[i >>> 3] as number) >>> (i & 7)) & 1)
+  const flags = new Uint8Array(packed.count)
+  for (let i = 0; i < flags.length; i++) flags[i] = ((packed.bits[i >>> 3] as number) >>> (i & 7)) & 1
+  return flags
 }
 
 function packLoops(loops: PrelinkMetadata['pollLoops']): Uint8Array {
@@ -119,9 +121,7 @@ export function decodeMetadata(bytes: Uint8Array): PrelinkMetadata {
     if (raw.version !== prelinkVersion) throw new RangeError(`pre-linker version ${raw.version}, not ${prelinkVersion}`)
     const siteCounts = unpackNumbers(raw.firstSite)
     const firstSite = new Uint32Array(siteCounts.length + 1)
-    siteCounts.forEach((count, i) => {
-      firstSite[i + 1] = (firstSite[i] as number) + count
-    })
+    for (let i = 0; i < siteCounts.length; i++) firstSite[i + 1] = (firstSite[i] as number) + (siteCounts[i] as number)
     return {
       ...raw,
       mayUnwind: unpackFlags(raw.mayUnwind),

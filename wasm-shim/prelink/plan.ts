@@ -56,6 +56,8 @@ export interface FunctionPlan {
   readonly liveStart: IntList
   readonly liveEnd: IntList
   readonly live: IntList
+  /** Live locals, ascending, at the head of a loop of a function that has call sites. */
+  readonly liveAtLoop: (construct: number) => readonly number[]
   readonly spills: readonly Spill[]
   /** Constructs in order of opening; 0 is the function. Offsets of opcode, body, `else` (0: none), `end`. */
   readonly constructKind: IntList
@@ -204,11 +206,13 @@ export class FunctionPlanner {
         }
         if (op !== Op.end && op !== Op.else && op !== Op.catch && op !== Op.catchAll && op !== Op.delegate) continue
       }
+      // By number, as in emit.ts: a jump table for code that has not been optimised yet, which is what a restore runs.
       switch (op) {
-        case Op.block:
+        case 0x02: // block
           open(Construct.block, a, blockParams(module.types, a).length)
           break
-        case Op.loop: {
+        case 0x03: {
+          // loop
           const params = blockParams(module.types, a)
           const index = open(Construct.loop, a, params.length)
           flow.targetBlock.set(index, flow.startBlock())
@@ -218,7 +222,8 @@ export class FunctionPlanner {
           if (pollLoops?.[loops++] === 1) this.#site(func, SiteKind.poll, cursor.pos, cursor.pos, -1, 0, construct)
           break
         }
-        case Op.if: {
+        case 0x04: {
+          // if
           stack.pop(1)
           const params = blockParams(module.types, a).length
           const index = open(Construct.if, a, params)
@@ -229,7 +234,8 @@ export class FunctionPlanner {
           flow.startBlock()
           break
         }
-        case Op.else: {
+        case 0x05: {
+          // else
           if (deadDepth < 0) {
             flow.branch(construct)
             flow.endsHere()
@@ -242,7 +248,8 @@ export class FunctionPlanner {
           flow.edgeTo.set(elseEdge.get(construct) as number, ~flow.startBlock())
           break
         }
-        case Op.try: {
+        case 0x06: {
+          // try
           special = true
           const index = open(Construct.try, a, blockParams(module.types, a).length)
           bodyContext.set(index, flow.openContext())
@@ -250,8 +257,9 @@ export class FunctionPlanner {
           flow.startBlock()
           break
         }
-        case Op.catch:
-        case Op.catchAll: {
+        case 0x07: // catch
+        case 0x19: {
+          // catchAll
           if (deadDepth < 0) {
             flow.branch(construct)
             flow.endsHere()
@@ -266,7 +274,8 @@ export class FunctionPlanner {
           if (tag >= 0) stack.pushAll(module.types[module.tags[tag] as number]?.params ?? noTypes)
           break
         }
-        case Op.tryTable: {
+        case 0x1f: {
+          // tryTable
           special = true
           const context = flow.openContext()
           for (let i = 0, at = cursor.b; i < cursor.count; i++) {
@@ -280,8 +289,9 @@ export class FunctionPlanner {
           flow.startBlock()
           break
         }
-        case Op.delegate:
-        case Op.end: {
+        case 0x18: // delegate
+        case 0x0b: {
+          // end
           deadDepth = -1
           leaveContext(construct)
           const closed = construct
@@ -294,16 +304,17 @@ export class FunctionPlanner {
           stack.pushAll(blockResults(module.types, lists.constructType.at(closed)))
           break
         }
-        case Op.br:
+        case 0x0c: // br
           flow.branch(labelConstruct(a))
           dead()
           break
-        case Op.brIf:
+        case 0x0d: // brIf
           stack.pop(1)
           flow.branch(labelConstruct(a))
           flow.startBlock()
           break
-        case Op.brTable: {
+        case 0x0e: {
+          // brTable
           const seen = new Set<number>()
           const resume = cursor.pos
           cursor.pos = a
@@ -313,20 +324,21 @@ export class FunctionPlanner {
           dead()
           break
         }
-        case Op.rethrow:
+        case 0x09: // rethrow
           markRethrown(a)
           dead()
           break
-        case Op.return:
-        case Op.unreachable:
-        case Op.throw:
-        case Op.throwRef:
-        case Op.returnCall:
-        case Op.returnCallIndirect:
+        case 0x0f: // return
+        case 0x00: // unreachable
+        case 0x08: // throw
+        case 0x0a: // throwRef
+        case 0x12: // returnCall
+        case 0x13: // returnCallIndirect
           dead()
           break
-        case Op.call:
-        case Op.callIndirect: {
+        case 0x10: // call
+        case 0x11: {
+          // callIndirect
           const indirect = op === Op.callIndirect
           const calleeType = indirect ? a : (module.functions[a] as number)
           const callee = module.types[calleeType] as FuncType
@@ -339,15 +351,15 @@ export class FunctionPlanner {
           stack.pushAll(callee.results)
           break
         }
-        case Op.localGet:
+        case 0x20: // localGet
           flow.event(Event.get, a)
           stack.push(locals[a] as number)
           break
-        case Op.localSet:
+        case 0x21: // localSet
           flow.event(Event.set, a)
           stack.pop(1)
           break
-        case Op.localTee:
+        case 0x22: // localTee
           flow.event(Event.set, a)
           stack.pop(1)
           stack.push(locals[a] as number)
@@ -369,6 +381,7 @@ export class FunctionPlanner {
       ownLocals,
       counter,
       siteCount: sites,
+      liveAtLoop: (loop) => this.#liveness.liveAt(flow.targetBlock.at(loop)),
       spills: stack.takeSpills(),
       clauses,
       catchesAll,

@@ -55,41 +55,41 @@ export function scanFunction(
       continue
     }
     switch (op) {
-      case Op.end:
-      case Op.delegate:
+      case 0x0b: // end
+      case 0x18: // delegate
         open.pop()
         break
-      case Op.call:
-      case Op.returnCall:
+      case 0x10: // call
+      case 0x12: // returnCall
         calls = true
         scanner.call(cursor.a)
         inLoop()
         break
-      case Op.callIndirect:
-      case Op.returnCallIndirect:
+      case 0x11: // callIndirect
+      case 0x13: // returnCallIndirect
         calls = true
         scanner.callIndirect(cursor.a, cursor.b)
         inLoop()
         break
-      case Op.throwRef:
+      case 0x0a: // throwRef
         scanner.exceptions('exnref')
         break
-      case Op.refFunc:
+      case 0xd2: // refFunc
         scanner.refFunc(cursor.a)
         break
-      case Op.tableSet:
-      case Op.tableGrow:
-      case Op.tableFill:
-      case Op.tableCopy:
+      case 0x26: // tableSet
+      case 0x10f: // tableGrow
+      case 0x111: // tableFill
+      case 0x10e: // tableCopy
         scanner.changesTable(cursor.a)
         break
-      case Op.tableInit:
+      case 0x10c: // tableInit
         scanner.changesTable(cursor.b)
         scanner.segment(op, cursor.a, cursor.b)
         break
-      case Op.memoryInit:
-      case Op.dataDrop:
-      case Op.elemDrop:
+      case 0x108: // memoryInit
+      case 0x109: // dataDrop
+      case 0x10d: // elemDrop
         scanner.segment(op, cursor.a, cursor.b)
         break
     }

@@ -21,6 +21,8 @@ export interface Context {
   readonly handles: (FileHandle | undefined)[]
   /** What a call log is to keep of the call that was made last (recovery/note.ts). */
   note: Uint8Array | undefined
+  /** Deleted files made again so far: each is a device of its own, so that no two are taken for one. */
+  orphans: number
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: parameters are those of the call's row, and checked by its tests

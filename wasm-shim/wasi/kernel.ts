@@ -8,9 +8,10 @@ import { GuestMemory } from './guest-memory.ts'
 import { ExitSignal, type Host, type HostClocks } from './host.ts'
 import { bind } from './link.ts'
 import { hasAfterNote, noting } from './recovery/after.ts'
-import { beforeNotes } from './recovery/before.ts'
+import { beforeNotes, mayHaveChanged } from './recovery/before.ts'
 import { encodeNote } from './recovery/note.ts'
 import { isRetraced, Recovery, recoverable } from './recovery/recovery.ts'
+import { type Repeatable, repeatable } from './recovery/repeatable.ts'
 import type { WrittenTree } from './recovery/written-files.ts'
 import { asError, type Grants, type Problem, reopenFiles, reopenOwn, restoreMounts } from './restore.ts'
 import { saveState } from './save.ts'
@@ -49,6 +50,8 @@ export interface CallNotes {
   readonly after?: () => Uint8Array | undefined
   /** Whether something outside would notice that the call is made twice: terminals and pipes. */
   readonly isUnrepeatable?: (words: Int32Array) => boolean
+  /** Of functions whose calls can give the same again, whatever was done after them: see `runtime/intercept/uncommitted.ts`. */
+  readonly repeatable?: Repeatable
 }
 
 const standingClocks: HostClocks = {
@@ -103,6 +106,7 @@ export class Kernel {
       fileSystems,
       handles: [],
       note: undefined,
+      orphans: 0,
     }
     if (replay) this.#reopen = () => this.#reopenFiles(new Map(), false, [])
   }
@@ -159,9 +163,10 @@ export class Kernel {
    * The log that was replayed is over, and calls are live from now on. `pending`: the log has announced that call's effect,
    * and the next call is the same one, which may have taken place. Throws what `restore` throws of files.
    */
-  endReplay(pending?: { readonly name: string; readonly note: Uint8Array }): void {
+  endReplay(pending?: { readonly name: string; readonly note: Uint8Array; readonly words: Int32Array }): void {
     const recovery = this.#recovery
     invariant(recovery?.mode === 'replay', 'a replay ends once')
+    if (pending !== undefined) mayHaveChanged(this.#context, recovery, pending.name, pending.words)
     recovery.end(pending?.note ?? new Uint8Array(0))
     const { state, host } = this.#context
     const { monotonic, cpu } = latestClocks(state)
@@ -217,6 +222,7 @@ export class Kernel {
         },
       }),
       ...(hasAfterNote(name) && { after: () => context.note }),
+      ...(module === 'wasi_snapshot_preview1' && repeatable(context, name)),
       ...(streamCalls.has(name) && {
         isUnrepeatable: (words) => context.state.fds[words[0]! >>> 0]?.kind === 'stream',
       }),

@@ -174,9 +174,13 @@ function changeOf(handle: FileHandle, before: FileIdentity): string | undefined 
   return undefined
 }
 
+/** Of deleted files: beyond the device numbers that hosts give. */
+const firstDevice = 1n << 63n
+
 /** A deleted file lives on in a memory file system of its own, under no name, for all descriptors that are open on it. */
 export function makeOrphan(context: Context, fds: readonly number[], content: Uint8Array): void {
-  const fs = MemoryFileSystem.create(() => context.host.clocks.realtime())
+  const dev = firstDevice + BigInt(context.orphans++)
+  const fs = MemoryFileSystem.create(() => context.host.clocks.realtime(), { dev })
   fs.put('orphan', content)
   for (const fd of fds) {
     const descriptor = context.state.fds[fd]

@@ -1,6 +1,6 @@
 import { StasisError } from '../errors.ts'
 import type { Context } from './context.ts'
-import type { FileHandle, FileStat } from './fs/file-system.ts'
+import { type FileHandle, type FileStat, plainEntries } from './fs/file-system.ts'
 import { encodeState, type SavedDescriptor, type SavedState } from './saved-state.ts'
 import { type Descriptor, type FileDescriptor, initialState, type MountState } from './state.ts'
 
@@ -50,6 +50,10 @@ export function encodeInitialState(
 }
 
 function saveDescriptor(context: Context, descriptor: Descriptor, fd: number, orphans: Orphans): SavedDescriptor {
+  if (descriptor.kind === 'directory' && descriptor.listing !== null) {
+    const listing = plainEntries(descriptor.listing)
+    return { descriptor: { ...descriptor, listing }, identity: null, orphan: null }
+  }
   if (descriptor.kind !== 'file') return { descriptor, identity: null, orphan: null }
   const handle = context.handles[fd]
   // In a replay files of hosts are not open, and what they are like now says nothing of that instant.

@@ -7,6 +7,7 @@ import { shellJoin } from '../mounts.ts'
 import { flag, value } from '../options.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
 import { locateStore } from '../store-place.ts'
+import { describeStopped } from '../supervise.ts'
 import type { Terminal } from '../terminal.ts'
 import { parseDuration, text } from '../values.ts'
 
@@ -43,11 +44,10 @@ export const checkpointCommand = defineCommand({
       const taken = await control(locateStore(values.store).id, name, 'checkpoint', params, signal)
       if (values.json) terminal.out(JSON.stringify(taken))
       else {
-        terminal.out(
-          `Checkpoint ${taken.version} of ${name} is saved (${formatSize(taken.size)}). ${
-            taken.stopped ? 'The session has stopped.' : 'The session goes on.'
-          }`,
-        )
+        const { version, size = 0, calls = 0, stopped } = taken
+        const end = stopped ? 'The session has stopped.' : 'The session goes on.'
+        const saved = `Checkpoint ${version} of ${name} is saved (${formatSize(size)}). ${end}`
+        terminal.out(version === undefined ? describeStopped(name, { calls }) : saved)
         if (taken.stopped) terminal.out(`Resume with: ${terminal.style('bold', shellJoin(taken.resume))}`)
       }
       return 0

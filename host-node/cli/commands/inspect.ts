@@ -29,7 +29,7 @@ export const inspectCommand = defineCommand({
   description: [
     'Of a checkpoint: sizes, the call stack with function names, open descriptors, and for each whether it moves with the ' +
       'checkpoint, moves if its directory is granted again, or does not move and why.',
-    'Of a module: imports, exports, memory, the features it uses, and whether it can be run and frozen.',
+    'Of a module: imports, exports, memory, the features it uses, and whether it can be run and frozen, or runs log-only.',
   ],
   options: { store: storeOption, json: jsonOption },
   examples: [

@@ -103,6 +103,12 @@ function reportEnd(outcome: Exclude<Outcome, { kind: 'suspended' }>, json: boole
     else tell(`The program ended here with code ${outcome.code}.`, terminal)
     return 0
   }
+  if (outcome.kind === 'stopped') {
+    const end = `Stopped before call ${outcome.calls.toLocaleString('en-US')}, log-only, so that there is no checkpoint to look into.`
+    if (json) terminal.out(JSON.stringify(outcome))
+    else tell(end, terminal)
+    return 0
+  }
   const { error } = outcome
   terminal.err('code' in error ? complaint('The replay ended.', error, terminal) : describeTrap(error, terminal))
   return 'code' in error && error.code !== 'STASIS_TRAP' ? 1 : exitTrapped

@@ -10,7 +10,15 @@ import { defineCommand } from '../command.ts'
 import { formatSize } from '../format.ts'
 import { checkFile, checkMounts, generateName } from '../inputs.ts'
 import { list, value } from '../options.ts'
-import { dirOption, importOption, logOptions, pollsOption, snapshotOptions, storeOption } from '../session-options.ts'
+import {
+  dirOption,
+  engineOption,
+  importOption,
+  logOptions,
+  pollsOption,
+  snapshotOptions,
+  storeOption,
+} from '../session-options.ts'
 import { locateStore } from '../store-place.ts'
 import { supervise } from '../supervise.ts'
 import { parseEnv, text } from '../values.ts'
@@ -40,6 +48,7 @@ export const runCommand = defineCommand({
     argv0: value('TEXT', 'What the program sees as its own name. Default: the module’s file name.', text),
     store: storeOption,
     polls: pollsOption,
+    engine: engineOption,
     ...snapshotOptions,
     ...logOptions,
   },
@@ -75,6 +84,7 @@ export const runCommand = defineCommand({
         args: [values.argv0 ?? moduleName, ...guestArgs],
         env: values.env.filter((pair) => pair !== undefined),
         ...(values.polls !== undefined && { polls: values.polls }),
+        ...(values.engine !== undefined && { engine: values.engine }),
         imports: Object.fromEntries(values.import),
         ...sessionOptions(values, terminal),
       })

@@ -1,8 +1,11 @@
+import type { Engine } from '../../../runtime/engine/engine.ts'
+import { refusals } from '../../../runtime/session/choose-engine.ts'
 import { isStasisError } from '../../../wasm-shim/errors.ts'
 import type { ExternKind, WasmModule } from '../../../wasm-shim/module/model.ts'
 import { readModule } from '../../../wasm-shim/module/read.ts'
 import { abis, findRow } from '../../../wasm-shim/wasi/abi.ts'
 import { listFeatures } from './features.ts'
+import { compileProblems, reportOutline } from './outline-report.ts'
 
 /** What `stasis inspect app.wasm` says; this is the JSON. */
 export interface ModuleReport {
@@ -14,14 +17,19 @@ export interface ModuleReport {
   /** In pages of 64 KiB; `max` null where there is no limit. */
   readonly memories: readonly { readonly min: number; readonly max: number | null; readonly imported: boolean }[]
   readonly tables: number
-  readonly globals: { readonly mutable: number; readonly constant: number }
+  /** null where the module can only be read from outside. */
+  readonly globals: { readonly mutable: number; readonly constant: number } | null
   readonly imports: readonly ImportReport[]
   readonly exports: readonly { readonly name: string; readonly kind: ExternKind }[]
   /** 'command' has `_start`, 'reactor' `_initialize`; 'library' neither. */
   readonly entry: 'command' | 'reactor' | 'library'
   readonly startFunction: boolean
   readonly features: readonly string[]
-  /** Why it cannot run or be checkpointed; empty when it can. */
+  /** What runs it; log-only where the instrumented engine refuses it. */
+  readonly engine: Engine['kind']
+  /** Why there can be no checkpoints of it. */
+  readonly refusal?: Problem
+  /** Why it cannot run; empty when it can. */
   readonly problems: readonly Problem[]
 }
 
@@ -38,18 +46,20 @@ export interface Problem {
   readonly message: string
 }
 
-/** Throws STASIS_MODULE_MALFORMED or STASIS_MODULE_UNSUPPORTED where the module cannot even be read. */
+/** Throws STASIS_MODULE_MALFORMED, or STASIS_MODULE_UNSUPPORTED for what is no core module. */
 export function reportModule(file: string, bytes: Uint8Array, prelink: (bytes: Uint8Array) => unknown): ModuleReport {
-  const module = readModule(bytes)
-  const imports = module.imports.map(
-    ({ module: from, name, desc }): ImportReport => ({
-      module: from,
-      name,
-      kind: desc.kind,
-      known: desc.kind === 'func' && findRow(from, name) !== undefined,
-    }),
-  )
+  let module: WasmModule
+  try {
+    module = readModule(bytes)
+  } catch (error) {
+    if (!isStasisError(error) || error.code !== 'STASIS_MODULE_UNSUPPORTED') throw error
+    return reportOutline(file, bytes, error)
+  }
+  const imports = module.imports.map(({ module: from, name, desc }) => knownImport(from, name, desc.kind))
   const mutable = module.globals.filter((global) => global.mutable).length
+  const entry = entryOf(module.exports)
+  const problem = prelinkProblem(() => prelink(bytes))
+  const isRefused = problem !== undefined && refusals.has(problem.code)
   return {
     kind: 'module',
     file,
@@ -64,24 +74,30 @@ export function reportModule(file: string, bytes: Uint8Array, prelink: (bytes: U
     globals: { mutable, constant: module.globals.length - mutable },
     imports,
     exports: module.exports.map(({ name, kind }) => ({ name, kind })),
-    entry: entryOf(module),
+    entry,
     startFunction: module.start !== undefined,
     features: attempt(() => listFeatures(module)) ?? [],
-    problems: findProblems(module, imports, () => prelink(bytes)),
+    engine: isRefused ? 'log-only' : 'instrumented',
+    ...(isRefused && { refusal: problem }),
+    problems: [
+      ...findProblems(imports, entry),
+      ...(isRefused ? compileProblems(bytes) : []),
+      ...(problem !== undefined && !isRefused ? [problem] : []),
+    ],
   }
 }
 
-function entryOf(module: WasmModule): ModuleReport['entry'] {
-  const exported = (name: string) => module.exports.some((item) => item.kind === 'func' && item.name === name)
+export function knownImport(module: string, name: string, kind: ExternKind): ImportReport {
+  return { module, name, kind, known: kind === 'func' && findRow(module, name) !== undefined }
+}
+
+export function entryOf(exports: WasmModule['exports']): ModuleReport['entry'] {
+  const exported = (name: string) => exports.some((item) => item.kind === 'func' && item.name === name)
   if (exported('_start')) return 'command'
   return exported('_initialize') ? 'reactor' : 'library'
 }
 
-function findProblems(
-  module: WasmModule,
-  imports: readonly ImportReport[],
-  prelink: () => unknown,
-): readonly Problem[] {
+export function findProblems(imports: readonly ImportReport[], entry: ModuleReport['entry']): readonly Problem[] {
   const problems: Problem[] = imports
     .filter((item) => !item.known)
     .map((item) => ({
@@ -91,18 +107,22 @@ function findProblems(
           ? `It imports the function ${item.module}.${item.name}, which is not one of ${Object.keys(abis).join(', ')}.`
           : `It imports the ${item.kind} ${item.module}.${item.name}; only functions of WASI can be imported.`,
     }))
-  if (entryOf(module) === 'library')
+  if (entry === 'library')
     problems.push({
       code: 'STASIS_NO_ENTRY',
       message: 'It exports neither _start nor _initialize, so nothing can be run.',
     })
+  return problems
+}
+
+function prelinkProblem(prelink: () => unknown): Problem | undefined {
   try {
     prelink()
+    return undefined
   } catch (error) {
     if (!isStasisError(error)) throw error
-    problems.push({ code: error.code, message: error.message })
+    return { code: error.code, message: error.message }
   }
-  return problems
 }
 
 /** Undefined where the instructions cannot be read; the reason is among the problems. */

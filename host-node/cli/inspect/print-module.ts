@@ -22,7 +22,9 @@ export function printModule(report: ModuleReport, terminal: Terminal): string {
         `${report.startFunction ? ', with a start function' : ''}`,
     ),
     fact('memory', report.memories.map(describeMemory).join('; ') || 'none'),
-    fact('globals', `${report.globals.mutable} mutable, ${report.globals.constant} constant`),
+    ...(report.globals
+      ? [fact('globals', `${report.globals.mutable} mutable, ${report.globals.constant} constant`)]
+      : []),
     fact('features', report.features.join(', ') || 'WebAssembly 1.0 only'),
     fact('imports', describeImports(report.imports)),
     fact('exports', printable(report.exports.map((item) => item.name).join(', ')) || 'none'),
@@ -56,6 +58,15 @@ function describeImports(imports: readonly ImportReport[]): string {
 }
 
 function describeVerdict(report: ModuleReport, terminal: Terminal): string[] {
+  if (report.problems.length === 0 && report.refusal !== undefined) {
+    const text =
+      `The instrumented engine refuses it: ${printable(report.refusal.message)} [${report.refusal.code}] It runs log-only: ` +
+      'it can be stopped, and is resumed by making the calls of its log again.'
+    return [
+      `${terminal.style('yellow', 'Can be run, without checkpoints.')} Try: stasis run ${report.file}`,
+      `  ${wrap(text, terminal.columns - 2, '  ')}`,
+    ]
+  }
   if (report.problems.length === 0)
     return [`${terminal.style('green', 'Can be run, frozen and resumed.')} Try: stasis run ${report.file}`]
   return [

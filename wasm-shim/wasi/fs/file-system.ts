@@ -54,6 +54,11 @@ export interface DirectoryEntry {
   readonly type: FileType
 }
 
+/** Entries as data: a file system's own may find an inode's number only when it is asked for. */
+export function plainEntries(entries: readonly DirectoryEntry[]): readonly DirectoryEntry[] {
+  return entries.map(({ name, ino, type }) => ({ name, ino, type }))
+}
+
 /** An open file or directory. Offsets are the caller's: every access is positioned, so that redoing one is harmless (D9). */
 export interface FileHandle {
   /** Number by which `FileSystem.openInode` finds this file again after a restore; only on file systems that save. */

@@ -5,6 +5,7 @@ import { FdFlags, OFlags } from '../flags.ts'
 import type { FileSystem } from '../fs/file-system.ts'
 import { maxOrphan } from '../save.ts'
 import type { Note, Orphan } from './note.ts'
+import type { Recovery } from './recovery.ts'
 
 /**
  * What is to be known of an effect on a host's files before it takes place. Arguments are words, two a wasm parameter.
@@ -12,17 +13,32 @@ import type { Note, Orphan } from './note.ts'
  */
 export type BeforeNote = (context: Context, words: Int32Array) => Note | undefined
 
-function hostPlace(context: Context, fd: number, path: string | number) {
+function hostPlace(context: Context, fd: number, path: string | number, follow: boolean) {
   if (typeof path === 'number') return undefined
   const trimmed = path.replace(/(?<=[^/])\/+$/, '')
-  const at = place(context, fd, trimmed, false, false)
+  const at = place(context, fd, trimmed, follow, false)
   return typeof at === 'number' || at.fs.kind === 'memory' ? undefined : at
 }
 
 /** Parameters `fd`, then address and length of a path, by their numbers. */
-function named(context: Context, words: Int32Array, fd: number, path: number) {
+function named(context: Context, words: Int32Array, fd: number, path: number, follow = false) {
   const text = context.memory.readString(words[path * 2]! >>> 0, words[path * 2 + 2]! >>> 0)
-  return hostPlace(context, words[fd * 2]! >>> 0, text)
+  return hostPlace(context, words[fd * 2]! >>> 0, text, follow)
+}
+
+/** Parameters of calls that change the content or the times of the file that a path names: `fd`, and the path's address. */
+const changesNamed: Readonly<Record<string, readonly [fd: number, path: number]>> = {
+  path_open: [0, 2],
+  path_filestat_set_times: [0, 2],
+}
+
+/** Notes which file a call that may have taken place has changed, so that it is not taken for somebody else's doing. */
+export function mayHaveChanged(context: Context, recovery: Recovery, name: string, words: Int32Array): void {
+  const parameters = changesNamed[name]
+  if (name.startsWith('fd_')) recovery.changed(context.state.fds[words[0]! >>> 0])
+  if (parameters === undefined) return
+  const at = named(context, words, ...parameters, true)
+  if (at !== undefined) recovery.changedPath(at.mount, at.path)
 }
 
 const exists =

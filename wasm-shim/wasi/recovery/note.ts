@@ -5,7 +5,7 @@
  */
 import { decode, encode } from 'cborg'
 import { StasisError } from '../../errors.ts'
-import type { DirectoryEntry, FileType } from '../fs/file-system.ts'
+import { type DirectoryEntry, type FileType, plainEntries } from '../fs/file-system.ts'
 import { entry, fileType, mountIndex } from '../saved-state.ts'
 import { bytes, flag, list, natural, one, path, record, type Shape, ShapeError, u64 } from '../shapes.ts'
 
@@ -57,7 +57,7 @@ const shapes: { readonly [K in Note['kind']]: Shape<Extract<Note, { kind: K }>> 
 }
 
 export function encodeNote(note: Note): Uint8Array {
-  return encode(note)
+  return encode(note.kind === 'listing' ? { ...note, listing: plainEntries(note.listing) } : note)
 }
 
 /** Throws StasisError STASIS_LOG_NOTE. */
