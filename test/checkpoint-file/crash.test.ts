@@ -131,6 +131,27 @@ test('a save for which there is no room leaves the versions before, and can be m
   file.verify()
 })
 
+test('a file that a writer adds to while a reader opens it is not taken for damaged', () => {
+  for (let size = 32; size < data.length; size += 7) {
+    const disk = new MemoryCheckpoints(data.subarray(0, size))
+    // All is there as soon as the reader has asked how much there is, and begins to look for what it may find.
+    let asked = 0
+    const growing: ByteFile = {
+      ...disk.open({ readOnly: true }).data,
+      size: () => (asked++ === 0 ? size : data.length),
+      read: (offset, target) => {
+        const found = data.subarray(offset, offset + target.length)
+        target.set(found)
+        return found.length
+      },
+    }
+    const reader = CheckpointFile.open({ ...disk.open({ readOnly: true }), data: growing })
+    expect(reader.versions().length).toBe(ends.filter((end) => end <= size).length)
+    reader.refresh()
+    expect(isSame(reader.read('state', 3), versions[2])).toBe(true)
+  }
+})
+
 describe.each(worlds)('an index that disagrees ($host)', ({ create }) => {
   const odd: Readonly<Record<string, Uint8Array>> = {
     'is missing': new Uint8Array(0),

@@ -33,9 +33,9 @@ export function load(storage: CheckpointStorage, crc32: Crc32): Loaded {
   const isBelieved = indexed > 0 && agrees(fromIndex, data, crc32)
   const catalog = isBelieved ? fromIndex : new Catalog(firstVersion, checksum)
   const known = catalog.records.length
-  scan(catalog, data, crc32)
-  const torn = data.size() - catalog.end
-  if (torn > 0 && hasRecordBehind(data, catalog, crc32))
+  const size = scan(catalog, data, crc32)
+  const torn = size - catalog.end
+  if (torn > 0 && hasRecordBehind(data, catalog, size, crc32))
     throw damaged('a record is damaged and others follow', catalog.end)
   if (isWriter) {
     if (torn > 0) data.truncate(catalog.end)
@@ -44,13 +44,14 @@ export function load(storage: CheckpointStorage, crc32: Crc32): Loaded {
   return { catalog, torn }
 }
 
-/** Adds the records that were appended since. */
-export function scan(catalog: Catalog, data: ByteFile, crc32: Crc32): void {
+/** Adds the records that were appended since. Returns how many bytes were there, since a writer may be adding to them. */
+export function scan(catalog: Catalog, data: ByteFile, crc32: Crc32): number {
   const size = data.size()
   for (let head = readHead(data, catalog.end, size, crc32); head !== undefined; ) {
     catalog.add(decodeHead(head, catalog.end))
     head = readHead(data, catalog.end, size, crc32)
   }
+  return size
 }
 
 /** The bytes of the head at `offset`, whose checksum is right and whose payload is there. */
@@ -101,8 +102,7 @@ function agrees(catalog: Catalog, data: ByteFile, crc32: Crc32): boolean {
  * Whether a later record stands behind the last whole one: then what lies between is damaged, and no torn tail, since a
  * record is only begun when the one before is written.
  */
-function hasRecordBehind(data: ByteFile, catalog: Catalog, crc32: Crc32): boolean {
-  const size = data.size()
+function hasRecordBehind(data: ByteFile, catalog: Catalog, size: number, crc32: Crc32): boolean {
   const piece = new Uint8Array(Math.min(pieceSize, align8(Math.max(0, size - catalog.end))))
   for (let from = catalog.end + 8; from < size; from += pieceSize) {
     const count = data.read(from, piece)
