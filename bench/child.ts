@@ -2,6 +2,7 @@
 import { measureAfterRestore } from './jobs/after-restore.ts'
 import { measureBoot, saveBoot } from './jobs/boot.ts'
 import { measureCalls } from './jobs/calls.ts'
+import { measureCheckpointFile } from './jobs/checkpoint-file.ts'
 import { measureLogBytes, measureLogRuns } from './jobs/log.ts'
 import { measureMemory } from './jobs/memory.ts'
 import { measurePause, measureRestore } from './jobs/pause.ts'
@@ -22,6 +23,7 @@ const jobs = {
   logRuns: measureLogRuns,
   logBytes: measureLogBytes,
   memory: measureMemory,
+  checkpointFile: measureCheckpointFile,
 }
 
 export type Jobs = typeof jobs

@@ -13,6 +13,7 @@ import { afterRestore } from './rows/after-restore.ts'
 import { boot } from './rows/boot.ts'
 import { calls } from './rows/calls.ts'
 import { checkpoint } from './rows/checkpoint.ts'
+import { checkpointFile } from './rows/checkpoint-file.ts'
 import { log } from './rows/log.ts'
 import { memory } from './rows/memory.ts'
 import { prelinkTime } from './rows/prelink.ts'
@@ -36,6 +37,7 @@ const rows: Readonly<Record<string, (bench: Bench) => Promise<Section>>> = {
   'after-restore': afterRestore,
   boot,
   memory,
+  'checkpoint-file': checkpointFile,
   log,
 }
 

@@ -10,6 +10,8 @@
 export {
   type Address,
   type Checkpoint,
+  CheckpointFile,
+  type CheckpointFileOptions,
   type CheckpointInfo,
   type CheckpointJson,
   type CheckpointOptions,
@@ -18,18 +20,24 @@ export {
   decodeCheckpoint,
   type EncodeOptions,
   encodeCheckpoint,
+  type FileVersion,
   formatAddress,
   isStasisError,
   listSessions,
   listVersions,
   loadCheckpoint,
   type Manifest,
+  MemoryCheckpoints,
   MemoryStore,
   type MountGrant,
   type Outcome,
   parseAddress,
+  type Region,
+  type RegionBytes,
+  type RegionVersion,
   readManifest,
   removeVersions,
+  type SaveOptions,
   type SessionEvent,
   type SessionInfo,
   type SessionState,
@@ -40,6 +48,7 @@ export {
   type Trigger,
   type VersionInfo,
 } from '../runtime/index.ts'
+export { type OpenCheckpointFileOptions, openCheckpointFile } from './checkpoint-file-host.ts'
 export { openDirectory } from './directory.ts'
 export { FileStore } from './file-store.ts'
 export { createNodeHost } from './host.ts'

@@ -54,6 +54,16 @@ export { startSession } from './session/start.ts'
 export type { SessionState } from './session/state.ts'
 export type { Trigger } from './session/triggers.ts'
 export { type Address, formatAddress, parseAddress, resolveVersion } from './store/address.ts'
+export { CheckpointFile } from './store/checkpoint-file/checkpoint-file.ts'
+export { MemoryCheckpoints } from './store/checkpoint-file/memory-storage.ts'
+export type {
+  CheckpointFileOptions,
+  FileVersion,
+  RegionVersion,
+  SaveOptions,
+} from './store/checkpoint-file/options.ts'
+export type { Region, RegionBytes } from './store/checkpoint-file/regions.ts'
+export type { ByteFile, CheckpointStorage } from './store/checkpoint-file/storage.ts'
 export {
   listSessions,
   listVersions,

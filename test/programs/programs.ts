@@ -32,6 +32,8 @@ const built = {
   files: 'files',
   effects: 'effects',
   'echo-lines': 'echo-lines',
+  'ckp-steps': 'steps',
+  'ckp-check': 'check',
   simulation: 'simulation',
   rust: 'inventory',
   go: 'go',

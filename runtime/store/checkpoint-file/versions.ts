@@ -1,0 +1,20 @@
+import { StasisError } from '../../../wasm-shim/errors.ts'
+
+/**
+ * The version that `wanted` means among the existing ones, ascending: above 0 itself, 0 the newest, -1 the one before.
+ * `of` begins the message. Throws STASIS_VERSION_UNKNOWN, which names the range.
+ */
+export function findVersion(existing: readonly number[], wanted: number, of: string): number {
+  const found = wanted > 0 ? existing.find((version) => version === wanted) : existing.at(wanted - 1)
+  if (found !== undefined && Number.isInteger(wanted)) return found
+  throw new StasisError('STASIS_VERSION_UNKNOWN', `${of} has no version ${wanted}. ${rangeOf(existing)}`, {
+    version: wanted,
+    count: existing.length,
+  })
+}
+
+function rangeOf(existing: readonly number[]): string {
+  if (existing.length === 0) return 'Nothing was saved yet.'
+  const oldest = existing.length === 1 ? '' : ` to ${1 - existing.length} for the oldest`
+  return `There are ${existing[0]} to ${existing.at(-1)}, or 0 for the newest${oldest}.`
+}
