@@ -1,4 +1,4 @@
-import { WaitInterrupted } from '../../wasm-shim/wasi/host.ts'
+import { type Host, WaitInterrupted } from '../../wasm-shim/wasi/host.ts'
 import type { Kernel } from '../../wasm-shim/wasi/kernel.ts'
 import type { MemorySource } from '../intercept/call-site.ts'
 import type { Interceptor } from '../intercept/interceptor.ts'
@@ -157,4 +157,15 @@ export class GuestLog {
     this.#file = file
     writer.rotate((block) => file.append(block))
   }
+}
+
+/** What a log holds is with the operating system before the guest sleeps. */
+export function committing(host: Host, log: GuestLog | undefined): Host {
+  if (log === undefined) return host
+  const { clocks, random, stdin, stdout, stderr } = host
+  const wait: Host['wait'] = (condition) => {
+    log.commit()
+    return host.wait(condition)
+  }
+  return { clocks, random, stdin, stdout, stderr, wait }
 }

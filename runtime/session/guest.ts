@@ -6,10 +6,10 @@ import { type Body, bodySize, type CheckpointState, encodeCheckpoint, packBody }
 import type { Checkpoint } from '../image/model.ts'
 import { ControlBlock } from './control-block.ts'
 import { FirstInput } from './first-input.ts'
-import { GuestLog, type Live } from './guest-log.ts'
+import { committing, GuestLog, type Live } from './guest-log.ts'
 import { type GuestSettings, type GuestThread, type Machine, MachineMaker } from './machine.ts'
 import type { GuestInit, Message, ToGuest, TortureCount } from './messages.ts'
-import { packError, wasmFrames } from './packed-error.ts'
+import { packError, withFrames } from './packed-error.ts'
 
 export type { GuestThread } from './machine.ts'
 
@@ -33,25 +33,6 @@ export function serveGuest(thread: GuestThread): (message: Message<ToGuest>) => 
     }
     guest.begin()
   }
-}
-
-/** What a log holds is with the operating system before the guest sleeps. */
-function committing(host: Host, log: GuestLog | undefined): Host {
-  if (log === undefined) return host
-  const { clocks, random, stdin, stdout, stderr } = host
-  const wait: Host['wait'] = (condition) => {
-    log.commit()
-    return host.wait(condition)
-  }
-  return { clocks, random, stdin, stdout, stderr, wait }
-}
-
-/** The guest's functions at the call where a replay failed. */
-function withFrames(error: StasisError): StasisError {
-  const frames = wasmFrames(error.stack ?? '')
-  if (frames.length === 0) return error
-  const { code, message, fields } = error
-  return new StasisError(code, message, { ...fields, stack: frames.join('\n') }, { cause: error })
 }
 
 /** Thrown to end the run of a guest that is stopped and has no stack to be kept. */

@@ -50,3 +50,11 @@ export function wasmFrames(stack: string): readonly string[] {
     return [name || (/wasm-function\[\d+\]/.exec(line)?.[0] ?? '(unnamed)')]
   })
 }
+
+/** The guest's functions at the call where a replay failed. */
+export function withFrames(error: StasisError): StasisError {
+  const frames = wasmFrames(error.stack ?? '')
+  if (frames.length === 0) return error
+  const { code, message, fields } = error
+  return new StasisError(code, message, { ...fields, stack: frames.join('\n') }, { cause: error })
+}
