@@ -26,7 +26,8 @@ export function reportEvents(terminal: Terminal): (event: SessionEvent) => void 
         return
       }
       case 'recovered':
-        if (event.to > event.from || event.loss !== undefined) tell(describeRecovery(event), terminal)
+        if (event.to > event.from || event.repeated !== undefined || event.loss !== undefined)
+          tell(describeRecovery(event), terminal)
         return
       case 'filesRestored': {
         const { written, removed } = event

@@ -231,6 +231,14 @@ test('a trigger whose checkpoint is refused is told, one that somebody asked for
   expect(said).toEqual(['stasis: No checkpoint was taken. A socket is open.'])
 })
 
+test('output that may be seen twice is told, also where a checkpoint stands right before it', () => {
+  const tell = reportEvents(terminal)
+  tell({ kind: 'recovered', from: 7, to: 7, stdinRead: 0 })
+  expect(said).toEqual([])
+  tell({ kind: 'recovered', from: 7, to: 7, stdinRead: 0, repeated: 'fd_write' })
+  expect(said).toEqual([expect.stringContaining('What the last fd_write wrote may be seen twice.')])
+})
+
 test('torture tells how often the guest went on elsewhere', async () => {
   const session = fakeSession()
   session.end({ kind: 'exited', code: 0, torture: { restores: 12, refused: 1, reason: 'Too deep.' } })
