@@ -3,7 +3,7 @@ import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, rmdir, sta
 import { dirname, join, relative, resolve } from 'node:path'
 import type { LogPlace } from '../runtime/log/storage.ts'
 import { checkSessionName } from '../runtime/store/address.ts'
-import { checkBlobName } from '../runtime/store/blob-name.ts'
+import { checkAppend, checkBlobName } from '../runtime/store/blob-name.ts'
 import type { BlobInfo, ByteRange, LockOwner, SessionLock, Store } from '../runtime/store/store.ts'
 import { isAlive } from './process-identity.ts'
 import { lockOwner, lockSession } from './session-lock.ts'
@@ -78,6 +78,28 @@ export class FileStore implements Store {
     await syncDirectory(dirname(file))
   }
 
+  async append(name: string, at: number, parts: readonly Uint8Array[]): Promise<void> {
+    const file = this.locate(name)
+    const isNew = !(await stat(file).catch(undefinedIfAbsent))
+    const handle = isNew ? await createFile(file) : await open(file, 'r+')
+    try {
+      const { size } = await handle.stat()
+      checkAppend(name, at, size)
+      if (at < size) await handle.truncate(at)
+      let to = at
+      for (const part of parts) {
+        for (let done = 0; done < part.length; ) {
+          done += (await handle.write(part, done, part.length - done, to + done)).bytesWritten
+        }
+        to += part.length
+      }
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    if (isNew) await syncDirectory(dirname(file))
+  }
+
   async delete(name: string): Promise<boolean> {
     const file = this.locate(name)
     try {
@@ -90,8 +112,11 @@ export class FileStore implements Store {
   }
 
   async rename(from: string, to: string): Promise<boolean> {
+    const source = this.locate(from)
+    const target = this.locate(to)
     try {
-      await rename(this.locate(from), this.locate(to))
+      await rename(source, target)
+      await syncDirectory(dirname(target))
       return true
     } catch (error) {
       return undefinedIfAbsent(error) ?? false

@@ -9,6 +9,13 @@ export function checkBlobName(name: string): string {
   return name
 }
 
+/** Throws STASIS_BLOB_CHANGED where `at` is behind the blob's end: somebody else has cut it. */
+export function checkAppend(name: string, at: number, size: number): void {
+  if (Number.isSafeInteger(at) && at >= 0 && at <= size) return
+  const message = `${name} ends at byte ${size}, and cannot be written from byte ${at} on. Somebody else has changed it: read it again.`
+  throw new StasisError('STASIS_BLOB_CHANGED', message, { blob: name, at, size })
+}
+
 export function sessionBusy(session: string, { pid, host }: LockOwner): StasisError {
   const who = pid === 0 ? 'this process' : `process ${pid} on ${host}`
   return new StasisError(

@@ -1,4 +1,4 @@
-import { checkBlobName, sessionBusy } from './blob-name.ts'
+import { checkAppend, checkBlobName, sessionBusy } from './blob-name.ts'
 import type { BlobInfo, ByteRange, LockOwner, SessionLock, Store } from './store.ts'
 
 /** Checkpoints that live as long as the process: for tests, and for hosts that have nowhere else to put them. */
@@ -17,13 +17,21 @@ export class MemoryStore implements Store {
   }
 
   async put(name: string, parts: readonly Uint8Array[]): Promise<void> {
-    const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-    let at = 0
-    for (const part of parts) {
-      bytes.set(part, at)
-      at += part.length
-    }
-    this.#blobs.set(checkBlobName(name), bytes)
+    this.#blobs.set(checkBlobName(name), concat(parts))
+  }
+
+  async append(name: string, at: number, parts: readonly Uint8Array[]): Promise<void> {
+    const before = this.#blobs.get(checkBlobName(name)) ?? new Uint8Array(0)
+    checkAppend(name, at, before.length)
+    this.#blobs.set(name, concat([before.subarray(0, at), ...parts]))
+  }
+
+  async rename(from: string, to: string): Promise<boolean> {
+    const bytes = this.#blobs.get(checkBlobName(from))
+    if (bytes === undefined) return false
+    this.#blobs.set(checkBlobName(to), bytes)
+    if (from !== to) this.#blobs.delete(from)
+    return true
   }
 
   async delete(name: string): Promise<boolean> {
@@ -50,4 +58,14 @@ export class MemoryStore implements Store {
   locate(name: string): string {
     return `${this.url}${name}`
   }
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return bytes
 }

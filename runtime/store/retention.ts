@@ -82,11 +82,11 @@ export async function removeSegments(
   const names = [...unneeded].map((address) => [address, chunkName(session, address)] as const)
   // Who needs a chunk notes that first and then looks whether it is there. So either it will be made anew, since it is
   // not found under its name, or the note is found here.
-  for (const [, name] of names) await store.rename?.(name, removedChunk(name))
+  for (const [, name] of names) await store.rename(name, removedChunk(name))
   await dropNeeded(store, session, unneeded)
   for (const [address, name] of names) {
     if (unneeded.has(address)) await store.delete(removedChunk(name))
-    else await store.rename?.(removedChunk(name), name)
+    else await store.rename(removedChunk(name), name)
   }
 }
 

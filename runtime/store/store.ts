@@ -16,10 +16,16 @@ export interface Store {
   get(name: string, range?: ByteRange): Promise<Uint8Array | undefined>
   /** Writes the concatenated parts. When it resolves they are durable; whatever happens before, the old blob or nothing. */
   put(name: string, parts: readonly Uint8Array[]): Promise<void>
+  /**
+   * Writes the parts at byte `at`, which is not behind the blob's end; what was there from `at` on is cut off. Makes the
+   * blob if there is none. When it resolves they are durable; after a crash it ends somewhere from `at` on. For blobs that
+   * tell by checksums where they end.
+   */
+  append(name: string, at: number, parts: readonly Uint8Array[]): Promise<void>
   /** Whether there was such a blob. */
   delete(name: string): Promise<boolean>
-  /** Gives a blob another name, in one step; whether there was such a blob. There where `logPlace` is. */
-  rename?(from: string, to: string): Promise<boolean>
+  /** Gives a blob another name, in one step, replacing what has it; whether there was such a blob. */
+  rename(from: string, to: string): Promise<boolean>
   /** Makes this process the only one to run the session. Throws STASIS_SESSION_BUSY while another one lives. */
   lock(session: string): Promise<SessionLock>
   /** The sessions that live processes hold. */

@@ -49,6 +49,34 @@ export function storeSuite(open: () => Promise<Store>, close: (store: Store) => 
     expect(await part(2, 1)).toEqual([])
   })
 
+  test('a blob is appended to, and what stood behind the place is cut off', async () => {
+    await store.append('sessions/a/data', 0, [bytes(1, 2), bytes(3)])
+    await store.append('sessions/a/data', 3, [bytes(4)])
+    expect([...(await store.get('sessions/a/data'))!]).toEqual([1, 2, 3, 4])
+    expect([...(await store.get('sessions/a/data', { start: 2, end: 4 }))!]).toEqual([3, 4])
+    await store.append('sessions/a/data', 1, [bytes(9, 9)])
+    expect([...(await store.get('sessions/a/data'))!]).toEqual([1, 9, 9])
+    expect(await store.list('sessions/a/')).toMatchObject([{ name: 'sessions/a/data', size: 3 }])
+    await store.append('sessions/a/data', 2, [])
+    expect([...(await store.get('sessions/a/data'))!]).toEqual([1, 9])
+    const beyond = store.append('sessions/a/data', 3, [bytes(5)])
+    await expect(beyond).rejects.toMatchObject({ code: 'STASIS_BLOB_CHANGED', fields: { at: 3, size: 2 } })
+    await expect(store.append('sessions/a/none', 1, [])).rejects.toMatchObject({ code: 'STASIS_BLOB_CHANGED' })
+    await store.put('sessions/a/data', [bytes(7)])
+    await store.append('sessions/a/data', 1, [bytes(8)])
+    expect([...(await store.get('sessions/a/data'))!]).toEqual([7, 8])
+  })
+
+  test('a blob gets another name and replaces what had it', async () => {
+    await store.put('sessions/a/old', [bytes(1)])
+    await store.append('sessions/a/new', 0, [bytes(2), bytes(3)])
+    expect(await store.rename('sessions/a/new', 'sessions/a/old')).toBe(true)
+    expect([...(await store.get('sessions/a/old'))!]).toEqual([2, 3])
+    expect(await names('')).toEqual(['sessions/a/old'])
+    expect(await store.rename('sessions/a/new', 'sessions/a/old')).toBe(false)
+    expect([...(await store.get('sessions/a/old'))!]).toEqual([2, 3])
+  })
+
   test('what is not there is undefined, and deleting it says so', async () => {
     expect(await store.get('modules/none')).toBeUndefined()
     expect(await store.get('modules/none', { end: 4 })).toBeUndefined()
