@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { createInstrumentedEngine } from '../runtime/engine/instrumented.ts'
 import { type GuestThread, serveGuest } from '../runtime/session/guest.ts'
 import type { Message, ToGuest } from '../runtime/session/messages.ts'
+import { lastLines } from '../runtime/session/screen.ts'
 import { invariant, StasisError } from '../wasm-shim/errors.ts'
 import type { HostStream } from '../wasm-shim/wasi/host.ts'
 import { openDirectory } from './directory.ts'
@@ -51,6 +52,7 @@ const thread: GuestThread = {
     stderr.write(bytes)
   },
   linkFunction,
+  showScreen: (bytes, stdout) => stdout.write(lastLines(bytes, setup.rows)),
   stackReserve: setup.stackReserve,
   post: (kind, payload, transfer = []) => port.postMessage({ kind, payload }, transfer),
   hasRoom: (size) => room.has(size),

@@ -10,6 +10,8 @@ import { committing, GuestLog, type Live } from './guest-log.ts'
 import { type GuestSettings, type GuestThread, type Machine, MachineMaker } from './machine.ts'
 import type { GuestInit, Message, ToGuest, TortureCount } from './messages.ts'
 import { packError, withFrames } from './packed-error.ts'
+import { Screen } from './screen.ts'
+import { screenOfReplay } from './screen-replay.ts'
 
 export type { GuestThread } from './machine.ts'
 
@@ -63,6 +65,8 @@ class Guest {
   readonly #decider: CaptureDecider
   readonly #host: Host
   readonly #firstInput: FirstInput
+  readonly #screen: Screen
+  readonly #isRestored: boolean
   readonly #log: GuestLog | undefined
   readonly #maker: MachineMaker
   readonly #isLogOnly: boolean
@@ -92,21 +96,16 @@ class Guest {
     )
     this.#host = thread.createHost(control)
     this.#firstInput = new FirstInput(checkpoint?.input?.slice() ?? new Uint8Array(0))
-    const host = watchHost(this.#firstInput.before(this.#host), init.triggers, this.#decider)
+    this.#screen = new Screen(checkpoint?.screen)
+    this.#isRestored = checkpoint !== undefined || (init.log?.tail.length ?? 0) > 0
+    const host = watchHost(this.#screen.watch(this.#firstInput.before(this.#host)), init.triggers, this.#decider)
     this.#log = this.#openLog(checkpoint?.calls ?? 0)
     const capture = {
       shouldCapture: this.#decider.decide,
       onRefused: (error: StasisError) => this.#captureRefused(error),
       ...(thread.stackReserve !== undefined && { stackReserve: thread.stackReserve }),
     }
-    this.#maker = new MachineMaker(
-      thread,
-      settings,
-      committing(host, this.#log),
-      capture,
-      this.#log,
-      this.#breakpoint(),
-    )
+    this.#maker = new MachineMaker(thread, settings, committing(host, this.#log), capture, this.#log, this.#fronts())
     const { engine } = this.#maker
     this.#isLogOnly = engine.kind === 'log-only'
     if (this.#isLogOnly) thread.post('engine', engine)
@@ -134,9 +133,25 @@ class Guest {
     return guestLog
   }
 
-  #breakpoint(): Interceptor | undefined {
+  /** What stands before the log. */
+  #fronts(): readonly Interceptor[] {
+    const log = this.#log
     const wanted = this.#init.log?.replay?.break
-    return wanted && breakBefore(wanted.name, wanted.from, this.#decider)
+    const fronts = wanted ? [breakBefore(wanted.name, wanted.from, this.#decider)] : []
+    // With an echo the terminal sees for itself what is written.
+    if (log === undefined || !log.isReplaying || log.kernelOptions.echo) return fronts
+    const memory = () => this.#machine.engine.memory()
+    return [...fronts, screenOfReplay(this.#screen, this.#host, memory, () => log.isReplaying)]
+  }
+
+  /** What a session goes on from is seen again where it goes on. */
+  #showScreen(): void {
+    const { stdout } = this.#host
+    if (!this.#isRestored || stdout.kind !== 'tty' || this.#init.log?.replay !== undefined) return
+    const bytes = this.#screen.bytes()
+    if (bytes.length === 0) return
+    if (this.#thread.showScreen) this.#thread.showScreen(bytes, stdout)
+    else stdout.write(bytes)
   }
 
   /** The calls of the log are behind the guest, and this one is made anew. */
@@ -152,6 +167,7 @@ class Guest {
   #becomeReady(): void {
     if (this.#isReady) return
     this.#isReady = true
+    this.#showScreen()
     this.#thread.post('ready', { exports: this.#machine.engine.exports() })
   }
 
@@ -406,6 +422,7 @@ class Guest {
       body: bytes,
       sections,
       input: { first: this.#firstInput.rest, taken: this.#host.stdin.unread?.() ?? new Uint8Array(0) },
+      screen: this.#screen.bytes(),
       pause: Number(monotonic() - began),
     }
     this.#becomeReady()

@@ -100,6 +100,8 @@ export interface Captured {
   readonly sections: readonly SectionEntry[]
   /** Input that the guest has not read: what was there when it was restored, and what its stdin has taken since. */
   readonly input: { readonly first: Uint8Array; readonly taken: Uint8Array }
+  /** What its terminal has shown last; empty without one. */
+  readonly screen: Uint8Array
   /** Nanoseconds for which the guest stood still, as seen by its thread. */
   readonly pause: number
 }
