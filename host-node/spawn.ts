@@ -4,10 +4,10 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import type { ControlBlock } from '../runtime/session/control-block.ts'
 import type { FromGuest, Message } from '../runtime/session/messages.ts'
 import type { GuestPort } from '../runtime/session/session.ts'
+import { StdinRing } from '../runtime/session/stdin-ring.ts'
 import { feedStdin, type StdinFeed } from './feed-stdin.ts'
 import type { StdinSource } from './host.ts'
 import { makeRoom } from './room.ts'
-import { StdinRing } from './stdin-ring.ts'
 import { workerFile } from './worker-file.ts'
 
 export type OutputSink = 'inherit' | ((bytes: Uint8Array) => void)

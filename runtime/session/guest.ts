@@ -17,7 +17,8 @@ export type { GuestThread } from './machine.ts'
 
 import type { Interceptor } from '../intercept/interceptor.ts'
 import { breakBefore } from './breakpoint.ts'
-import { CaptureDecider, type CaptureReason, watchHost } from './triggers.ts'
+import { CaptureDecider, type CaptureReason, turn, watchHost } from './triggers.ts'
+import type { Turns } from './turns.ts'
 
 /** Runs a guest by the messages it is given, of which the first is 'init'. */
 export function serveGuest(thread: GuestThread): (message: Message<ToGuest>) => void {
@@ -48,7 +49,7 @@ class Halt extends Error {
 }
 
 /** Whether it is more than a test or nothing. */
-const isCheckpoint = ({ cause }: CaptureReason): boolean => cause !== 'none' && cause !== 'torture'
+const isCheckpoint = ({ cause }: CaptureReason): boolean => cause !== 'none' && cause !== turn && cause !== 'torture'
 
 type Step = () => RunOutcome
 
@@ -62,6 +63,8 @@ const roomToGrow = 65536
 class Guest {
   readonly #thread: GuestThread
   readonly #init: GuestSettings
+  readonly #control: ControlBlock
+  readonly #turns: Turns | undefined
   readonly #decider: CaptureDecider
   readonly #host: Host
   readonly #firstInput: FirstInput
@@ -91,10 +94,18 @@ class Guest {
     this.#init = settings
     const control = new ControlBlock(init.control)
     const checkpoint = beginning.image === undefined ? undefined : decodeCheckpoint(beginning.image)
-    this.#decider = new CaptureDecider(control, init.triggers, init.torture, checkpoint?.calls ?? 0, () =>
-      this.#hasRoom(),
-    )
+    this.#control = control
     this.#host = thread.createHost(control)
+    // What captures nothing gives no turns.
+    this.#turns = init.engine === 'log-only' ? undefined : thread.turns?.()
+    this.#decider = new CaptureDecider(
+      control,
+      init.triggers,
+      init.torture,
+      checkpoint?.calls ?? 0,
+      () => this.#hasRoom(),
+      this.#turns,
+    )
     this.#firstInput = new FirstInput(checkpoint?.input?.slice() ?? new Uint8Array(0))
     this.#screen = new Screen(checkpoint?.screen)
     this.#isRestored = checkpoint !== undefined || (init.log?.tail.length ?? 0) > 0
@@ -209,7 +220,9 @@ class Guest {
     if (this.#isOver) return
     switch (message.kind) {
       case 'check':
+        if (!this.#control.isShared) this.#control.request(message.payload.request)
         if (this.#isIdle) this.#captureIdle()
+        else this.#turns?.end()
         return
       case 'call':
         this.#queue.push(message.payload)
@@ -260,6 +273,7 @@ class Guest {
   /** The engine cannot capture here. A guest without checkpoints is stopped by giving up its run: its log is enough. */
   #captureRefused(error: StasisError): void {
     const reason = this.#decider.refusal()
+    this.#turns?.refused()
     const isStop = reason.requested ? reason.stop : this.#init.stopAfterSnapshot && isCheckpoint(reason)
     if (this.#isLogOnly && isStop && this.#isInLog()) throw new Halt(reason)
     this.#refuse(reason, error)
@@ -354,8 +368,13 @@ class Guest {
     const reason = this.#decider.reason()
     const resume = this.#resume(stack)
     if (refused !== undefined) {
+      this.#turns?.refused()
       this.#refuse(reason, refused)
       return resume
+    }
+    if (reason.cause === turn || (reason.cause === 'none' && this.#turns?.isWaiting)) {
+      this.#turns!.begin(() => this.#drive(resume))
+      return undefined
     }
     if (reason.cause === 'none') return resume
     if (reason.cause === 'torture') return this.#transplant(stack, reason) ?? resume
@@ -369,7 +388,7 @@ class Guest {
   }
 
   #refuse({ cause, requested }: CaptureReason, error: StasisError): void {
-    if (cause === 'none') return
+    if (cause === 'none' || cause === turn) return
     if (cause === 'torture') {
       const { restores, refused, reason = error.message } = this.#torture
       this.#torture = { restores, refused: refused + 1, reason }

@@ -14,10 +14,13 @@ import { type ChosenEngine, chooseEngine } from './choose-engine.ts'
 import type { ControlBlock } from './control-block.ts'
 import type { GuestLog } from './guest-log.ts'
 import type { Beginning, FromGuest, GuestInit, MountGrant, Post } from './messages.ts'
+import type { Turns } from './turns.ts'
 
 /** What the thread in which the guest runs must provide. */
 export interface GuestThread {
   readonly createHost: (control: ControlBlock) => Host
+  /** How the guest waits, of a thread that must not block; after `createHost`. Absent where `Host.wait` blocks. */
+  readonly turns?: () => Turns
   readonly openDirectory: (path: string, readOnly: boolean) => FileSystem
   /** Makes the module ready, once; then engines are made of it, each with a fresh instance. */
   readonly prepare: (module: GuestInit['module'], polls: PollMode) => (options: EngineOptions) => Engine
