@@ -76,6 +76,11 @@ export class StdinRing {
     return length
   }
 
+  /** Producer: there is no room. */
+  get isFull(): boolean {
+    return this.#length() === ringCapacity
+  }
+
   /** Producer: no more will come. */
   end(): void {
     Atomics.store(this.#words, endedWord, 1)

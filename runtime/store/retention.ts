@@ -101,7 +101,7 @@ async function dropNeeded(store: Store, session: string, addresses: Set<string>)
 const addressBytes = 32
 
 /** The addresses beside a segment, 64 hexadecimal digits each. */
-async function neededChunks(store: Store, segment: string): Promise<readonly string[]> {
+export async function neededChunks(store: Store, segment: string): Promise<readonly string[]> {
   const bytes = (await store.get(`${segment}.chunks`)) ?? new Uint8Array(0)
   const digits = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
   const count = Math.floor(bytes.length / addressBytes)
