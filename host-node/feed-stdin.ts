@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { ControlBlock } from '../runtime/session/control-block.ts'
-import type { StdinRing } from './stdin-ring.ts'
+import type { StdinRing } from '../runtime/session/stdin-ring.ts'
 
 export interface StdinFeed {
   /**

@@ -144,7 +144,7 @@ export class FileStore implements Store {
     return new Map(pairs.filter((pair): pair is [string, LockOwner] => pair[1] !== undefined))
   }
 
-  logPlace(session: string): LogPlace {
+  logPlace(session: string): Extract<LogPlace, { kind: 'directory' }> {
     return { kind: 'directory', path: join(this.#root, 'sessions', checkSessionName(session)) }
   }
 

@@ -1,11 +1,12 @@
+import { createBlockingWait } from '../runtime/session/blocking-wait.ts'
 import type { ControlBlock } from '../runtime/session/control-block.ts'
+import { createBytesInput, createRingInput } from '../runtime/session/input-streams.ts'
+import { StdinRing } from '../runtime/session/stdin-ring.ts'
 import { StasisError } from '../wasm-shim/errors.ts'
 import type { Host, HostStream } from '../wasm-shim/wasi/host.ts'
 import { createClocks } from './clocks.ts'
 import { createRandom } from './random.ts'
-import { StdinRing } from './stdin-ring.ts'
-import { createBytesInput, createFileInput, createOutput, createRingInput, streamKind } from './streams.ts'
-import { createWait } from './wait.ts'
+import { createFileInput, createOutput, streamKind } from './streams.ts'
 
 export type StdinSource =
   /** This process's own: read directly where it is a regular file, else through the ring that `feedStdin` fills. */
@@ -38,7 +39,7 @@ export function createNodeHost(options: NodeHostOptions): Host {
     stdin,
     stdout: options.stdout ?? createOutput(1),
     stderr: options.stderr ?? createOutput(2),
-    wait: createWait(options.control, clocks.monotonic, stdin.readable),
+    wait: createBlockingWait(options.control, clocks.monotonic, stdin.readable),
   }
 }
 

@@ -1,24 +1,5 @@
 import { randomFillSync } from 'node:crypto'
+import { pooledRandom } from '../runtime/session/random-pool.ts'
 
-/** Drawing a few bytes costs as much as drawing some thousand. */
-const poolSize = 4096
-
-/** Cryptographically strong random bytes, drawn ahead. What was handed out is erased from the pool. */
-export function createRandom(): (target: Uint8Array) => void {
-  const pool = new Uint8Array(poolSize)
-  let used = poolSize
-  return (target) => {
-    for (let done = 0; done < target.length; ) {
-      if (used === poolSize) {
-        randomFillSync(pool)
-        used = 0
-      }
-      const length = Math.min(poolSize - used, target.length - done)
-      const part = pool.subarray(used, used + length)
-      target.set(part, done)
-      part.fill(0)
-      used += length
-      done += length
-    }
-  }
-}
+/** Cryptographically strong random bytes. */
+export const createRandom = (): ((target: Uint8Array) => void) => pooledRandom((pool) => randomFillSync(pool))

@@ -3,7 +3,6 @@ import { isatty } from 'node:tty'
 import { Errno } from '../wasm-shim/wasi/errno.ts'
 import type { HostStream, StreamKind } from '../wasm-shim/wasi/host.ts'
 import { attempt, failureOf } from './errno.ts'
-import type { StdinRing } from './stdin-ring.ts'
 
 /** What a descriptor of this process is open on; 'null' also when it is closed. */
 export function streamKind(fd: number): StreamKind {
@@ -43,17 +42,6 @@ export function createOutput(fd: number): HostStream {
   }
 }
 
-/** stdin from the ring that `feedStdin` fills. */
-export function createRingInput(ring: StdinRing, kind: StreamKind): HostStream {
-  return {
-    kind,
-    read: (target) => ring.read(target),
-    readable: () => ring.readable(),
-    unread: () => ring.unread(),
-    write: () => -Errno.EBADF,
-  }
-}
-
 /**
  * A regular file as stdin: never waits. It is read at the descriptor's own position, so that whoever shares it (a shell
  * script's next command) goes on where the guest stopped.
@@ -71,23 +59,6 @@ export function createFileInput(fd: number): HostStream {
       const stat = attempt(() => fstatSync(fd))
       return typeof stat === 'number' ? 0 : Math.max(0, stat.size - consumed)
     },
-    write: () => -Errno.EBADF,
-  }
-}
-
-/** stdin from bytes that are all there. */
-export function createBytesInput(bytes: Uint8Array, kind: StreamKind): HostStream {
-  let position = 0
-  return {
-    kind,
-    read: (target) => {
-      const part = bytes.subarray(position, position + target.length)
-      target.set(part)
-      position += part.length
-      return part.length
-    },
-    readable: () => bytes.length - position,
-    unread: () => bytes.slice(position),
     write: () => -Errno.EBADF,
   }
 }

@@ -3,12 +3,13 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { createInstrumentedEngine } from '../runtime/engine/instrumented.ts'
 import { type GuestThread, serveGuest } from '../runtime/session/guest.ts'
 import type { Message, ToGuest } from '../runtime/session/messages.ts'
+import { loadFunctions } from '../runtime/session/own-functions.ts'
+import { lastLines } from '../runtime/session/screen.ts'
 import { invariant, StasisError } from '../wasm-shim/errors.ts'
 import type { HostStream } from '../wasm-shim/wasi/host.ts'
 import { openDirectory } from './directory.ts'
 import { createNodeHost } from './host.ts'
 import { FileLogStorage } from './log-storage.ts'
-import { loadFunctions } from './own-functions.ts'
 import { continuationsCached, prelinkCached } from './prelink-cache.ts'
 import { Room } from './room.ts'
 import type { OutputMessage, WorkerSetup } from './spawn.ts'
@@ -51,6 +52,7 @@ const thread: GuestThread = {
     stderr.write(bytes)
   },
   linkFunction,
+  showScreen: (bytes, stdout) => stdout.write(lastLines(bytes, setup.rows)),
   stackReserve: setup.stackReserve,
   post: (kind, payload, transfer = []) => port.postMessage({ kind, payload }, transfer),
   hasRoom: (size) => room.has(size),

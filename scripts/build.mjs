@@ -1,4 +1,5 @@
 // Bundles what is shipped into dist/. An entry whose source does not exist yet is left out, with a note.
+import { createHash } from 'node:crypto'
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureInstalled } from './lib/install.mjs'
@@ -10,6 +11,12 @@ const entries = {
   worker: 'host-node/worker.ts',
   index: 'runtime/index.ts',
   prelink: 'wasm-shim/prelink/index.ts',
+}
+
+/** Each a file of its own, that a static server can serve: the worker is loaded from beside the page's script. */
+const browserEntries = {
+  browser: 'host-browser/index.ts',
+  'browser-worker': 'host-browser/worker.ts',
 }
 
 // One build for all entries, so that `stasis` and `stasis/node` share their classes. `neutral` with node:* left alone:
@@ -32,6 +39,30 @@ const options = (entryPoints) => ({
   metafile: true,
 })
 
+const browserOptions = () => ({
+  entryPoints: browserEntries,
+  absWorkingDir: root,
+  outdir: 'dist',
+  bundle: true,
+  format: 'esm',
+  platform: 'browser',
+  target: 'es2022',
+  minify: true,
+  legalComments: 'eof',
+  logLevel: 'warning',
+  metafile: true,
+  define: { STASIS_PRELINK_BUILD: JSON.stringify(hashOf('wasm-shim')) },
+})
+
+/** Of the sources below a folder. */
+const hashOf = (folder) => {
+  const hash = createHash('sha256')
+  for (const name of readdirSync(join(root, folder), { recursive: true }).sort()) {
+    if (name.endsWith('.ts')) hash.update(name).update(readFileSync(join(root, folder, name)))
+  }
+  return hash.digest('hex').slice(0, 16)
+}
+
 // After the build, not before: another process may be running from dist/.
 const removeOldChunks = (written) => {
   const folder = join(root, 'dist/chunks')
@@ -50,7 +81,10 @@ export const build = async () => {
     if (!existsSync(join(root, source))) say(`dist/${name}.js is left out: ${source} does not exist yet`)
   }
   if (present.length === 0) return []
-  const { metafile } = await bundle(options(Object.fromEntries(present)))
+  const [{ metafile }, browser] = await Promise.all([
+    bundle(options(Object.fromEntries(present))),
+    bundle(browserOptions()),
+  ])
   const command = join(root, 'dist/cli.js')
   if (existsSync(command)) {
     const text = readFileSync(command, 'utf8')
@@ -59,9 +93,10 @@ export const build = async () => {
   }
   const written = Object.keys(metafile.outputs)
   removeOldChunks(written)
-  const bytes = Object.values(metafile.outputs).reduce((sum, output) => sum + output.bytes, 0)
+  const outputs = { ...metafile.outputs, ...browser.metafile.outputs }
+  const bytes = Object.values(outputs).reduce((sum, output) => sum + output.bytes, 0)
   const milliseconds = Math.round(performance.now() - started)
-  say(`Built dist/: ${written.length} files, ${Math.round(bytes / 1000)} KB, ${milliseconds} ms`)
+  say(`Built dist/: ${Object.keys(outputs).length} files, ${Math.round(bytes / 1000)} KB, ${milliseconds} ms`)
   return written
 }
 

@@ -14,6 +14,7 @@ export function reportEvents(terminal: Terminal): (event: SessionEvent) => void 
       case 'checkpoint':
       case 'state':
       case 'files':
+      case 'slower':
         return
       case 'engine':
         if (event.reason !== undefined) tell(describeEngine(event.reason), terminal)

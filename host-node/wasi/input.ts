@@ -128,7 +128,7 @@ function makeNonBlocking(fd: number): boolean {
   }
 }
 
-/** Atomics.wait comes back up to 120 µs late: the last part is spent looking at the clock (see host-node/wait.ts). */
+/** Atomics.wait comes back up to 120 µs late: the last part is spent looking at the clock (see runtime/session/blocking-wait.ts). */
 const spun = 100_000n
 const longestSleep = 3_600_000
 

@@ -1,10 +1,10 @@
 import type { ChunkStore } from './chunks.ts'
 
 /** Where a session's call log lies, as a store tells the guest's thread: plain data, by which that thread's host opens it. */
-export interface LogPlace {
-  readonly kind: 'directory'
-  readonly path: string
-}
+export type LogPlace =
+  | { readonly kind: 'directory'; readonly path: string }
+  /** In a store that only the thread which serves people can reach: it passes everything on. */
+  | { readonly kind: 'store'; readonly session: string }
 
 export interface LogOptions {
   /** Told when the guest stands still because there is no room, and when there is again. */

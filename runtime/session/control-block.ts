@@ -1,24 +1,33 @@
 /**
  * The few words that the thread which serves people (signals, terminal, control connections) shares with the thread the
- * guest runs in. Layout of the Int32Array: [0] pending request bits, [1] wake counter, [2] 1 while the guest sleeps. A waiting guest sleeps on the wake
- * counter; whoever has news (a request, bytes on stdin) bumps it. The guest's side looks at word 0 on every call, so a
- * request costs a call one plain load.
+ * guest runs in. Layout of the Int32Array: [0] pending request bits, [1] wake counter, [2] 1 while the guest sleeps. A
+ * waiting guest sleeps on the wake counter; whoever has news (a request, bytes on stdin) bumps it. The guest's side looks
+ * at word 0 on every call, so a request costs a call one plain load. Where threads share no memory each has a block of
+ * its own, requests come as messages, and nobody sleeps on it.
  */
 
 /** `atOnce`: without asking for room first. A guest that stops is in no hurry. */
 export const Request = { checkpoint: 1, stop: 2, atOnce: 4 } as const
+
+/** Size of a block's buffer. */
+export const controlBytes = 12
 
 const requestWord = 0
 const wakeWord = 1
 const sleepWord = 2
 
 export class ControlBlock {
-  readonly buffer: SharedArrayBuffer
+  readonly buffer: ArrayBufferLike
   readonly #words: Int32Array
 
-  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(12)) {
+  constructor(buffer: ArrayBufferLike = new SharedArrayBuffer(controlBytes)) {
     this.buffer = buffer
     this.#words = new Int32Array(buffer)
+  }
+
+  /** Whether the other side sees what is written here. */
+  get isShared(): boolean {
+    return !(this.buffer instanceof ArrayBuffer)
   }
 
   /** Any side: asks for a checkpoint (and a stop), and wakes a waiting guest. */
@@ -49,10 +58,14 @@ export class ControlBlock {
 
   /** Guest side: sleeps until a wake later than `since`, or for `milliseconds` (Infinity: without limit). */
   sleep(since: number, milliseconds: number): 'woken' | 'timeout' {
-    Atomics.store(this.#words, sleepWord, 1)
+    this.setAsleep(true)
     const result = Atomics.wait(this.#words, wakeWord, since, milliseconds)
-    Atomics.store(this.#words, sleepWord, 0)
+    this.setAsleep(false)
     return result === 'timed-out' ? 'timeout' : 'woken'
+  }
+
+  setAsleep(isAsleep: boolean): void {
+    Atomics.store(this.#words, sleepWord, isAsleep ? 1 : 0)
   }
 
   /** Any side: whether the guest sleeps at this moment. */

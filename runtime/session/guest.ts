@@ -10,12 +10,15 @@ import { committing, GuestLog, type Live } from './guest-log.ts'
 import { type GuestSettings, type GuestThread, type Machine, MachineMaker } from './machine.ts'
 import type { GuestInit, Message, ToGuest, TortureCount } from './messages.ts'
 import { packError, withFrames } from './packed-error.ts'
+import { Screen } from './screen.ts'
+import { screenOfReplay } from './screen-replay.ts'
 
 export type { GuestThread } from './machine.ts'
 
 import type { Interceptor } from '../intercept/interceptor.ts'
 import { breakBefore } from './breakpoint.ts'
-import { CaptureDecider, type CaptureReason, watchHost } from './triggers.ts'
+import { CaptureDecider, type CaptureReason, turn, watchHost } from './triggers.ts'
+import type { Turns } from './turns.ts'
 
 /** Runs a guest by the messages it is given, of which the first is 'init'. */
 export function serveGuest(thread: GuestThread): (message: Message<ToGuest>) => void {
@@ -46,7 +49,7 @@ class Halt extends Error {
 }
 
 /** Whether it is more than a test or nothing. */
-const isCheckpoint = ({ cause }: CaptureReason): boolean => cause !== 'none' && cause !== 'torture'
+const isCheckpoint = ({ cause }: CaptureReason): boolean => cause !== 'none' && cause !== turn && cause !== 'torture'
 
 type Step = () => RunOutcome
 
@@ -60,9 +63,13 @@ const roomToGrow = 65536
 class Guest {
   readonly #thread: GuestThread
   readonly #init: GuestSettings
+  readonly #control: ControlBlock
+  readonly #turns: Turns | undefined
   readonly #decider: CaptureDecider
   readonly #host: Host
   readonly #firstInput: FirstInput
+  readonly #screen: Screen
+  readonly #isRestored: boolean
   readonly #log: GuestLog | undefined
   readonly #maker: MachineMaker
   readonly #isLogOnly: boolean
@@ -87,26 +94,29 @@ class Guest {
     this.#init = settings
     const control = new ControlBlock(init.control)
     const checkpoint = beginning.image === undefined ? undefined : decodeCheckpoint(beginning.image)
-    this.#decider = new CaptureDecider(control, init.triggers, init.torture, checkpoint?.calls ?? 0, () =>
-      this.#hasRoom(),
-    )
+    this.#control = control
     this.#host = thread.createHost(control)
+    // What captures nothing gives no turns.
+    this.#turns = init.engine === 'log-only' ? undefined : thread.turns?.()
+    this.#decider = new CaptureDecider(
+      control,
+      init.triggers,
+      init.torture,
+      checkpoint?.calls ?? 0,
+      () => this.#hasRoom(),
+      this.#turns,
+    )
     this.#firstInput = new FirstInput(checkpoint?.input?.slice() ?? new Uint8Array(0))
-    const host = watchHost(this.#firstInput.before(this.#host), init.triggers, this.#decider)
+    this.#screen = new Screen(checkpoint?.screen)
+    this.#isRestored = checkpoint !== undefined || (init.log?.tail.length ?? 0) > 0
+    const host = watchHost(this.#screen.watch(this.#firstInput.before(this.#host)), init.triggers, this.#decider)
     this.#log = this.#openLog(checkpoint?.calls ?? 0)
     const capture = {
       shouldCapture: this.#decider.decide,
       onRefused: (error: StasisError) => this.#captureRefused(error),
       ...(thread.stackReserve !== undefined && { stackReserve: thread.stackReserve }),
     }
-    this.#maker = new MachineMaker(
-      thread,
-      settings,
-      committing(host, this.#log),
-      capture,
-      this.#log,
-      this.#breakpoint(),
-    )
+    this.#maker = new MachineMaker(thread, settings, committing(host, this.#log), capture, this.#log, this.#fronts())
     const { engine } = this.#maker
     this.#isLogOnly = engine.kind === 'log-only'
     if (this.#isLogOnly) thread.post('engine', engine)
@@ -134,9 +144,25 @@ class Guest {
     return guestLog
   }
 
-  #breakpoint(): Interceptor | undefined {
+  /** What stands before the log. */
+  #fronts(): readonly Interceptor[] {
+    const log = this.#log
     const wanted = this.#init.log?.replay?.break
-    return wanted && breakBefore(wanted.name, wanted.from, this.#decider)
+    const fronts = wanted ? [breakBefore(wanted.name, wanted.from, this.#decider)] : []
+    // With an echo the terminal sees for itself what is written.
+    if (log === undefined || !log.isReplaying || log.kernelOptions.echo) return fronts
+    const memory = () => this.#machine.engine.memory()
+    return [...fronts, screenOfReplay(this.#screen, this.#host, memory, () => log.isReplaying)]
+  }
+
+  /** What a session goes on from is seen again where it goes on. */
+  #showScreen(): void {
+    const { stdout } = this.#host
+    if (!this.#isRestored || stdout.kind !== 'tty' || this.#init.log?.replay !== undefined) return
+    const bytes = this.#screen.bytes()
+    if (bytes.length === 0) return
+    if (this.#thread.showScreen) this.#thread.showScreen(bytes, stdout)
+    else stdout.write(bytes)
   }
 
   /** The calls of the log are behind the guest, and this one is made anew. */
@@ -152,6 +178,7 @@ class Guest {
   #becomeReady(): void {
     if (this.#isReady) return
     this.#isReady = true
+    this.#showScreen()
     this.#thread.post('ready', { exports: this.#machine.engine.exports() })
   }
 
@@ -193,7 +220,9 @@ class Guest {
     if (this.#isOver) return
     switch (message.kind) {
       case 'check':
+        if (!this.#control.isShared) this.#control.request(message.payload.request)
         if (this.#isIdle) this.#captureIdle()
+        else this.#turns?.end()
         return
       case 'call':
         this.#queue.push(message.payload)
@@ -244,6 +273,7 @@ class Guest {
   /** The engine cannot capture here. A guest without checkpoints is stopped by giving up its run: its log is enough. */
   #captureRefused(error: StasisError): void {
     const reason = this.#decider.refusal()
+    this.#turns?.refused()
     const isStop = reason.requested ? reason.stop : this.#init.stopAfterSnapshot && isCheckpoint(reason)
     if (this.#isLogOnly && isStop && this.#isInLog()) throw new Halt(reason)
     this.#refuse(reason, error)
@@ -338,8 +368,13 @@ class Guest {
     const reason = this.#decider.reason()
     const resume = this.#resume(stack)
     if (refused !== undefined) {
+      this.#turns?.refused()
       this.#refuse(reason, refused)
       return resume
+    }
+    if (reason.cause === turn || (reason.cause === 'none' && this.#turns?.isWaiting)) {
+      this.#turns!.begin(() => this.#drive(resume))
+      return undefined
     }
     if (reason.cause === 'none') return resume
     if (reason.cause === 'torture') return this.#transplant(stack, reason) ?? resume
@@ -353,7 +388,7 @@ class Guest {
   }
 
   #refuse({ cause, requested }: CaptureReason, error: StasisError): void {
-    if (cause === 'none') return
+    if (cause === 'none' || cause === turn) return
     if (cause === 'torture') {
       const { restores, refused, reason = error.message } = this.#torture
       this.#torture = { restores, refused: refused + 1, reason }
@@ -406,6 +441,7 @@ class Guest {
       body: bytes,
       sections,
       input: { first: this.#firstInput.rest, taken: this.#host.stdin.unread?.() ?? new Uint8Array(0) },
+      screen: this.#screen.bytes(),
       pause: Number(monotonic() - began),
     }
     this.#becomeReady()

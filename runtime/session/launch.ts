@@ -1,5 +1,6 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
 import type { Engine } from '../engine/engine.ts'
+import type { LogPlace } from '../log/storage.ts'
 import { listVersions, saveModule } from '../store/checkpoints.ts'
 import { dropUnneeded } from '../store/retention.ts'
 import { listSegments } from '../store/session-log.ts'
@@ -34,7 +35,7 @@ export async function launch(
   const { mounts = [], triggers = [], stopAfterSnapshot = false, keep = false } = options
   const { torture = 0, strace = false, keepLog = false, maxRecovery = defaultMaxRecovery } = options
   const { store, name, id } = parts
-  const control = new ControlBlock()
+  const control = new ControlBlock(host.controlBuffer?.())
   const isLogged = log !== undefined && log.replay === undefined
   const whole: SessionParts = {
     ...parts,
@@ -86,15 +87,19 @@ function keepModule(host: SessionHost, { store, module }: Pick<SessionParts, 'st
   }
 }
 
+export const logPlace = (host: SessionHost, store: Store, session: string): LogPlace | undefined =>
+  host.logPlace === undefined ? store.logPlace?.(session) : host.logPlace(store, session)
+
 /** How the session's calls are logged; undefined where they are not. */
 export function logSettings(
+  host: SessionHost,
   store: Store,
   name: string,
   id: string,
   { log = true, durable = false }: CommonOptions,
   tail: Pick<LogSettings, 'tail' | 'tailOf' | 'tailPlace'>,
 ): LogSettings | undefined {
-  const place = store.logPlace?.(name)
+  const place = logPlace(host, store, name)
   if (place === undefined) return undefined
   // Without a log of its own a session still goes on from the one that there is.
   if (!log && tail.tail.length === 0) return undefined

@@ -2,7 +2,7 @@ import { StasisError } from '../../wasm-shim/errors.ts'
 import type { PollMode } from '../../wasm-shim/prelink/index.ts'
 import type { FileSystem } from '../../wasm-shim/wasi/fs/file-system.ts'
 import { MemoryFileSystem } from '../../wasm-shim/wasi/fs/memory.ts'
-import type { Host } from '../../wasm-shim/wasi/host.ts'
+import type { Host, HostStream } from '../../wasm-shim/wasi/host.ts'
 import { type Grants, Kernel, type Mount } from '../../wasm-shim/wasi/kernel.ts'
 import type { Engine, EngineOptions } from '../engine/engine.ts'
 import type { Checkpoint } from '../image/model.ts'
@@ -14,10 +14,13 @@ import { type ChosenEngine, chooseEngine } from './choose-engine.ts'
 import type { ControlBlock } from './control-block.ts'
 import type { GuestLog } from './guest-log.ts'
 import type { Beginning, FromGuest, GuestInit, MountGrant, Post } from './messages.ts'
+import type { Turns } from './turns.ts'
 
 /** What the thread in which the guest runs must provide. */
 export interface GuestThread {
   readonly createHost: (control: ControlBlock) => Host
+  /** How the guest waits, of a thread that must not block; after `createHost`. Absent where `Host.wait` blocks. */
+  readonly turns?: () => Turns
   readonly openDirectory: (path: string, readOnly: boolean) => FileSystem
   /** Makes the module ready, once; then engines are made of it, each with a fresh instance. */
   readonly prepare: (module: GuestInit['module'], polls: PollMode) => (options: EngineOptions) => Engine
@@ -28,6 +31,10 @@ export interface GuestThread {
   readonly linkFunction?: (module: string, name: string, memory: MemorySource) => ImportFunction | undefined
   /** Shows one line about a call, for `strace`. */
   readonly showCall?: (line: string) => void
+  /**
+   * Shows on a terminal what it had shown before the session went on here, at most 256 KiB. Default: all of it is written.
+   */
+  readonly showScreen?: (bytes: Uint8Array, stdout: HostStream) => void
   /** Bytes of the thread's stack that must be free for a capture; see `EngineOptions`. */
   readonly stackReserve?: number
   /** Whether `allocate` has that much at hand. Absent where it makes no difference. */
@@ -56,8 +63,8 @@ export class MachineMaker {
   readonly #chosen: ChosenEngine
   readonly #log: GuestLog | undefined
   readonly #linkFunction: GuestThread['linkFunction']
-  /** Stands before all others. */
-  readonly #front: Interceptor | undefined
+  /** They stand before all others. */
+  readonly #fronts: readonly Interceptor[]
   readonly #strace: ((line: string) => void) | undefined
 
   /** Opens the mounts and makes the module ready. */
@@ -67,11 +74,11 @@ export class MachineMaker {
     host: Host,
     capture: CaptureOptions,
     log: GuestLog | undefined,
-    front?: Interceptor,
+    fronts: readonly Interceptor[] = [],
   ) {
     this.#linkFunction = thread.linkFunction
     this.#log = log
-    this.#front = front
+    this.#fronts = fronts
     this.#strace = settings.strace ? thread.showCall : undefined
     this.#host = host
     this.#capture = capture
@@ -111,8 +118,7 @@ export class MachineMaker {
     const log = this.#log
     const show = this.#strace
     const shown = show && trace((line) => log?.isCatchingUp || show(line), { memory, now: this.#host.clocks.monotonic })
-    const front = this.#front === undefined ? [] : [this.#front]
-    return [...front, ...(shown ? [shown] : []), ...(log ? [log.interceptor(kernel, memory)] : [])]
+    return [...this.#fronts, ...(shown ? [shown] : []), ...(log ? [log.interceptor(kernel, memory)] : [])]
   }
 
   #logging() {

@@ -52,7 +52,7 @@ export interface ReplaySettings {
 
 export interface GuestInit {
   /** The control block's buffer. */
-  readonly control: SharedArrayBuffer
+  readonly control: ArrayBufferLike
   readonly module: { readonly bytes: Uint8Array; readonly sha256: string }
   readonly beginning: Beginning
   readonly mounts: readonly MountGrant[]
@@ -72,8 +72,11 @@ export interface GuestInit {
 /** Messages to the guest's thread, by name. It sees them only when the guest does not run. */
 export interface ToGuest {
   readonly init: GuestInit
-  /** Something is pending in the control block, in case nobody makes calls that would notice. */
-  readonly check: Record<never, never>
+  /**
+   * Something is pending in the control block, in case nobody makes calls that would notice; `request`, its bits, for a
+   * thread that has a block of its own.
+   */
+  readonly check: { readonly request: number }
   readonly call: { readonly id: number; readonly name: string; readonly args: readonly unknown[] }
   /** The checkpoint that stopped the guest could not be saved: go on. */
   readonly proceed: Record<never, never>
@@ -100,6 +103,8 @@ export interface Captured {
   readonly sections: readonly SectionEntry[]
   /** Input that the guest has not read: what was there when it was restored, and what its stdin has taken since. */
   readonly input: { readonly first: Uint8Array; readonly taken: Uint8Array }
+  /** What its terminal has shown last; empty without one. */
+  readonly screen: Uint8Array
   /** Nanoseconds for which the guest stood still, as seen by its thread. */
   readonly pause: number
 }

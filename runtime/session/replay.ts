@@ -2,7 +2,7 @@ import { isStasisError, StasisError } from '../../wasm-shim/errors.ts'
 import { captureLogOnly } from '../engine/log-only-error.ts'
 import { type Address, parseAddress } from '../store/address.ts'
 import type { Store } from '../store/store.ts'
-import { launch, refuseExisting } from './launch.ts'
+import { launch, logPlace, refuseExisting } from './launch.ts'
 import type { ReplaySettings } from './messages.ts'
 import { type CommonOptions, checkCommon, checkKeys } from './options.ts'
 import { checkPrelinker, findProgram } from './program.ts'
@@ -67,7 +67,7 @@ export async function replaySession(
   try {
     await refuseExisting(options.store, name)
     const from = base.kind === 'image' ? { image: base.image.bytes } : { kernel: base.start.kernel }
-    const place = store.logPlace?.(wanted.name)
+    const place = logPlace(host, store, wanted.name)
     if (place === undefined) {
       throw new StasisError('STASIS_LOG_PLACE', `The store ${store.url} keeps no call logs.`, { name: wanted.name })
     }

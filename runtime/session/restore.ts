@@ -3,7 +3,7 @@ import { captureLogOnly } from '../engine/log-only-error.ts'
 import { checkSessionName, parseAddress } from '../store/address.ts'
 import { blameStored } from '../store/checkpoints.ts'
 import type { Store } from '../store/store.ts'
-import { launch, logSettings, refuseExisting, tell } from './launch.ts'
+import { launch, logPlace, logSettings, refuseExisting, tell } from './launch.ts'
 import { checkCommon, checkKeys, type RestoreOptions, restoreKeys } from './options.ts'
 import { checkPrelinker, findProgram } from './program.ts'
 import { restoreFiles } from './restore-files.ts'
@@ -73,8 +73,12 @@ async function restoreAt(
     const from = base.kind === 'image' ? { image: base.image.bytes } : { kernel: base.start.kernel }
     const beginning = { args: [], env: [], ...from, allowChangedFiles }
     const { polls } = base.kind === 'image' ? base.manifest.prelink : base.start
-    const tailPlace = isElsewhere ? store.logPlace?.(session) : undefined
-    const settings = logSettings(store, name, id, options, { tail, tailOf: point.id, ...(tailPlace && { tailPlace }) })
+    const tailPlace = isElsewhere ? logPlace(host, store, session) : undefined
+    const settings = logSettings(host, store, name, id, options, {
+      tail,
+      tailOf: point.id,
+      ...(tailPlace && { tailPlace }),
+    })
     // Stacks are those of the instrumented engine, and a fork begins with a checkpoint.
     const own = base.kind === 'image' ? 'instrumented' : (base.start.engine ?? undefined)
     if (isFork && own === 'log-only') throw captureLogOnly()

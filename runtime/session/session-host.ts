@@ -1,4 +1,6 @@
 import type { FileSystem } from '../../wasm-shim/wasi/fs/file-system.ts'
+import type { LogPlace } from '../log/storage.ts'
+import type { Store } from '../store/store.ts'
 import type { ControlBlock } from './control-block.ts'
 import type { FromGuest, Message } from './messages.ts'
 import type { GuestPort } from './session.ts'
@@ -11,6 +13,10 @@ export interface SessionHost {
     receive: (message: Message<FromGuest>) => void,
     fail: (error: unknown) => void,
   ): GuestPort
+  /** The control block's memory. Default: shared. */
+  controlBuffer?(): ArrayBufferLike
+  /** Where the guest's thread keeps a session's log. Default: where the store says. */
+  logPlace?(store: Store, session: string): LogPlace | undefined
   /** Milliseconds since the epoch. */
   now(): number
   /** A random UUID. */

@@ -57,6 +57,8 @@ export type SessionEvent =
   | { readonly kind: 'fellBack'; readonly to: string; readonly error: Error }
   /** The guest stands still, since there is no room for its log; or it goes on. */
   | { readonly kind: 'logFull'; readonly waiting: boolean; readonly reason: string }
+  /** The guest's thread cannot sleep, and gives way to its event loop instead, which takes time; `reason`, a sentence. */
+  | { readonly kind: 'slower'; readonly reason: string }
 
 export interface CheckpointOptions {
   readonly label?: string
@@ -74,10 +76,10 @@ export interface GuestPort {
   /** Gives new memory, of which the first use is not left to the guest's thread. */
   readonly makeRoom?: (size: number) => Promise<void>
   /**
-   * Takes nothing more from stdin's source, and gives all that was taken and not read by the guest, which stands still.
-   * Absent, or without a result, where the guest's thread takes its input by itself.
+   * Takes nothing more from stdin's source, and gives all that was taken and not read by the guest, which stands still;
+   * `taken` is what the guest's thread knows of. Absent, or without a result, where that thread takes its input by itself.
    */
-  readonly holdInput?: () => Uint8Array | undefined
+  readonly holdInput?: (taken: Uint8Array) => Uint8Array | undefined
   readonly releaseInput?: () => void
   /** Ends the thread, wherever the guest is. */
   terminate(): Promise<void>
@@ -105,6 +107,8 @@ export interface SessionParts {
   /** Before the session's files are left or removed: ends what else is being done with them. */
   readonly settle?: () => Promise<void>
 }
+
+const nothing = new Uint8Array(0)
 
 interface Pending<T> {
   readonly resolve: (value: T) => void
@@ -277,8 +281,9 @@ export class Session {
     }
     const [request] = this.#requests
     if (request === undefined) return
-    this.#parts.control.request(Request.checkpoint | (request.options.stop ? Request.stop : 0) | how)
-    this.#port.post('check', {})
+    const bits = Request.checkpoint | (request.options.stop ? Request.stop : 0) | how
+    this.#parts.control.request(bits)
+    this.#port.post('check', { request: bits })
   }
 
   #receive(message: Message<FromGuest>): void {
@@ -363,7 +368,7 @@ export class Session {
   #halted({ requested, calls }: FromGuest['halted']): void {
     const request = requested ? this.#requests.shift() : undefined
     const { store, module } = this.#parts
-    const unread = this.#port.holdInput?.()?.length ?? 0
+    const unread = this.#port.holdInput?.(nothing)?.length ?? 0
     // The log is of no use without it; where it cannot be kept, it may still be where it was.
     this.#work = this.#work.then(() => saveModule(store, module.sha256, module.bytes)).catch(() => undefined)
     this.#finish('suspended', { kind: 'stopped', calls, ...(unread > 0 && { unread }) })
@@ -384,7 +389,7 @@ export class Session {
   }
 
   async #save(captured: Captured, request: CheckpointRequest | undefined): Promise<void> {
-    const taken = (captured.stop ? this.#port.holdInput?.() : undefined) ?? captured.input.taken
+    const taken = (captured.stop ? this.#port.holdInput?.(captured.input.taken) : undefined) ?? captured.input.taken
     const checkpoint = await writeCheckpoint(this.#parts, captured, taken, request?.options ?? {})
     if (captured.body.buffer instanceof ArrayBuffer) this.#port.recycle?.(captured.body.buffer)
     this.#parts.onEvent({ kind: 'checkpoint', checkpoint })
@@ -481,8 +486,11 @@ function deferred<T>(): Pending<T> & { readonly promise: Promise<T> } {
   return { ...pending, promise }
 }
 
+/** InternalError: a stack that overflowed, in Firefox. */
+const traps: ReadonlySet<string> = new Set(['RuntimeError', 'RangeError', 'InternalError'])
+
 function trapOf(error: Error): Error {
-  return error.name === 'RuntimeError' || error.name === 'RangeError' ? new TrapError(error) : error
+  return traps.has(error.name) ? new TrapError(error) : error
 }
 
 function isTortured({ restores, refused }: TortureCount): boolean {

@@ -31,7 +31,7 @@ export async function startSession(host: SessionHost, options: StartOptions): Pr
   const lock = await store.lock(name)
   try {
     await refuseExisting(store, name)
-    const log = options.log === false ? undefined : logSettings(store, name, id, options, noTail)
+    const log = options.log === false ? undefined : logSettings(host, store, name, id, options, noTail)
     const path = typeof options.module === 'string' ? (host.absolutePath?.(options.module) ?? options.module) : ''
     const start = startRecord(host, options, { id, module, polls, path, args })
     if (log !== undefined) {

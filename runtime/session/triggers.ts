@@ -1,6 +1,7 @@
 import { type Host, type HostStream, type WaitCondition, WaitInterrupted } from '../../wasm-shim/wasi/host.ts'
 import type { ImportSite } from '../intercept/interceptor.ts'
 import { type ControlBlock, Request } from './control-block.ts'
+import type { Turns } from './turns.ts'
 
 /** When to take a checkpoint without being asked. */
 export type Trigger =
@@ -17,6 +18,9 @@ export interface CaptureReason {
   readonly stop: boolean
 }
 
+/** The cause of a capture after which the guest goes on in place, when the event loop has turned. */
+export const turn = 'turn'
+
 /**
  * Decides at every call whether to capture the stack there, and afterwards says why. Calls are counted when they are
  * let through, so `calls` is the number of calls made before the instant of a capture; the call that the capture stands
@@ -25,6 +29,7 @@ export interface CaptureReason {
 export class CaptureDecider {
   readonly #control: ControlBlock
   readonly #hasRoom: () => boolean
+  readonly #turns: Pick<Turns, 'isDue'> | undefined
   readonly #torture: number
   readonly #callTriggers: number[]
   #calls: number
@@ -37,15 +42,20 @@ export class CaptureDecider {
   #hostCause: string | undefined
   #isReplaying = false
 
-  /** `hasRoom` is asked once for each request that is not to be met at once; with its no, the request is over. */
+  /**
+   * `hasRoom` is asked once for each request that is not to be met at once; with its no, the request is over. `turns` tell
+   * when the event loop wants to turn, in a thread that must not block.
+   */
   constructor(
     control: ControlBlock,
     triggers: readonly Trigger[],
     torture: number,
     calls: number,
     hasRoom: () => boolean = () => true,
+    turns?: Pick<Turns, 'isDue'>,
   ) {
     this.#control = control
+    this.#turns = turns
     this.#hasRoom = hasRoom
     this.#torture = torture
     this.#calls = calls
@@ -86,14 +96,24 @@ export class CaptureDecider {
       this.#atPoll = site === 'poll'
       return true
     }
-    if (site === 'poll') return false
+    if (site === 'poll') return this.#giveTurn(site)
     if (this.#calls + 1 >= this.#nextCall) {
       this.#decided = true
       this.#atPoll = false
       return true
     }
+    if (this.#giveTurn(site)) return true
     this.#calls++
     return false
+  }
+
+  /** Captures for the sake of the event loop. */
+  #giveTurn(site: ImportSite | 'poll'): boolean {
+    if (this.#turns === undefined || !this.#turns.isDue()) return false
+    this.#decided = true
+    this.#atPoll = site === 'poll'
+    this.#hostCause = turn
+    return true
   }
 
   #isReady(): boolean {

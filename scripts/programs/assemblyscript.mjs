@@ -24,6 +24,7 @@ const life = join(root, 'examples/assemblyscript/life.as.ts')
 
 export const recipes = [
   program('as-life', life),
+  program('2048', join(root, 'examples/2048/2048.as.ts')),
   // Reference-counting variations change which globals and memory operations the module has.
   program('as-life-minimal', life, ['--runtime', 'minimal', '--debug']),
 ]

@@ -19,4 +19,5 @@ export const recipes = [
   ...['matrix', 'sieve', 'hash', 'nbody', 'files', 'effects', 'echo-lines'].map(inTests),
   ...['ckp-steps', 'ckp-check'].map(withCheckpoints),
   own('simulation', join(root, 'examples/c-simulation/simulation.c')),
+  own('ripples', join(root, 'examples/ripples/ripples.c')),
 ]

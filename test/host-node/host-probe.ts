@@ -5,8 +5,8 @@
 import { isMainThread, Worker, workerData } from 'node:worker_threads'
 import { feedStdin } from '../../host-node/feed-stdin.ts'
 import { createNodeHost } from '../../host-node/host.ts'
-import { StdinRing } from '../../host-node/stdin-ring.ts'
 import { ControlBlock } from '../../runtime/session/control-block.ts'
+import { StdinRing } from '../../runtime/session/stdin-ring.ts'
 import type { Host } from '../../wasm-shim/wasi/host.ts'
 
 const report = (host: Host, value: unknown) => host.stderr.write(new TextEncoder().encode(`${JSON.stringify(value)}\n`))

@@ -5,8 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { feedStdin } from '../../host-node/feed-stdin.ts'
-import { ringCapacity, StdinRing } from '../../host-node/stdin-ring.ts'
 import { ControlBlock, Request } from '../../runtime/session/control-block.ts'
+import { ringCapacity, StdinRing } from '../../runtime/session/stdin-ring.ts'
 import { startWorker } from '../support/bundle.ts'
 
 const readerUrl = new URL('./ring-reader.worker.ts', import.meta.url)

@@ -1,9 +1,9 @@
+import type { CheckpointReport, FrameReport } from '../../../runtime/inspect/checkpoint-report.ts'
+import { describeLog } from '../../../runtime/inspect/log-report.ts'
 import type { DescriptorSummary } from '../../../wasm-shim/wasi/kernel.ts'
 import { formatSize, formatTable, formatTime, plural, printable } from '../format.ts'
 import { shellJoin } from '../mounts.ts'
 import type { Terminal } from '../terminal.ts'
-import type { CheckpointReport, FrameReport } from './checkpoint-report.ts'
-import { describeLog } from './log-report.ts'
 import { factPrinter } from './print-module.ts'
 
 /** Deep recursions repeat themselves: this many frames from each end tell what is going on. */

@@ -1,6 +1,6 @@
-import type { MemorySource } from '../runtime/intercept/call-site.ts'
-import type { ImportFunction } from '../runtime/intercept/interceptor.ts'
-import { StasisError } from '../wasm-shim/errors.ts'
+import { StasisError } from '../../wasm-shim/errors.ts'
+import type { MemorySource } from '../intercept/call-site.ts'
+import type { ImportFunction } from '../intercept/interceptor.ts'
 
 /** What an ES module given for imports exports as `imports`. */
 export type OwnFunctions = (guest: {

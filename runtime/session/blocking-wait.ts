@@ -1,5 +1,5 @@
-import type { ControlBlock } from '../runtime/session/control-block.ts'
-import type { Host, WaitCondition } from '../wasm-shim/wasi/host.ts'
+import type { Host, WaitCondition } from '../../wasm-shim/wasi/host.ts'
+import type { ControlBlock } from './control-block.ts'
 
 /**
  * Atomics.wait comes back 60 to 120 µs late (Linux's timer slack, and waking a thread). The last part of a wait is
@@ -10,7 +10,7 @@ const spun = 100_000n
 const longestSleep = 3_600_000
 
 /** `Host.wait` for the guest's thread: sleeps on the control block's wake counter. */
-export function createWait(
+export function createBlockingWait(
   control: ControlBlock,
   monotonic: () => bigint,
   readable: () => number | undefined,

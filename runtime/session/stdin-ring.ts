@@ -5,7 +5,7 @@
  * [4] a counter that the consumer bumps to wake the producer; [5] 1 while the producer waits for room. The producer
  * wakes the consumer through the control block.
  */
-import { StasisError } from '../wasm-shim/errors.ts'
+import { StasisError } from '../../wasm-shim/errors.ts'
 
 const takenWord = 0
 const givenWord = 1
@@ -74,6 +74,11 @@ export class StdinRing {
     this.#bytes.set(source.subarray(first, length), 0)
     Atomics.store(this.#words, givenWord, (given + length) | 0)
     return length
+  }
+
+  /** Producer: there is no room. */
+  get isFull(): boolean {
+    return this.#length() === ringCapacity
   }
 
   /** Producer: no more will come. */

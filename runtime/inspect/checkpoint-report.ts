@@ -1,8 +1,8 @@
-import type { Checkpoint } from '../../../runtime/image/model.ts'
-import { scanPages } from '../../../runtime/image/pages.ts'
-import { type DescriptorSummary, describeState } from '../../../wasm-shim/wasi/kernel.ts'
-import { decodeState } from '../../../wasm-shim/wasi/saved-state.ts'
-import { formatMount } from '../mounts.ts'
+import { type DescriptorSummary, describeState } from '../../wasm-shim/wasi/kernel.ts'
+import { decodeState } from '../../wasm-shim/wasi/saved-state.ts'
+import type { Checkpoint } from '../image/model.ts'
+import { scanPages } from '../image/pages.ts'
+import { formatMount } from './command-words.ts'
 import type { LogReport } from './log-report.ts'
 import type { StackNames } from './stack-names.ts'
 

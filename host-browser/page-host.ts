@@ -1,0 +1,66 @@
+import { createSHA256 } from 'hash-wasm'
+import { controlBytes } from '../runtime/session/control-block.ts'
+import type { SessionHost } from '../runtime/session/session-host.ts'
+import type { Store } from '../runtime/store/store.ts'
+import { StasisError } from '../wasm-shim/errors.ts'
+import { type StreamOptions, spawnGuest } from './spawn.ts'
+
+/** Whether the guest's worker shares memory with the page: it is served with isolation headers. */
+export const isIsolated = (): boolean => globalThis.crossOriginIsolated === true
+
+/** A page as the host of sessions whose logs go to `store`. */
+export function pageHost(store: Store, streams: StreamOptions): SessionHost {
+  return {
+    spawnGuest: (control, receive, fail) => spawnGuest({ ...streams, store }, control, receive, fail),
+    ...(!isIsolated() && { controlBuffer: () => new ArrayBuffer(controlBytes) }),
+    logPlace: (_, session) => ({ kind: 'store', session }),
+    now: () => Date.now(),
+    uuid,
+    sha256,
+    every: (milliseconds, look) => {
+      const timer = setInterval(look, milliseconds)
+      return () => clearInterval(timer)
+    },
+    readFile: fetchBytes,
+    absolutePath: (path) => new URL(path, document.baseURI).href,
+  }
+}
+
+/** crypto.randomUUID is missing where the page is not in a secure context. */
+function uuid(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80
+  const digits = hexDigits(bytes)
+  return [
+    [0, 8],
+    [8, 12],
+    [12, 16],
+    [16, 20],
+    [20, 32],
+  ]
+    .map(([from, to]) => digits.slice(from, to))
+    .join('-')
+}
+
+/** Likewise crypto.subtle. */
+async function sha256(bytes: Uint8Array): Promise<string> {
+  const own = bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : bytes.slice()
+  if (globalThis.crypto.subtle === undefined) return (await createSHA256()).init().update(own).digest('hex')
+  return hexDigits(new Uint8Array(await crypto.subtle.digest('SHA-256', own)))
+}
+
+const hexDigits = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+
+/** A module by its URL. Throws STASIS_FILE. */
+async function fetchBytes(url: string): Promise<Uint8Array> {
+  try {
+    const response = await fetch(new URL(url, document.baseURI))
+    if (!response.ok) throw new Error(`the server answered ${response.status} ${response.statusText}`)
+    return new Uint8Array(await response.arrayBuffer())
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new StasisError('STASIS_FILE', `Cannot fetch the module ${url}: ${reason}.`, { path: url }, { cause })
+  }
+}

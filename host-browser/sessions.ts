@@ -1,0 +1,70 @@
+import { tell } from '../runtime/session/launch.ts'
+import type { CommonOptions, RestoreOptions, StartOptions } from '../runtime/session/options.ts'
+import { type ForkOptions, forkSession, type ReplayOptions, replaySession } from '../runtime/session/replay.ts'
+import { restoreSession } from '../runtime/session/restore.ts'
+import type { CheckpointInfo, Session as PortableSession } from '../runtime/session/session.ts'
+import { startSession } from '../runtime/session/start.ts'
+import { MemoryStore } from '../runtime/store/memory-store.ts'
+import type { Store } from '../runtime/store/store.ts'
+import { isIsolated, pageHost } from './page-host.ts'
+import type { StreamOptions } from './spawn.ts'
+
+export interface BrowserStartOptions extends StartOptions, StreamOptions {}
+export interface BrowserRestoreOptions extends RestoreOptions, StreamOptions {}
+export interface BrowserForkOptions extends ForkOptions, Pick<StreamOptions, 'cache'> {}
+export interface BrowserReplayOptions extends ReplayOptions, Omit<StreamOptions, 'stdin'> {}
+
+/** One run of a program; see `runtime/session/session.ts`. */
+export type Session = PortableSession
+
+/** Programs in workers of this page. */
+export const Session = {
+  /** Starts a program. Resolves once it runs; rejects before it has run. `module`: bytes, or a URL. */
+  start(options: BrowserStartOptions): Promise<PortableSession> {
+    const [streams, rest] = splitStreams(options)
+    const store = rest.store ?? new MemoryStore()
+    tellIsolation(rest)
+    return startSession(pageHost(store, streams), { ...rest, store })
+  },
+
+  /** Goes on from a checkpoint: `calc`, `calc@3`, `calc@-1`. */
+  restore(store: Store, address: string, options: BrowserRestoreOptions = {}): Promise<PortableSession> {
+    const [streams, rest] = splitStreams(options)
+    tellIsolation(rest)
+    return restoreSession(pageHost(store, streams), store, address, rest)
+  },
+
+  /** Runs a session again by its log, up to some call; see `runtime/session/replay.ts`. */
+  replay(store: Store, address: string, options: BrowserReplayOptions): Promise<PortableSession> {
+    const [streams, rest] = splitStreams(options)
+    return replaySession(pageHost(store, streams), store, address, rest)
+  },
+
+  /** Makes a session `name` of a state of another one; resolves to its first checkpoint. */
+  fork(store: Store, address: string, name: string, options: BrowserForkOptions = {}): Promise<CheckpointInfo> {
+    const [streams, rest] = splitStreams(options)
+    return forkSession(pageHost(store, streams), store, address, name, rest)
+  },
+} as const
+
+function tellIsolation(options: CommonOptions): void {
+  if (isIsolated()) return
+  const reason =
+    'This page is not cross-origin isolated, so that its programs give way to the event loop wherever they wait, and ' +
+    'twenty times a second while they compute. Served with Cross-Origin-Opener-Policy: same-origin and ' +
+    'Cross-Origin-Embedder-Policy: require-corp they need not.'
+  tell(options, { kind: 'slower', reason })
+}
+
+function splitStreams<T extends StreamOptions>(options: T): [StreamOptions, Omit<T, keyof StreamOptions>] {
+  const { stdin, stdout, stderr, terminal, imports, cache, ...rest } = options
+  const streams = {
+    ...(stdin !== undefined && { stdin }),
+    ...(stdout !== undefined && { stdout }),
+    ...(stderr !== undefined && { stderr }),
+    ...(terminal !== undefined && { terminal }),
+    ...(imports !== undefined && { imports }),
+    ...(cache !== undefined && { cache }),
+  }
+  return [streams, rest]
+}

@@ -1,0 +1,191 @@
+import type { ControlBlock } from '../runtime/session/control-block.ts'
+import type { FromGuest, GuestInit, Message, ToGuest } from '../runtime/session/messages.ts'
+import type { GuestPort } from '../runtime/session/session.ts'
+import { StdinRing } from '../runtime/session/stdin-ring.ts'
+import type { Store } from '../runtime/store/store.ts'
+import { consoleSink } from './console-sink.ts'
+import { Delivery } from './delivery.ts'
+import { Flow } from './flow.ts'
+import { feedInput, type InputFeed, postedSink, ringSink } from './input-feed.ts'
+import { writeCache } from './prelink-cache.ts'
+import { loadTail } from './stored-log.ts'
+import type { StdinSetup, ToWorker, WorkerMessage, WorkerSetup } from './worker-messages.ts'
+
+/** Takes what the program writes. With a promise the guest waits where too much has come that was not taken yet. */
+export type OutputSink = (bytes: Uint8Array) => void | Promise<void>
+
+export interface StreamOptions {
+  /** Default: 'empty'. What was taken from a stream and not read by the guest goes with a checkpoint. */
+  readonly stdin?: 'empty' | Uint8Array | ReadableStream<Uint8Array>
+  /** Default: the console, line by line. */
+  readonly stdout?: OutputSink
+  readonly stderr?: OutputSink
+  /** stdin, stdout and stderr are a terminal, for programs that ask. Default false. */
+  readonly terminal?: boolean
+  /**
+   * Functions for imports that are not WASI: by the import's module name, the URL of an ES module with an export
+   * `imports`, which is given `{ memory }` in the guest's worker and returns functions by name. Granted again by whoever
+   * restores, as all capabilities are.
+   */
+  readonly imports?: Readonly<Record<string, string>>
+  /** Keep pre-linked modules in Cache Storage. Default true. */
+  readonly cache?: boolean
+}
+
+export interface SpawnOptions extends StreamOptions {
+  /** Where the session's log goes, and comes from. */
+  readonly store: Store
+}
+
+/** Starts a worker for one session. */
+export function spawnGuest(
+  options: SpawnOptions,
+  control: ControlBlock,
+  receive: (message: Message<FromGuest>) => void,
+  fail: (error: unknown) => void,
+): GuestPort {
+  return new WorkerGuest(options, control, receive, fail)
+}
+
+type Received = WorkerMessage | Message<FromGuest>
+
+class WorkerGuest implements GuestPort {
+  readonly #options: SpawnOptions
+  readonly #control: ControlBlock
+  readonly #receive: (message: Message<FromGuest>) => void
+  readonly #fail: (error: unknown) => void
+  readonly #worker: Worker
+  readonly #flow: Flow | undefined
+  readonly #posted = postedSink((bytes) => this.#tell('input', { bytes }))
+  readonly #stdin: StdinSetup
+  readonly #feed: InputFeed | undefined
+  readonly #sinks: Readonly<Record<1 | 2, OutputSink>>
+  #delivery: Delivery | undefined
+  /** Settles once all that was posted is with the worker. */
+  #sent: Promise<void> = Promise.resolve()
+  #isOver = false
+
+  constructor(
+    options: SpawnOptions,
+    control: ControlBlock,
+    receive: (message: Message<FromGuest>) => void,
+    fail: (error: unknown) => void,
+  ) {
+    this.#options = options
+    this.#control = control
+    this.#receive = receive
+    this.#fail = fail
+    this.#flow = control.isShared ? new Flow() : undefined
+    this.#sinks = { 1: options.stdout ?? consoleSink('log'), 2: options.stderr ?? consoleSink('error') }
+    const { stdin = 'empty' } = options
+    if (stdin === 'empty') this.#stdin = { kind: 'empty' }
+    else if (stdin instanceof Uint8Array) this.#stdin = { kind: 'bytes', bytes: stdin }
+    else {
+      const ring = control.isShared ? new StdinRing() : undefined
+      this.#stdin = ring === undefined ? { kind: 'posted' } : { kind: 'ring', ring: ring.buffer }
+      this.#feed = feedInput(stdin, ring === undefined ? this.#posted : ringSink(ring, control))
+    }
+    this.#worker = new Worker(new URL('./browser-worker.js', import.meta.url), { type: 'module' })
+    this.#worker.onmessage = ({ data }: MessageEvent<Received>) => this.#handle(data)
+    this.#worker.onerror = (event) => fail(new Error(event.message || 'its script could not be loaded'))
+    this.#worker.onmessageerror = () => fail(new Error('a message of it could not be read'))
+    if (this.#feed !== undefined) {
+      const feed = this.#feed
+      this.holdInput = (taken) => feed.hold(taken)
+      this.releaseInput = () => feed.release()
+    }
+  }
+
+  readonly holdInput?: NonNullable<GuestPort['holdInput']>
+  readonly releaseInput?: () => void
+
+  readonly post: GuestPort['post'] = (kind, payload, transfer = []) => {
+    this.#sent = this.#sent
+      .then(async () => {
+        if (kind === 'init') await this.#setUp(payload as GuestInit)
+        this.#worker.postMessage({ kind, payload } as Message<ToGuest>, [...transfer])
+      })
+      .catch((error: unknown) => this.#fail(error))
+  }
+
+  #tell<Kind extends keyof ToWorker>(kind: Kind, payload: ToWorker[Kind]): void {
+    this.#worker.postMessage({ kind, payload })
+  }
+
+  /** The log that is to be replayed goes along. */
+  async #setUp({ log }: GuestInit): Promise<void> {
+    const { store, terminal = false, cache = true, imports = {} } = this.#options
+    const from = log?.tailPlace ?? log?.place
+    const isLogged = log !== undefined && from?.kind === 'store'
+    const tail = isLogged ? await loadTail(store, from.session, log.tail) : { tail: [], chunks: [] }
+    const place = log?.place
+    if (place?.kind === 'store') {
+      this.#delivery = new Delivery({
+        store,
+        session: place.session,
+        onFull: (waiting, reason) => this.#receive({ kind: 'logFull', payload: { waiting, reason } }),
+        onTaken: (bytes) => this.#taken(bytes),
+        onError: this.#fail,
+      })
+    }
+    const urls = Object.entries(imports).map(([name, url]) => [name, new URL(url, document.baseURI).href])
+    const setup: WorkerSetup = {
+      stdin: this.#stdin,
+      terminal,
+      ...(this.#flow && { flow: this.#flow.buffer }),
+      cache,
+      imports: Object.fromEntries(urls),
+      ...tail,
+    }
+    this.#tell('setup', setup)
+  }
+
+  #taken(bytes: number): void {
+    if (this.#flow === undefined) this.#tell('taken', { bytes })
+    else this.#flow.taken(bytes)
+  }
+
+  #handle(message: Received): void {
+    if (this.#isOver) return
+    switch (message.kind) {
+      case 'logAppend':
+      case 'logOpen':
+      case 'logSetAside':
+      case 'logChunk':
+        this.#delivery?.log(message)
+        return
+      case 'cache':
+        void writeCache(message.payload.key, message.payload.bytes)
+        return
+      case 'input':
+        this.#posted.told(message.payload.received, message.payload.wanted)
+        return
+      case 'resting':
+        this.#control.setAsleep(message.payload.isResting)
+        return
+      case 'output': {
+        const { fd, bytes } = message.payload
+        this.#inOrder(() => {
+          const done = this.#sinks[fd](bytes)
+          if (done === undefined) return this.#taken(bytes.length)
+          return done.then(() => this.#taken(bytes.length))
+        })
+        return
+      }
+      default:
+        this.#inOrder(() => this.#receive(message))
+    }
+  }
+
+  #inOrder(deliver: () => void | Promise<void>): void {
+    if (this.#delivery === undefined) void deliver()
+    else this.#delivery.inOrder(deliver)
+  }
+
+  async terminate(): Promise<void> {
+    this.#isOver = true
+    this.#feed?.stop()
+    this.#delivery?.end()
+    this.#worker.terminate()
+  }
+}
