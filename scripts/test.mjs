@@ -34,7 +34,7 @@ const { buildPrograms } = await import('./programs.mjs')
 await buildPrograms()
 
 const checks = [
-  tool('typescript/bin/tsc', '-p', 'tsconfig.core.json'),
+  tool('typescript/bin/tsc', '-b', 'tsconfig.browser.json', 'tsconfig.browser-test.json'),
   tool('typescript/bin/tsc', '-p', 'tsconfig.json'),
   tool('@biomejs/biome/bin/biome', 'check', '.'),
 ].map(step)
