@@ -16,7 +16,7 @@ import { dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { provideChecksum } from '../runtime/log/checksum.ts'
 import type { ChunkStore } from '../runtime/log/chunks.ts'
-import type { LogFile, LogOptions, LogPlace, LogStorage } from '../runtime/log/storage.ts'
+import type { LogFile, LogOptions, LogStorage, PlaceOf } from '../runtime/log/storage.ts'
 import { removedChunk } from '../runtime/store/session-log.ts'
 import { StasisError } from '../wasm-shim/errors.ts'
 
@@ -39,7 +39,7 @@ export class FileLogStorage implements LogStorage {
   readonly #options: LogOptions
   #needed: { readonly addresses: Set<string>; readonly file: FileLog } | undefined
 
-  constructor({ path }: LogPlace, options: LogOptions = {}) {
+  constructor({ path }: PlaceOf<'directory'>, options: LogOptions = {}) {
     this.#directory = path
     this.#options = options
     this.chunks = { put: (address, bytes) => this.#put(address, bytes), get: (address) => this.#get(address) }

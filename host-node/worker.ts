@@ -7,7 +7,7 @@ import { invariant, StasisError } from '../wasm-shim/errors.ts'
 import type { HostStream } from '../wasm-shim/wasi/host.ts'
 import { openDirectory } from './directory.ts'
 import { createNodeHost } from './host.ts'
-import { FileLogStorage } from './log-storage.ts'
+import { openLog } from './open-log.ts'
 import { loadFunctions } from './own-functions.ts'
 import { continuationsCached, prelinkCached } from './prelink-cache.ts'
 import { Room } from './room.ts'
@@ -45,7 +45,7 @@ const thread: GuestThread = {
     return (options) =>
       createInstrumentedEngine({ module: prelinked, original: () => module.bytes, continuations, options })
   },
-  openLog: (place, options) => new FileLogStorage(place, options),
+  openLog,
   showCall: (line) => {
     const bytes = new TextEncoder().encode(`${line}\n`)
     stderr.write(bytes)

@@ -1,10 +1,14 @@
 import type { ChunkStore } from './chunks.ts'
 
 /** Where a session's call log lies, as a store tells the guest's thread: plain data, by which that thread's host opens it. */
-export interface LogPlace {
-  readonly kind: 'directory'
-  readonly path: string
-}
+export type LogPlace =
+  | { readonly kind: 'directory'; readonly path: string }
+  /** In a database, which holds the session's blobs too. */
+  | { readonly kind: 'sqlite'; readonly path: string; readonly session: string }
+  /** At another place, sealed with this key (32 bytes). `session` is in what is sealed. */
+  | { readonly kind: 'encrypted'; readonly inner: LogPlace; readonly session: string; readonly key: Uint8Array }
+
+export type PlaceOf<K extends LogPlace['kind']> = Extract<LogPlace, { readonly kind: K }>
 
 export interface LogOptions {
   /** Told when the guest stands still because there is no room, and when there is again. */
