@@ -1,8 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { hostname, tmpdir } from 'node:os'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { connect } from '../../host-node/sqlite/engine.ts'
 import { SqliteStore } from '../../host-node/sqlite/store.ts'
@@ -13,11 +15,14 @@ import { withoutNewest } from '../support/on-newest.ts'
 import { checkBlobs, writeForever } from './crash.ts'
 import { image, storeSuite } from './store-suite.ts'
 
+const cache = fileURLToPath(new URL('../../.cache/', import.meta.url))
 let directory: string
 let file: string
 let store: SqliteStore
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'stasis-sqlite-'))
+  // In the repository: programs bundled into it find better-sqlite3.
+  mkdirSync(cache, { recursive: true })
+  directory = mkdtempSync(join(cache, 'sqlite-'))
   file = join(directory, 'x.db')
   store = new SqliteStore(file)
 })
@@ -198,7 +203,10 @@ describe.each(nodes)('on %s', (_, node) => {
     )
     for (let round = 0; round < 8; round++) {
       const child = spawn(node, ['--no-warnings', script, file], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
-      await new Promise((ready) => child.once('message', ready))
+      await Promise.race([
+        once(child, 'message'),
+        once(child, 'exit').then(() => Promise.reject(new Error('it ended'))),
+      ])
       await delay(round * 19)
       child.kill('SIGKILL')
       await new Promise((done) => child.once('exit', done))
