@@ -1,6 +1,7 @@
 import { tuneEngine } from '../engine-flags.ts'
 import type { Command } from './command.ts'
 import { checkpointCommand } from './commands/checkpoint.ts'
+import { copyCommand } from './commands/copy.ts'
 import { forkCommand } from './commands/fork.ts'
 import { helpCommand } from './commands/help.ts'
 import { inspectCommand } from './commands/inspect.ts'
@@ -27,6 +28,7 @@ const commands: readonly Command[] = [
   verifyCommand,
   replayCommand,
   forkCommand,
+  copyCommand,
   rmCommand,
   helpCommand(() => commands),
   versionCommand,

@@ -45,6 +45,16 @@ describe.each(nodes)('a session in a SQLite database, on %s', (_, node) => {
     expect((await place.run('verify', ...words, 'calc')).code).toBe(0)
     expect((await place.run('replay', ...words, 'calc')).out).toBe('ready\none\ntwo\nthree\n')
     expect((await place.run('fork', ...words, 'calc@1', 'what-if')).out).toContain(`--store ${words[1]}`)
+    const copied = await place.run('copy', ...words, 'calc', '--to', 'elsewhere', '--as', 'twin')
+    expect(copied).toMatchObject({
+      code: 0,
+      err: '',
+      out: expect.stringMatching(/^twin: \d+ blobs copied \(.*\)\.\n$/),
+    })
+    const twin = await place.start('restore', '--store', 'elsewhere', 'twin@1').end('four\n')
+    expect(twin).toMatchObject({ code: 2, out: 'four\n' })
+    expect((await place.run('copy', ...words, 'calc', '--to', 'sqlite:x.db')).err).toContain('the same store')
+    expect((await place.run('copy', ...words, 'clac', '--to', 'elsewhere')).err).toContain('no session named clac')
     expect((await place.run('rm', ...words, '--all')).code).toBe(0)
     expect(JSON.parse((await place.run('ls', ...words, '--json')).out)).toEqual([])
     expect(readdirSync(place.directory).filter((name) => name.startsWith('x.db'))).toEqual(['x.db'])
