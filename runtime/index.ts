@@ -76,6 +76,14 @@ export {
   saveModule,
   type VersionInfo,
 } from './store/checkpoints.ts'
+export {
+  type CopyOptions,
+  type CopyProgress,
+  type CopyReport,
+  copySession,
+  type SessionBlobs,
+  sessionBlobs,
+} from './store/copy-session.ts'
 export { MemoryStore } from './store/memory-store.ts'
 export { type LogEnd, type LogEvent, type SessionCallsOptions, sessionCalls } from './store/session-calls.ts'
 export { findSessionLog, type LogCheckpoint, type LogSegment, type SessionLog } from './store/session-log.ts'

@@ -1,6 +1,7 @@
 import { tuneEngine } from '../engine-flags.ts'
 import type { Command } from './command.ts'
 import { checkpointCommand } from './commands/checkpoint.ts'
+import { copyCommand } from './commands/copy.ts'
 import { exportCommand } from './commands/export.ts'
 import { forkCommand } from './commands/fork.ts'
 import { helpCommand } from './commands/help.ts'
@@ -29,6 +30,7 @@ const commands: readonly Command[] = [
   verifyCommand,
   replayCommand,
   forkCommand,
+  copyCommand,
   exportCommand,
   importCommand,
   rmCommand,

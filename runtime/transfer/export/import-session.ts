@@ -1,4 +1,4 @@
-import { isStasisError, StasisError } from '../../../wasm-shim/errors.ts'
+import { isStasisError } from '../../../wasm-shim/errors.ts'
 import { decodeCheckpoint } from '../../image/decode.ts'
 import { refuseExisting } from '../../session/launch.ts'
 import type { ProgramHost } from '../../session/program.ts'
