@@ -7,8 +7,10 @@ import type { Checkpoint } from '../image/model.ts'
 import { ControlBlock } from './control-block.ts'
 import { FirstInput } from './first-input.ts'
 import { committing, GuestLog, type Live } from './guest-log.ts'
+import { HoldOff, holding } from './hold-off.ts'
 import { type GuestSettings, type GuestThread, type Machine, MachineMaker } from './machine.ts'
 import type { GuestInit, Message, ToGuest, TortureCount } from './messages.ts'
+import { OwnCheckpoints } from './own-checkpoints.ts'
 import { packError, withFrames } from './packed-error.ts'
 
 export type { GuestThread } from './machine.ts'
@@ -45,6 +47,12 @@ class Halt extends Error {
   }
 }
 
+/** Number of the call that a program is going to make again; -1 where it stood at none. */
+function pendingCall(checkpoint: Checkpoint | undefined): number {
+  const [stack] = checkpoint?.stacks ?? []
+  return checkpoint === undefined || stack === undefined || stack.call.import < 0 ? -1 : checkpoint.calls
+}
+
 /** Whether it is more than a test or nothing. */
 const isCheckpoint = ({ cause }: CaptureReason): boolean => cause !== 'none' && cause !== 'torture'
 
@@ -63,6 +71,9 @@ class Guest {
   readonly #decider: CaptureDecider
   readonly #host: Host
   readonly #firstInput: FirstInput
+  readonly #ownCheckpoints: OwnCheckpoints
+  /** Serial of the label that is in use already. */
+  readonly #usedLabel: number
   readonly #log: GuestLog | undefined
   readonly #maker: MachineMaker
   readonly #isLogOnly: boolean
@@ -87,12 +98,21 @@ class Guest {
     this.#init = settings
     const control = new ControlBlock(init.control)
     const checkpoint = beginning.image === undefined ? undefined : decodeCheckpoint(beginning.image)
-    this.#decider = new CaptureDecider(control, init.triggers, init.torture, checkpoint?.calls ?? 0, () =>
-      this.#hasRoom(),
-    )
     this.#host = thread.createHost(control)
+    const holdOff = new HoldOff(this.#host.clocks.monotonic, () => thread.post('heldOff', {}))
+    const isHeld = () => this.#machine.kernel.isHeld
+    this.#decider = new CaptureDecider(
+      control,
+      init.triggers,
+      init.torture,
+      checkpoint?.calls ?? 0,
+      () => this.#hasRoom(),
+      { isHeld, look: () => holdOff.look(), over: () => holdOff.over() },
+    )
+    this.#ownCheckpoints = new OwnCheckpoints(this.#decider, pendingCall(checkpoint))
     this.#firstInput = new FirstInput(checkpoint?.input?.slice() ?? new Uint8Array(0))
-    const host = watchHost(this.#firstInput.before(this.#host), init.triggers, this.#decider)
+    const patient = holding(this.#host, control, holdOff, isHeld)
+    const host = watchHost(this.#firstInput.before(patient), init.triggers, this.#decider)
     this.#log = this.#openLog(checkpoint?.calls ?? 0)
     const capture = {
       shouldCapture: this.#decider.decide,
@@ -105,6 +125,7 @@ class Guest {
       committing(host, this.#log),
       capture,
       this.#log,
+      this.#ownCheckpoints.answer,
       this.#breakpoint(),
     )
     const { engine } = this.#maker
@@ -112,6 +133,9 @@ class Guest {
     if (this.#isLogOnly) thread.post('engine', engine)
     this.#machine =
       checkpoint === undefined ? this.#maker.create(beginning) : this.#maker.restore(checkpoint, beginning)
+    const label = this.#machine.kernel.label
+    // A checkpoint of another name, of a keyframe for example, was no use of it.
+    this.#usedLabel = label === undefined || label.text !== checkpoint?.label ? -1 : label.serial
     this.#first = this.#firstStep(checkpoint)
   }
 
@@ -208,6 +232,7 @@ class Guest {
   #proceed(): void {
     const stack = this.#held
     this.#held = undefined
+    this.#ownCheckpoints.notSaved()
     if (stack !== undefined) this.#drive(this.#resume(stack))
     else if (!this.#isIdle) this.#drive(undefined)
   }
@@ -329,6 +354,10 @@ class Guest {
   }
 
   #captureIdle(): void {
+    if (this.#machine.kernel.isHeld) {
+      this.#thread.post('heldOff', {})
+      return
+    }
     const reason = this.#decider.reason(false)
     if (reason.requested && this.#ship(reason, []) && this.#isStopping(reason)) this.#isIdle = false
   }
@@ -353,6 +382,7 @@ class Guest {
   }
 
   #refuse({ cause, requested }: CaptureReason, error: StasisError): void {
+    this.#ownCheckpoints.settle(error)
     if (cause === 'none') return
     if (cause === 'torture') {
       const { restores, refused, reason = error.message } = this.#torture
@@ -396,6 +426,7 @@ class Guest {
     const body = this.#pack(state, reason)
     if (body === undefined) return false
     const { bytes, sections } = body
+    const { label } = this.#machine.kernel
     const payload = {
       cause: reason.cause,
       requested: reason.requested,
@@ -407,10 +438,12 @@ class Guest {
       sections,
       input: { first: this.#firstInput.rest, taken: this.#host.stdin.unread?.() ?? new Uint8Array(0) },
       pause: Number(monotonic() - began),
+      ...(label !== undefined && label.serial !== this.#usedLabel && { label }),
     }
     this.#becomeReady()
     this.#tellFiles()
     this.#log?.rotate()
+    this.#ownCheckpoints.settle()
     this.#thread.post('captured', payload, bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [])
     return true
   }

@@ -58,6 +58,7 @@ export class MachineMaker {
   readonly #linkFunction: GuestThread['linkFunction']
   /** Stands before all others. */
   readonly #front: Interceptor | undefined
+  readonly #ownCheckpoint: () => number | undefined
   readonly #strace: ((line: string) => void) | undefined
 
   /** Opens the mounts and makes the module ready. */
@@ -67,8 +68,10 @@ export class MachineMaker {
     host: Host,
     capture: CaptureOptions,
     log: GuestLog | undefined,
+    ownCheckpoint: () => number | undefined,
     front?: Interceptor,
   ) {
+    this.#ownCheckpoint = ownCheckpoint
     this.#linkFunction = thread.linkFunction
     this.#log = log
     this.#front = front
@@ -86,9 +89,9 @@ export class MachineMaker {
   }
 
   /** A program that has not run yet. */
-  create({ args, env, kernel, allowChangedFiles }: Omit<Beginning, 'image'>): Machine {
+  create({ args, env, kernel, carried = [], allowChangedFiles }: Omit<Beginning, 'image'>): Machine {
     if (kernel !== undefined) return this.#assemble(Kernel.restore(kernel, this.#grants(allowChangedFiles), this.#host))
-    return this.#assemble(Kernel.create({ args, env, mounts: this.#mounts, ...this.#logging() }, this.#host))
+    return this.#assemble(Kernel.create({ args, env, mounts: this.#mounts, carried, ...this.#logging() }, this.#host))
   }
 
   /** A program as it was. Throws StasisError where a mount is not granted, or a file missing or changed. */
@@ -116,7 +119,7 @@ export class MachineMaker {
   }
 
   #logging() {
-    return this.#log?.kernelOptions ?? {}
+    return { ...this.#log?.kernelOptions, ownCheckpoint: this.#ownCheckpoint }
   }
 
   #assemble(kernel: Kernel): Machine {

@@ -11,6 +11,15 @@ export type Trigger =
   /** Whenever the guest begins to wait. */
   | { readonly kind: 'idle' }
 
+/** Whether the program wants no checkpoint at the moment, and who is told of a request that waits for it. */
+export interface Hold {
+  readonly isHeld: () => boolean
+  readonly look: () => void
+  readonly over: () => void
+}
+
+const noHold: Hold = { isHeld: () => false, look: () => undefined, over: () => undefined }
+
 export interface CaptureReason {
   readonly cause: string
   readonly requested: boolean
@@ -25,6 +34,7 @@ export interface CaptureReason {
 export class CaptureDecider {
   readonly #control: ControlBlock
   readonly #hasRoom: () => boolean
+  readonly #hold: Hold
   readonly #torture: number
   readonly #callTriggers: number[]
   #calls: number
@@ -44,8 +54,10 @@ export class CaptureDecider {
     torture: number,
     calls: number,
     hasRoom: () => boolean = () => true,
+    hold: Hold = noHold,
   ) {
     this.#control = control
+    this.#hold = hold
     this.#hasRoom = hasRoom
     this.#torture = torture
     this.#calls = calls
@@ -71,6 +83,11 @@ export class CaptureDecider {
     this.#plan()
   }
 
+  /** Triggers wait until the program wants checkpoints again. */
+  get isHeld(): boolean {
+    return this.#hold.isHeld()
+  }
+
   get calls(): number {
     return this.#calls
   }
@@ -87,7 +104,8 @@ export class CaptureDecider {
       return true
     }
     if (site === 'poll') return false
-    if (this.#calls + 1 >= this.#nextCall) {
+    // A replay is stopped anywhere: what it shows is past.
+    if (this.#calls + 1 >= this.#nextCall && (this.#isReplaying || !this.#hold.isHeld())) {
       this.#decided = true
       this.#atPoll = false
       return true
@@ -98,6 +116,11 @@ export class CaptureDecider {
 
   #isReady(): boolean {
     if (this.#isReplaying) return false
+    if (this.#hold.isHeld()) {
+      this.#hold.look()
+      return false
+    }
+    this.#hold.over()
     if ((this.#control.pending & (Request.stop | Request.atOnce)) !== 0) return true
     // Before the other side is asked for room, since with that it requests anew.
     const bits = this.#control.take()
@@ -155,14 +178,14 @@ export function watchHost(host: Host, triggers: readonly Trigger[], decider: Cap
   let lastIdle = decider.calls === 0 ? 0 : decider.calls + 1
 
   const giveWayForStdin = (): boolean => {
-    if (!isStdinAwaited) return false
+    if (!isStdinAwaited || decider.isHeld) return false
     isStdinAwaited = false
     decider.giveWay('first-stdin')
     return true
   }
   const giveWayForIdle = ({ timeout }: WaitCondition): boolean => {
     const call = decider.calls
-    if (!isIdleWatched || timeout === 0n || call === lastIdle) return false
+    if (!isIdleWatched || timeout === 0n || call === lastIdle || decider.isHeld) return false
     lastIdle = call
     decider.giveWay('idle')
     return true

@@ -1,5 +1,7 @@
 import type { Checkpoint } from '../../../runtime/image/model.ts'
 import { scanPages } from '../../../runtime/image/pages.ts'
+import { regionsOf } from '../../../runtime/image/regions.ts'
+import type { GuestRegion } from '../../../wasm-shim/guest/state.ts'
 import { type DescriptorSummary, describeState } from '../../../wasm-shim/wasi/kernel.ts'
 import { decodeState } from '../../../wasm-shim/wasi/saved-state.ts'
 import { formatMount } from '../mounts.ts'
@@ -27,6 +29,8 @@ export interface CheckpointReport {
   readonly input: number
   readonly instances: readonly InstanceReport[]
   readonly stacks: readonly StackReport[]
+  /** Named ranges of the first memory that the program has registered. */
+  readonly regions: readonly GuestRegion[]
   readonly args: readonly string[]
   /** Names only: values may be secrets. */
   readonly env: readonly string[]
@@ -102,6 +106,7 @@ export function reportCheckpoint(source: CheckpointSource): CheckpointReport {
         return { function: found?.index ?? null, name: found?.name ?? null, site, words: words.length }
       }),
     })),
+    regions: regionsOf(checkpoint).map(({ name, address, length }) => ({ name, address, length })),
     args: kernel.args,
     env: kernel.env.map(([name]) => name),
     descriptors: describeState(checkpoint.kernel),
