@@ -1,5 +1,5 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
-import type { GuestRegion } from '../../wasm-shim/guest/state.ts'
+import type { GuestRegion } from '../../wasm-shim/guest-abi/state.ts'
 import { decodeState } from '../../wasm-shim/wasi/saved-state.ts'
 import type { Checkpoint } from './model.ts'
 

@@ -3,7 +3,7 @@
  * flags in words, texts shortened, errnos by name, all from the ABI table.
  */
 
-import { guestModule } from '../../wasm-shim/guest/abi.ts'
+import { guestModule } from '../../wasm-shim/guest-abi/abi.ts'
 import { ValType } from '../../wasm-shim/module/model.ts'
 import type { Param, Result, Values } from '../../wasm-shim/wasi/abi.ts'
 import { FileTypeNumber, Rights } from '../../wasm-shim/wasi/flags.ts'

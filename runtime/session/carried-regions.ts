@@ -1,5 +1,5 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
-import type { CarriedRegion } from '../../wasm-shim/guest/state.ts'
+import type { CarriedRegion } from '../../wasm-shim/guest-abi/state.ts'
 import { decodeCheckpoint } from '../image/decode.ts'
 import { regionsOf } from '../image/regions.ts'
 import { parseAddress } from '../store/address.ts'

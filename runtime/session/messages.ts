@@ -1,4 +1,4 @@
-import type { CarriedRegion } from '../../wasm-shim/guest/state.ts'
+import type { CarriedRegion } from '../../wasm-shim/guest-abi/state.ts'
 import type { PollMode } from '../../wasm-shim/prelink/index.ts'
 import type { WrittenTree } from '../../wasm-shim/wasi/recovery/written-files.ts'
 import type { Engine } from '../engine/engine.ts'

@@ -1,4 +1,4 @@
-import type { CarriedRegion } from '../../wasm-shim/guest/state.ts'
+import type { CarriedRegion } from '../../wasm-shim/guest-abi/state.ts'
 import { encodeInitialState } from '../../wasm-shim/wasi/save.ts'
 import type { MountState } from '../../wasm-shim/wasi/state.ts'
 import type { Engine } from '../engine/engine.ts'

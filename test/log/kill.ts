@@ -5,6 +5,7 @@ import { recover } from '../../runtime/intercept/recover.ts'
 import { MemoryChunkStore } from '../../runtime/log/chunks.ts'
 import { openLog } from '../../runtime/log/reader.ts'
 import { LogWriter } from '../../runtime/log/writer.ts'
+import type { CarriedRegion } from '../../wasm-shim/guest-abi/state.ts'
 import { Kernel, type Mount } from '../../wasm-shim/wasi/kernel.ts'
 import type { ProgramCase } from '../programs/cases.ts'
 import type { Prepared } from '../programs/prepare.ts'
@@ -53,7 +54,13 @@ export interface ProcessResult {
 }
 
 /** Runs a program in the state that the processes before have left, until its end or until it is killed. */
-export function runProcess(each: ProgramCase, prepared: Prepared, survivor: Survivor, kill?: Kill): ProcessResult {
+export function runProcess(
+  each: ProgramCase,
+  prepared: Prepared,
+  survivor: Survivor,
+  kill?: Kill,
+  carried: readonly CarriedRegion[] = [],
+): ProcessResult {
   let isDead = false
   let calls = 0
   let replayed = 0
@@ -70,6 +77,7 @@ export function runProcess(each: ProgramCase, prepared: Prepared, survivor: Surv
       args: [program(each.program).argv0, ...each.args],
       env: Object.entries(each.env),
       mounts,
+      carried,
       notes: true,
       replay: isRecovery,
     },

@@ -3,7 +3,7 @@
  * `wasi_unstable` is the same rows with their differences. Decoding of parameters, encoding of results, the recorder, the
  * views and the coverage document are derived from it; a function without a row cannot be linked.
  */
-import { guestModule, guestRows } from '../guest/abi.ts'
+import { guestModule, guestRows } from '../guest-abi/abi.ts'
 import * as flags from './flags.ts'
 import type { Layout } from './layout.ts'
 import * as layouts from './layout.ts'

@@ -1,6 +1,6 @@
 import { invariant, StasisError } from '../errors.ts'
-import type { CarriedRegion } from '../guest/state.ts'
-import { initialGuestState } from '../guest/state.ts'
+import type { CarriedRegion } from '../guest-abi/state.ts'
+import { initialGuestState } from '../guest-abi/state.ts'
 import { findRow } from './abi.ts'
 import { findCall } from './calls/index.ts'
 import { type Call, type Context, movedClocks, type Perform } from './context.ts'

@@ -1,5 +1,5 @@
 import { StasisError } from '../errors.ts'
-import { type CarriedRegion, savedGuestState } from '../guest/state.ts'
+import { type CarriedRegion, savedGuestState } from '../guest-abi/state.ts'
 import type { Context } from './context.ts'
 import { type FileHandle, type FileStat, plainEntries } from './fs/file-system.ts'
 import { encodeState, type SavedDescriptor, type SavedState } from './saved-state.ts'

@@ -6,7 +6,7 @@
  */
 import { decode, encode } from 'cborg'
 import { StasisError } from '../errors.ts'
-import { type GuestState, guestShape } from '../guest/state.ts'
+import { type GuestState, guestShape } from '../guest-abi/state.ts'
 import { FileTypeNumber } from './flags.ts'
 import type { DirectoryEntry, FileType } from './fs/file-system.ts'
 import {

@@ -1,4 +1,4 @@
-import { type CarriedRegion, type GuestState, initialGuestState } from '../guest/state.ts'
+import { type CarriedRegion, type GuestState, initialGuestState } from '../guest-abi/state.ts'
 import { ClockId } from './flags.ts'
 import type { DirectoryEntry, FileType } from './fs/file-system.ts'
 

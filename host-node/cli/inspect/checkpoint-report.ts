@@ -1,7 +1,7 @@
 import type { Checkpoint } from '../../../runtime/image/model.ts'
 import { scanPages } from '../../../runtime/image/pages.ts'
 import { regionsOf } from '../../../runtime/image/regions.ts'
-import type { GuestRegion } from '../../../wasm-shim/guest/state.ts'
+import type { GuestRegion } from '../../../wasm-shim/guest-abi/state.ts'
 import { type DescriptorSummary, describeState } from '../../../wasm-shim/wasi/kernel.ts'
 import { decodeState } from '../../../wasm-shim/wasi/saved-state.ts'
 import { formatMount } from '../mounts.ts'

@@ -1,5 +1,5 @@
-import { guestModule } from '../../guest/abi.ts'
-import { guestCalls } from '../../guest/calls.ts'
+import { guestModule } from '../../guest-abi/abi.ts'
+import { guestCalls } from '../../guest-abi/calls.ts'
 import type { AbiName } from '../abi.ts'
 import type { Call } from '../context.ts'
 import { clockCalls } from './clock.ts'
