@@ -1,5 +1,5 @@
-// C programs under Stasis by the command line: killed, restored, and replaced by newer versions of themselves.
-import { copyFileSync, mkdirSync } from 'node:fs'
+// C and AssemblyScript programs under Stasis by the command line: killed, restored, and replaced by newer versions of themselves.
+import { copyFileSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Workplace } from '../cli/processes.ts'
@@ -14,6 +14,7 @@ const names: readonly ProgramName[] = [
   'upgrade-1-changed',
   'upgrade-2',
   'upgrade-2-without',
+  'as-ckp-check-stasis',
 ]
 const missing = names.map((name) => program(name)).find((each) => !each.available)
 const why = missing === undefined ? '' : `: ${missing.reason}`
@@ -31,7 +32,7 @@ const granted = ['--dir', 'data::/data'] as const
 
 const steps = 'restored step 4, 10\nsaved step 5\nsaved step 6\nsaved step 7\nsaved step 8\n'
 
-describe.skipIf(missing !== undefined)(`C programs under Stasis${why}`, () => {
+describe.skipIf(missing !== undefined)(`programs under Stasis${why}`, () => {
   test.each(['ckp-steps', 'ckp-steps-stasis'] as const)(
     '%s saves itself 5 times, is killed, is started again and restores version -1',
     async (name) => {
@@ -66,6 +67,19 @@ describe.skipIf(missing !== undefined)(`C programs under Stasis${why}`, () => {
     // The same program without -DCKP_STASIS.
     const outside = await workplace.run('run', 'stasis-self.wasm')
     expect(outside.out).toBe(plain.replaceAll('taken', 'not under Stasis'))
+  })
+
+  test('the AssemblyScript library does the same under Stasis, wherever it is frozen', async () => {
+    const run = await workplace.run('run', ...granted, '--keep', '--name', 'check', 'as-ckp-check-stasis.wasm')
+    expect(run).toMatchObject({ code: 0, out: 'taken\n', err: '' })
+    const { label, regions } = JSON.parse((await workplace.run('inspect', 'check', '--json')).out)
+    expect([label, regions.map((region: { name: string }) => region.name)]).toEqual(['at the end', ['c', 'b']])
+    expect(await workplace.run('restore', ...granted, 'check@1', '--name', 'again')).toMatchObject({
+      out: 'restored\n',
+    })
+    rmSync(join(workplace.directory, 'data/check.ckp'))
+    const tortured = await workplace.run('run', ...granted, '--torture', '1', 'as-ckp-check-stasis.wasm')
+    expect(tortured).toMatchObject({ code: 0, out: 'taken\n' })
   })
 
   test('where there are no checkpoints, the program is told, and so is whoever runs it', async () => {
