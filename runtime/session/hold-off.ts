@@ -1,5 +1,5 @@
 import type { Host } from '../../wasm-shim/wasi/host.ts'
-import { type ControlBlock, Request } from './control-block.ts'
+import type { ControlBlock } from './control-block.ts'
 
 /** A program that holds a request off for so many calls, or nanoseconds, is told of. */
 const patience = { calls: 10_000, time: 1_000_000_000n } as const
@@ -73,7 +73,7 @@ export function holding(host: Host, control: ControlBlock, hold: HoldOff, isHeld
         else if (more === 0) return result
       }
     } finally {
-      if (parked !== 0) control.request(parked & (Request.checkpoint | Request.stop | Request.atOnce))
+      if (parked !== 0) control.request(parked)
     }
   }
   const { random, stdin, stdout, stderr } = host

@@ -411,10 +411,10 @@ export class Session {
     }
   }
 
-  /** The program's own label goes to the first checkpoint that has none and is not there for a while only. */
-  #labelled({ label }: Captured, options: CheckpointOptions): CheckpointOptions {
+  /** The program's own label goes to its next checkpoint that has no other one. */
+  #labelled({ label, cause }: Captured, options: CheckpointOptions): CheckpointOptions {
     if (label === undefined || label.serial <= this.#usedLabel) return options
-    if (options.label !== undefined || options.cause === 'keyframe') return options
+    if (options.label !== undefined || unlabelled.has(options.cause ?? cause)) return options
     this.#usedLabel = label.serial
     return { ...options, label: label.text }
   }
@@ -493,6 +493,9 @@ export class Session {
     else await removeRun(store, name, id)
   }
 }
+
+/** Checkpoints that are none of the program's history, or there for a while only. */
+const unlabelled: ReadonlySet<string> = new Set(['keyframe', 'fork', 'replay'])
 
 /** Nobody waits for a keyframe. */
 const isSomebodys = ({ options }: CheckpointRequest): boolean => options.cause !== 'keyframe'

@@ -21,6 +21,7 @@ export const recipes = [
   // The same, for Stasis alone.
   withCheckpoints('ckp-steps-stasis', ['-DCKP_STASIS'], 'ckp-steps'),
   withCheckpoints('stasis-self-stasis', ['-DCKP_STASIS'], 'stasis-self'),
+  withCheckpoints('stasis-ledger', ['-DCKP_STASIS']),
   withCheckpoints('upgrade-1', ['-DCKP_STASIS']),
   withCheckpoints('upgrade-1-changed', ['-DCKP_STASIS', '-DSTEP=100'], 'upgrade-1'),
   withCheckpoints('upgrade-2', ['-DCKP_STASIS']),

@@ -32,8 +32,8 @@ describe.each(programs)('%s', (name, carried, output) => {
     try {
       const survivor = new Survivor()
       for (const kill of kills) runProcess(each, prepared, survivor, kill, carried)
-      const { exitCode, calls } = runProcess(each, prepared, survivor, undefined, carried)
-      return { exitCode, calls, shown: survivor.shown, files: prepared.files() }
+      const { exitCode, calls, guest } = runProcess(each, prepared, survivor, undefined, carried)
+      return { exitCode, calls, guest, shown: survivor.shown, files: prepared.files() }
     } finally {
       prepared.dispose()
     }
@@ -53,7 +53,11 @@ describe.each(programs)('%s', (name, carried, output) => {
         ]) {
           const killed = finish(kills)
           const where = `killed ${when} call ${call} of ${plain.calls}`
-          expect([killed.exitCode, killed.files], where).toEqual([plain.exitCode, plain.files])
+          expect([killed.exitCode, killed.files, killed.guest], where).toEqual([
+            plain.exitCode,
+            plain.files,
+            plain.guest,
+          ])
           if (kills.length === 1) expect(joins(killed.shown, plain.shown[0]!), where).toBe(true)
         }
       }

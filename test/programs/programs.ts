@@ -40,6 +40,7 @@ const built = {
   'as-ckp-steps': 'steps',
   'as-ckp-check': 'check',
   'as-ckp-check-stasis': 'check',
+  'stasis-ledger': 'ledger',
   'upgrade-1': 'count',
   'upgrade-1-changed': 'count',
   'upgrade-2': 'count',
