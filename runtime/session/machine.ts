@@ -63,6 +63,7 @@ export class MachineMaker {
   readonly #chosen: ChosenEngine
   readonly #log: GuestLog | undefined
   readonly #linkFunction: GuestThread['linkFunction']
+  readonly #ownCheckpoint: () => number | undefined
   /** They stand before all others. */
   readonly #fronts: readonly Interceptor[]
   readonly #strace: ((line: string) => void) | undefined
@@ -74,8 +75,10 @@ export class MachineMaker {
     host: Host,
     capture: CaptureOptions,
     log: GuestLog | undefined,
+    ownCheckpoint: () => number | undefined,
     fronts: readonly Interceptor[] = [],
   ) {
+    this.#ownCheckpoint = ownCheckpoint
     this.#linkFunction = thread.linkFunction
     this.#log = log
     this.#fronts = fronts
@@ -93,9 +96,9 @@ export class MachineMaker {
   }
 
   /** A program that has not run yet. */
-  create({ args, env, kernel, allowChangedFiles }: Omit<Beginning, 'image'>): Machine {
+  create({ args, env, kernel, carried = [], allowChangedFiles }: Omit<Beginning, 'image'>): Machine {
     if (kernel !== undefined) return this.#assemble(Kernel.restore(kernel, this.#grants(allowChangedFiles), this.#host))
-    return this.#assemble(Kernel.create({ args, env, mounts: this.#mounts, ...this.#logging() }, this.#host))
+    return this.#assemble(Kernel.create({ args, env, mounts: this.#mounts, carried, ...this.#logging() }, this.#host))
   }
 
   /** A program as it was. Throws StasisError where a mount is not granted, or a file missing or changed. */
@@ -122,7 +125,7 @@ export class MachineMaker {
   }
 
   #logging() {
-    return this.#log?.kernelOptions ?? {}
+    return { ...this.#log?.kernelOptions, ownCheckpoint: this.#ownCheckpoint }
   }
 
   #assemble(kernel: Kernel): Machine {
