@@ -77,6 +77,20 @@ test('a refused checkpoint is an errno to the program, and an event with the rea
   ])
 })
 
+test('a program that its checkpoint was to stop goes on when that cannot be saved, and knows', async () => {
+  class Full extends MemoryStore {
+    override async put(name: string, parts: readonly Uint8Array[]): Promise<void> {
+      if (name.endsWith('.ckpt')) throw new Error('the disk is full')
+      return super.put(name, parts)
+    }
+  }
+  // EIO is 29.
+  const module = stasisGuest('(call $put (i32.add (i32.const 77) (call $checkpoint)))')
+  const { session, host } = await start({ module, store: new Full(), stopAfterSnapshot: true })
+  expect(await session.done).toMatchObject({ kind: 'exited' })
+  expect(host.stdoutText()).toBe('0')
+})
+
 test('no checkpoint is taken between disable and enable, nested ones included', async () => {
   const store = new MemoryStore()
   const module = stasisGuest(`
