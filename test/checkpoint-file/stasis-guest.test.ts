@@ -157,6 +157,13 @@ describe.skipIf(missing !== undefined)(`programs under Stasis${why}`, () => {
       expect(restored.out).toBe('counted to 5000000005, restored 1 times\n')
     })
 
+    test('its calls are shown like any other', async () => {
+      const { err } = await upgrade('upgrade-2', '--strace')
+      expect(err).toMatch(/^stasis\.region\("state", 0x[0-9a-f]+ 16 bytes\) = filled 0, saved 4 </m)
+      expect(err).toMatch(/^stasis\.region_saved\("state", "\\x05\\x00\\x00\\x00"\) = read 4 </m)
+      expect(err).toMatch(/^stasis\.checkpoint\(\) gives way to a checkpoint <.*\nstasis\.checkpoint\(\) = 1 </m)
+    })
+
     test('with another length and no migration it is refused, with both lengths', async () => {
       expect(await upgrade('upgrade-2-without')).toMatchObject({
         code: 1,
