@@ -116,13 +116,14 @@ test('no checkpoint is taken between disable and enable, nested ones included', 
 })
 
 /** In a worker: asks for a checkpoint when the program has written its first byte. */
-async function stopWhenWritten(module: Uint8Array) {
+async function stopWhenWritten(module: Uint8Array, store = new MemoryStore()) {
   const events: SessionEvent[] = []
   let output = ''
   let stopped: Promise<CheckpointInfo> | undefined
   const session = await Session.start({
     module,
-    store: new MemoryStore(),
+    store,
+    name: 'calc',
     onEvent: (event) => events.push(event),
     stdout: (bytes) => {
       output += new TextDecoder().decode(bytes)
@@ -147,6 +148,27 @@ test('a request waits for the end of a critical section, and whoever made it is 
     (drop (call $enable))
     (call $put (i32.const 97))`)
   expect(await stopWhenWritten(module)).toEqual({ calls: 1_000_003, output: 'x', told: 1 })
+})
+
+test('a program that was restored in the midst of computing takes its own checkpoint as any other', async () => {
+  const store = new MemoryStore()
+  const module = stasisGuest(`
+    (local $outer i32) (local $inner i32)
+    (call $put (i32.const 120))
+    (local.set $outer (i32.const 1000000))
+    (loop $more
+      (local.set $inner (i32.const 1000))
+      (loop $step (br_if $step (local.tee $inner (i32.sub (local.get $inner) (i32.const 1)))))
+      (br_if $more (local.tee $outer (i32.sub (local.get $outer) (i32.const 1)))))
+    (call $put (i32.add (i32.const 48) (call $checkpoint)))`)
+  expect(await stopWhenWritten(module, store)).toEqual({ calls: 1, output: 'x', told: 0 })
+  const again = await restore(store, 'calc', { keep: true })
+  await again.session.done
+  expect(again.host.stdoutText()).toBe('1')
+  expect((await manifests(store)).map(({ cause, calls }) => [cause, calls])).toEqual([
+    ['request', 1],
+    ['guest', 1],
+  ])
 })
 
 test('a wait in a critical section is not ended by a request', async () => {
