@@ -213,7 +213,8 @@ export class Session {
   }
 
   /**
-   * Takes a checkpoint at the guest's next call or poll (at once where it waits) and resolves when it is in the store; one
+   * Takes a checkpoint at the guest's next call or poll (at once where it waits; where the program holds checkpoints off, as
+   * soon as it does no more, and an event tells if that takes long) and resolves when it is in the store; one
    * that stops the session, when that is over and could be restored.
    * Rejects where it is refused or cannot be saved, and the guest goes on; or when the session ends before.
    */
@@ -370,6 +371,7 @@ export class Session {
   }
 
   #refused(cause: string, requested: boolean, error: Error): void {
+    if (requested) this.#isHeldOff = false
     const request = requested ? this.#requests.shift() : undefined
     request?.reject(error)
     this.#parts.onEvent({ kind: 'refused', cause: request?.options.cause ?? cause, error })
