@@ -94,3 +94,5 @@ scope.onmessage = ({ data }) => {
     .then(async () => (await guest!)(message))
     .catch((error: unknown) => post('failed', { error: packError(error) }))
 }
+
+scope.postMessage({ kind: 'loaded', payload: {} }, [])

@@ -303,7 +303,7 @@ class Guest {
     if (outcome.kind === 'exited') this.#tellFiles()
     switch (outcome.kind) {
       case 'exited':
-        return this.#end(() => this.#thread.post('exited', { code: outcome.code, torture: this.#torture }))
+        return this.#exited(outcome.code)
       case 'trapped':
         return this.#end(() =>
           this.#thread.post('trapped', { error: packError(outcome.error), torture: this.#torture }),
@@ -311,6 +311,11 @@ class Guest {
       case 'returned':
         return this.#returned(outcome.value)
     }
+  }
+
+  #exited(code: number): undefined {
+    const files = this.#init.returnFiles ? this.#machine.kernel.memoryMounts() : undefined
+    return this.#end(() => this.#thread.post('exited', { code, torture: this.#torture, ...(files && { files }) }))
   }
 
   #end(tell: () => void): undefined {
@@ -322,7 +327,7 @@ class Guest {
     if (this.#entry.kind === 'start') return this.#program()
     switch (this.#entry.name) {
       case '_start':
-        return this.#end(() => this.#thread.post('exited', { code: 0, torture: this.#torture }))
+        return this.#exited(0)
       case '_initialize':
         return undefined
       default:

@@ -33,7 +33,13 @@ export async function launch(
   log: LogSettings | undefined,
 ): Promise<Session> {
   const { mounts = [], triggers = [], stopAfterSnapshot = false, keep = false } = options
-  const { torture = 0, strace = false, keepLog = false, maxRecovery = defaultMaxRecovery } = options
+  const {
+    torture = 0,
+    strace = false,
+    keepLog = false,
+    returnFiles = false,
+    maxRecovery = defaultMaxRecovery,
+  } = options
   const { store, name, id } = parts
   const control = new ControlBlock(host.controlBuffer?.())
   const isLogged = log !== undefined && log.replay === undefined
@@ -58,6 +64,7 @@ export async function launch(
     ...(wantedEngine && { engine: wantedEngine }),
     triggers,
     stopAfterSnapshot,
+    returnFiles,
     torture,
     strace,
     ...(log && { log }),

@@ -26,6 +26,8 @@ export interface CommonOptions {
   readonly maxRecovery?: number
   /** Keep the log of what came before the newest checkpoints, for looking at it and for going back. Default false. */
   readonly keepLog?: boolean
+  /** Give the files of memory mounts with the outcome of a program that exits. Default false. */
+  readonly returnFiles?: boolean
   /** Show every call on stderr, as strace does. Default false. */
   readonly strace?: boolean
   /** Told of checkpoints and refusals, also of those that nobody asked for. */
@@ -80,6 +82,7 @@ const commonKeys: Keys<CommonOptions> = {
   durable: true,
   maxRecovery: true,
   keepLog: true,
+  returnFiles: true,
   strace: true,
   onEvent: true,
 }

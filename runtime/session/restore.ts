@@ -27,6 +27,7 @@ export async function restoreSession(
 ): Promise<Session> {
   checkKeys(options, restoreKeys, 'Session.restore')
   checkCommon(options)
+  refuseFiles(options)
   const wanted = parseAddress(address)
   checkSessionName(options.name ?? wanted.name)
   const { files = 'refuse' } = options
@@ -49,6 +50,13 @@ export async function restoreSession(
     tell(options, { kind: 'fellBack', to: point.name, error: error as Error })
     return await restoreAt(host, store, wanted.name, point, options)
   }
+}
+
+function refuseFiles({ mounts = [] }: RestoreOptions): void {
+  const mount = mounts.find((grant) => 'memory' in grant && grant.files !== undefined)
+  if (mount === undefined) return
+  const message = `${mount.guest} has its files from the session that is restored: give it none. putSessionFiles adds some.`
+  throw new StasisError('STASIS_OPTION', message, { mount: mount.guest })
 }
 
 async function restoreAt(

@@ -10,6 +10,7 @@ import { type ControlBlock, Request } from './control-block.ts'
 import type { Captured, FromGuest, Message, Post, Recovered, ToGuest, TortureCount } from './messages.ts'
 import { checkKeys, checkpointKeys } from './options.ts'
 import { TrapError, unpackError } from './packed-error.ts'
+import { filesOf, type SessionFile } from './session-files.ts'
 import { isOver, move, type SessionState } from './state.ts'
 import { writeCheckpoint } from './write-checkpoint.ts'
 
@@ -30,7 +31,13 @@ export interface CheckpointInfo {
 }
 
 export type Outcome =
-  | { readonly kind: 'exited'; readonly code: number; readonly torture?: TortureCount }
+  | {
+      readonly kind: 'exited'
+      readonly code: number
+      readonly torture?: TortureCount
+      /** Of memory mounts, where `returnFiles` asks for them. */
+      readonly files?: readonly SessionFile[]
+    }
   | { readonly kind: 'suspended'; readonly checkpoint: CheckpointInfo }
   /**
    * By `stop` without a checkpoint: the log-only engine has none. It is restored by making its `calls` calls again.
@@ -333,8 +340,9 @@ export class Session {
         this.#takeCall(message.payload.id)?.reject(unpackError(message.payload.error))
         return
       case 'exited': {
-        const { code, torture } = message.payload
-        this.#finish('exited', { kind: 'exited', code, ...(isTortured(torture) && { torture }) })
+        const { code, torture, files } = message.payload
+        const left = files && { files: files.flatMap(filesOf) }
+        this.#finish('exited', { kind: 'exited', code, ...(isTortured(torture) && { torture }), ...left })
         return
       }
       case 'trapped': {

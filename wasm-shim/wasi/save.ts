@@ -34,13 +34,13 @@ export function saveState(context: Context): Uint8Array {
 export function encodeInitialState(
   args: readonly string[],
   env: readonly (readonly [string, string])[],
-  mounts: readonly MountState[],
+  mounts: readonly (MountState & { readonly content?: Uint8Array })[],
 ): Uint8Array {
   const { fds } = initialState(args, env, mounts)
   return encodeState({
     args,
     env,
-    mounts: mounts.map((mount) => ({ ...mount, content: null })),
+    mounts: mounts.map((mount) => ({ content: null, ...mount })),
     fds: fds.map((descriptor) => descriptor && { descriptor, identity: null, orphan: null }),
     clocks: { monotonic: 0n, cpu: 0n },
     poll: null,
