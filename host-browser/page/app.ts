@@ -39,6 +39,10 @@ export class App {
       if (message.kind === 'offer') this.#offered(message.session)
     })
     this.#acceptDrops()
+    document.querySelector('a.name')?.addEventListener('click', (event) => {
+      event.preventDefault()
+      if (this.#shown !== undefined) this.#toHome()
+    })
     void this.#route()
   }
 

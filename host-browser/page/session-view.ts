@@ -243,7 +243,7 @@ export class SessionView {
         input.textContent = text()
         this.terminal.focus()
       },
-      { class: 'link where', title: 'Lines are edited here and given when they end; keys are given at once' },
+      { class: 'input-mode', title: 'Lines are edited here and given when they end; keys are given at once' },
     )
     const announce = button(
       'Read output aloud',

@@ -1,3 +1,4 @@
+import { TrapError } from '../../runtime/session/packed-error.ts'
 import { button, h, replace } from './dom.ts'
 import { messageOf } from './notice.ts'
 import type { Phase } from './phase.ts'
@@ -61,15 +62,17 @@ export class Veil {
           h('a', { href: '#' }, 'All programs'),
         )
       case 'failed':
-        return card(
-          'It does not run',
-          messageOf(phase.error),
-          ...(isKept ? [goOn] : []),
-          h('a', { href: '#' }, 'All programs'),
-        )
+        return card(...failureText(phase.error), ...(isKept ? [goOn] : []), h('a', { href: '#' }, 'All programs'))
     }
   }
 }
 
 const card = (title: string, text: string, ...actions: readonly HTMLElement[]): HTMLElement =>
   h('div', { class: 'card' }, h('h3', {}, title), h('p', {}, text), h('div', { class: 'buttons' }, ...actions))
+
+/** A trap is the program's own fault; anything else says by itself what can be done. */
+function failureText(error: unknown): [title: string, text: string] {
+  if (!(error instanceof TrapError)) return ['It does not run', messageOf(error)]
+  const text = `It executed what WebAssembly forbids (${error.message}), which is a fault of the program. Its checkpoints are intact.`
+  return ['The program trapped', text]
+}

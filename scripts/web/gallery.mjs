@@ -16,7 +16,8 @@ export const gallery = () => [
     id: 'lua',
     title: 'Lua 5.4',
     text: 'A prompt in 0.6 MB. Define a function, reload the page, and call it.',
-    from: built('lua'),
+    // The build whose errors are exceptions: a prompt goes on after a mistake.
+    from: built('lua-eh'),
     args: ['lua', '-i'],
   },
   {

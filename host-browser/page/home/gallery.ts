@@ -27,7 +27,11 @@ export function programOf({ id, module, args, env = {}, keys = false }: GalleryE
   return { title: id, module, moduleName, args, env, keys, keepLog: false, files: [] }
 }
 
-export function galleryList(entries: readonly GalleryEntry[], start: (program: Program) => void): HTMLElement {
+export function galleryList(
+  entries: readonly GalleryEntry[],
+  start: (program: Program) => void,
+  chooseOwn: () => void,
+): HTMLElement {
   const items = entries.map((entry) =>
     h(
       'li',
@@ -41,5 +45,19 @@ export function galleryList(entries: readonly GalleryEntry[], start: (program: P
       ),
     ),
   )
-  return h('ul', { class: 'programs' }, items)
+  const own = h(
+    'li',
+    {},
+    h(
+      'button',
+      { type: 'button', class: 'own-card', onclick: chooseOwn },
+      h('b', {}, 'Your own'),
+      h(
+        'span',
+        { class: 'text' },
+        'Any WASI program (.wasm), or a session that was saved (.stasis). Drop it anywhere, or choose it.',
+      ),
+    ),
+  )
+  return h('ul', { class: 'programs' }, items, own)
 }

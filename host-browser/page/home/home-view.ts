@@ -54,7 +54,7 @@ export class HomeView {
       replace(
         gallery,
         entries.length > 0
-          ? galleryList(entries, onStart)
+          ? galleryList(entries, onStart, () => this.form.pick())
           : h('p', { class: 'empty' }, 'This page was built without programs. Choose one of your own below.'),
       ),
     )

@@ -52,6 +52,11 @@ export class LaunchForm {
     )
   }
 
+  /** Lets the reader choose a file. */
+  pick(): void {
+    this.#file.click()
+  }
+
   /** A program that was chosen or dropped: what it is given can be changed before it runs. */
   choose(name: string, bytes: Uint8Array): void {
     this.#module = { name, bytes }

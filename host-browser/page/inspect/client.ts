@@ -19,7 +19,8 @@ export class Inspection {
   }
 
   ask<K extends keyof Questions>(kind: K, question: Questions[K]): Promise<Answers[K]> {
-    const worker = (this.#worker ??= this.#open())
+    this.#worker ??= this.#open()
+    const worker = this.#worker
     const id = ++this.#lastId
     const asked: Asked = { id, store: this.#store, session: this.#session, kind, question }
     return new Promise<Answers[K]>((resolve, reject) => {
