@@ -1,4 +1,4 @@
-// Drops falling on water: the wave equation on a grid, drawn in a terminal with two cells a character.
+// Drops falling on water: the wave equation on a grid, drawn in a terminal.
 // Usage: ripples [columns] [rows] [frames, 0 for no end] [milliseconds a frame]
 #include <math.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ static void drop(Water *water, int cx, int cy, float depth) {
 }
 
 static void step(Water *water) {
-  const float speed = 0.22f, damping = 0.996f;
+  const float speed = 0.2f, damping = 0.985f;
   int w = water->width, h = water->height;
   for (int y = 1; y < h - 1; y++)
     for (int x = 1; x < w - 1; x++) {
@@ -39,24 +39,22 @@ static void step(Water *water) {
 
 // From deep blue to white, as numbers of the terminal's 256 colours.
 static int colour(float level) {
-  static const unsigned char scale[] = {16, 17, 17, 18, 18, 19, 24, 25, 25, 31, 32, 38, 44, 80, 123, 159, 195, 231};
+  static const unsigned char scale[] = {17, 18, 18, 24, 24, 25, 25, 31, 31, 32, 38, 74, 80, 117, 159, 195};
   const int last = (int)sizeof scale - 1;
-  int index = 6 + (int)lroundf(level * 7);
+  int index = 6 + (int)lroundf(level * 9);
   return scale[index < 0 ? 0 : index > last ? last : index];
 }
 
-static void draw(const Water *water, int frame, char *buffer) {
+// A character is as high as two cells, and shows their mean.
+static void draw(Water *water, int frame, char *buffer) {
   char *to = buffer;
   to += sprintf(to, "\x1b[H");
   for (int y = 0; y + 1 < water->height; y += 2) {
-    int front = -1, back = -1;
+    int last = -1;
     for (int x = 0; x < water->width; x++) {
-      int upper = colour(*at(water->now, (Water *)water, x, y));
-      int lower = colour(*at(water->now, (Water *)water, x, y + 1));
-      if (upper != front) to += sprintf(to, "\x1b[38;5;%dm", front = upper);
-      if (lower != back) to += sprintf(to, "\x1b[48;5;%dm", back = lower);
-      memcpy(to, "\xe2\x96\x80", 3);
-      to += 3;
+      int shade = colour((*at(water->now, water, x, y) + *at(water->now, water, x, y + 1)) / 2);
+      if (shade != last) to += sprintf(to, "\x1b[48;5;%dm", last = shade);
+      *to++ = ' ';
     }
     to += sprintf(to, "\x1b[0m\n");
   }
@@ -84,7 +82,7 @@ int main(int argc, char **argv) {
   srand(2026);
   printf("\x1b[2J");
   for (int frame = 1; frames == 0 || frame <= frames; frame++) {
-    if (frame % 18 == 1) drop(&water, 4 + rand() % (columns - 8), 4 + rand() % (rows * 2 - 8), 3.2f);
+    if (frame % 14 == 1) drop(&water, 4 + rand() % (columns - 8), 4 + rand() % (rows * 2 - 8), 2.6f);
     step(&water);
     step(&water);
     draw(&water, frame, buffer);

@@ -16,10 +16,14 @@ export interface Notice {
 
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
+/** Whoever asked is told in person. */
+const ownCauses: ReadonlySet<string> = new Set(['request', 'leave', 'hand-over'])
+
 /** What is said of an event; undefined where the page shows it otherwise. */
 export function noticeOf(event: SessionEvent): Notice | undefined {
   switch (event.kind) {
     case 'refused': {
+      if (ownCauses.has(event.cause)) return undefined
       const title = event.cause === 'end' ? 'Not all could be removed.' : 'No checkpoint was taken.'
       return { look: 'bad', topic: 'checkpoint', title, text: event.error.message }
     }

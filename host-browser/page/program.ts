@@ -12,7 +12,8 @@ export interface Program {
   readonly keys: boolean
   /** Keep every call in the log, and not only those behind the last checkpoints. */
   readonly keepLog: boolean
-  readonly files: readonly { readonly name: string; readonly bytes: Uint8Array }[]
+  /** In its root directory, by name. What it writes there travels with it. */
+  readonly files: Readonly<Record<string, Uint8Array>>
 }
 
 /** Words as in a shell: spaces part them, quotes and backslashes keep them together. Throws what is not closed. */

@@ -99,7 +99,7 @@ export class StasisSession extends HTMLElement {
         return await this.open({ store, name, tabs, isFull })
       }
       const program: Program = {
-        ...{ title: name, module: src!, moduleName, files: [] },
+        ...{ title: name, module: src!, moduleName, files: {} },
         args: [text('argv0') ?? moduleName, ...splitWords(text('args') ?? '')],
         env: parseEnvironment(text('env') ?? ''),
         keys: this.hasAttribute('keys'),

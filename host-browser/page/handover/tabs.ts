@@ -43,13 +43,19 @@ export class Tabs {
     this.#channel = new BroadcastChannel(`stasis:${store}`)
     this.#channel.onmessage = ({ data }: MessageEvent<Envelope>) => {
       if (data.to !== undefined && data.to !== this.id) return
-      for (const listener of [...this.#listeners]) listener(data.message, data.from)
+      this.#hear(data.message, data.from)
     }
+  }
+
+  #hear(message: TabMessage, from: string): void {
+    for (const listener of [...this.#listeners]) listener(message, from)
   }
 
   tell(message: TabMessage, to?: string): void {
     const envelope: Envelope = { from: this.id, message, ...(to !== undefined && { to }) }
     this.#channel.postMessage(envelope)
+    // A channel does not tell the tab that speaks.
+    if (message.kind === 'changed') queueMicrotask(() => this.#hear(message, this.id))
   }
 
   /** Returns what ends it. */

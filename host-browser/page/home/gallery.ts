@@ -24,7 +24,7 @@ export async function loadGallery(): Promise<readonly GalleryEntry[]> {
 
 export function programOf({ id, module, args, env = {}, keys = false }: GalleryEntry): Program {
   const moduleName = module.slice(module.lastIndexOf('/') + 1)
-  return { title: id, module, moduleName, args, env, keys, keepLog: false, files: [] }
+  return { title: id, module, moduleName, args, env, keys, keepLog: false, files: {} }
 }
 
 export function galleryList(

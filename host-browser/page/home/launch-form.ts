@@ -18,6 +18,9 @@ export class LaunchForm {
   readonly #env = h('textarea', { class: 'mono', rows: 1, placeholder: 'TZ=UTC', spellcheck: 'false' })
   readonly #keys = h('input', { type: 'checkbox' })
   readonly #keepLog = h('input', { type: 'checkbox' })
+  readonly #more = h('input', { type: 'file', multiple: true, hidden: true })
+  readonly #list = h('ul', { class: 'files' })
+  readonly #files = new Map<string, Uint8Array>()
   readonly #error = h('p', { class: 'soft', role: 'status', style: 'margin:0' })
   readonly #submit = h('button', { type: 'submit', class: 'primary', disabled: true }, 'Run')
   #module: { readonly name: string; readonly bytes: Uint8Array } | undefined
@@ -25,6 +28,7 @@ export class LaunchForm {
   constructor(start: (program: Program) => void, take: (files: readonly File[]) => void) {
     this.#start = start
     this.#file.addEventListener('change', () => take([...(this.#file.files ?? [])]))
+    this.#more.addEventListener('change', () => void this.addFiles([...(this.#more.files ?? [])]))
     this.element = h(
       'form',
       { class: 'own', onsubmit: (event) => this.#run(event) },
@@ -40,6 +44,14 @@ export class LaunchForm {
         { class: 'grid' },
         h('label', { class: 'field' }, 'Arguments', this.#args),
         h('label', { class: 'field' }, 'Environment, one NAME=VALUE a line', this.#env),
+      ),
+      h(
+        'div',
+        { class: 'choose' },
+        button('Add files', () => this.#more.click()),
+        this.#more,
+        this.#list,
+        h('span', {}, 'The program finds them in its root directory.'),
       ),
       h(
         'div',
@@ -66,13 +78,30 @@ export class LaunchForm {
     this.#args.focus()
   }
 
+  /** Files that the program is given. */
+  async addFiles(files: readonly File[]): Promise<void> {
+    for (const file of files) this.#files.set(file.name, new Uint8Array(await file.arrayBuffer()))
+    const items = [...this.#files].map(([name, bytes]) =>
+      h('li', {}, `${name}, ${formatSize(bytes.length)} `, this.#removal(name)),
+    )
+    replace(this.#list, items)
+  }
+
+  #removal(name: string): HTMLElement {
+    const remove = () => {
+      this.#files.delete(name)
+      void this.addFiles([])
+    }
+    return button('remove', remove, { class: 'link', 'aria-label': `Remove ${name}` })
+  }
+
   #run(event: Event): void {
     event.preventDefault()
     if (this.#module === undefined) return
     const { name, bytes } = this.#module
     try {
       this.#start({
-        ...{ title: name, module: bytes, moduleName: name, files: [] },
+        ...{ title: name, module: bytes, moduleName: name, files: Object.fromEntries(this.#files) },
         args: [name, ...splitWords(this.#args.value)],
         env: parseEnvironment(this.#env.value),
         keys: this.#keys.checked,

@@ -24,7 +24,8 @@ interface Checkpoint extends MarkInput {
 }
 
 const space = { gap: 34, rowHeight: 46, margin: 24 }
-const band = { below: 30, height: 10 }
+/** The band that tells what calls were about, and the room for it below the marks. */
+const band = { below: 20, height: 10 }
 /** Pieces of the band that tells what calls were about. */
 const pieces = 160
 const count = (value: number) => value.toLocaleString('en-US')
@@ -122,7 +123,7 @@ export class TimelineView {
     const last = Math.max(0, ...this.#checkpoints.map(({ calls }) => calls))
     const end = Math.max(last, this.#groups?.end ?? 0)
     const layout = layoutTimeline(this.#checkpoints, { ...space, width, end })
-    const height = layout.height + (this.#groups?.pieces.length ? band.height + 6 : 0)
+    const height = layout.height + band.below
     const focused = (this.element.getRootNode() as ShadowRoot).activeElement?.getAttribute('data-version')
     const canvas = h('div', { class: 'canvas', style: `width:${layout.width}px;height:${height}px` })
     canvas.append(this.#lines(layout, height, end), ...layout.marks.map((mark) => this.#mark(mark)))
