@@ -31,6 +31,7 @@ export class TerminalView {
       fontSize: 13.5,
       lineHeight: 1.25,
       scrollback: 5000,
+      overviewRuler: { width: 9 },
       cursorStyle: 'bar',
       cursorInactiveStyle: 'outline',
       drawBoldTextInBrightColors: false,

@@ -26,5 +26,9 @@ export function themeOf(host: Element): ITheme {
     cursor: value('--accent'),
     cursorAccent: value('--terminal'),
     selectionBackground: value('--selection'),
+    scrollbarSliderBackground: value('--slider'),
+    scrollbarSliderHoverBackground: value('--slider-active'),
+    scrollbarSliderActiveBackground: value('--slider-active'),
+    overviewRulerBorder: '#00000000',
   }
 }
