@@ -2,6 +2,7 @@ import { StasisError } from '../../wasm-shim/errors.ts'
 import { captureLogOnly } from '../engine/log-only-error.ts'
 import { checkSessionName, parseAddress } from '../store/address.ts'
 import { blameStored } from '../store/checkpoints.ts'
+import { checkWhole, claimLease, forkLease } from '../store/lease.ts'
 import type { Store } from '../store/store.ts'
 import { launch, logSettings, refuseExisting, tell } from './launch.ts'
 import { checkCommon, checkKeys, type RestoreOptions, restoreKeys } from './options.ts'
@@ -17,7 +18,7 @@ import type { SessionHost } from './session-host.ts'
  * identity of its own. Where the newest checkpoint or its log is of no use, the one before is tried, once, and an event
  * says so. Rejects, before the guest runs, with STASIS_VERSION_UNKNOWN, STASIS_IMAGE_*, STASIS_MODULE_MISSING,
  * STASIS_MODULE_DIFFERENT, STASIS_PRELINK_VERSION, STASIS_MOUNT_NOT_GRANTED, STASIS_MOUNT_UNKNOWN, STASIS_FILE_MISSING,
- * STASIS_FILE_CHANGED, STASIS_REPLAY_*, STASIS_LOG_*.
+ * STASIS_FILE_CHANGED, STASIS_REPLAY_*, STASIS_LOG_*, STASIS_LEASE_* where it has moved to another store.
  */
 export async function restoreSession(
   host: SessionHost,
@@ -60,10 +61,13 @@ async function restoreAt(
 ): Promise<Session> {
   const name = options.name ?? session
   const isElsewhere = name !== session
-  const isFork = isElsewhere || !point.isNewest
+  const { forceFork = false } = options
+  const isFork = isElsewhere || forceFork || !point.isNewest
   const lock = await store.lock(name)
   try {
-    if (isElsewhere) await refuseExisting(store, name)
+    if (isElsewhere) await Promise.all([refuseExisting(store, name), checkWhole(store, session)])
+    else if (forceFork) await checkWhole(store, session)
+    else await claimLease(store, session)
     const { base, tail } = point
     const module = await findProgram(host, store, base.kind === 'image' ? base.manifest : base.start, options.module)
     if (base.kind === 'image') checkPrelinker(base.manifest, base.image)
@@ -83,7 +87,12 @@ async function restoreAt(
       throw base.kind === 'image' ? blameStored(base.image, error) : error
     })
     // The log of a fork begins behind this checkpoint.
-    if (isFork && settings !== undefined) restored.checkpoint({ cause: 'fork' }).catch(() => undefined)
+    if (isFork && (settings !== undefined || forceFork)) {
+      const taken = restored.checkpoint({ cause: 'fork' })
+      // Only then: a crash before it must not leave the other session here with the right to run.
+      const claim = () => (forceFork && !isElsewhere ? forkLease(store, name, host.uuid()) : undefined)
+      taken.then(claim).catch(() => undefined)
+    }
     return restored
   } catch (error) {
     await lock.release()
