@@ -49,11 +49,12 @@ export const Session = {
 } as const
 
 function splitStreams<T extends StreamOptions>(options: T): [StreamOptions, Omit<T, keyof StreamOptions>] {
-  const { stdin, stdout, stderr, cache, imports, ...rest } = options
+  const { stdin, stdout, stderr, terminal, cache, imports, ...rest } = options
   const streams = {
     ...(stdin !== undefined && { stdin }),
     ...(stdout !== undefined && { stdout }),
     ...(stderr !== undefined && { stderr }),
+    ...(terminal !== undefined && { terminal }),
     ...(cache !== undefined && { cache }),
     ...(imports !== undefined && { imports }),
   }

@@ -3,10 +3,13 @@ import { type Lease, loadLease, mayRun, refusal, saveLease } from '../store/leas
 import type { Store } from '../store/store.ts'
 import type { Channel } from './channel.ts'
 
-/** What a session needs to be told apart over all stores, from its lease or newly made. */
+/** By what a session is told apart over all stores: its lease, which is made where it has none. */
 export async function leaseToSend(store: Store, session: string, uuid: () => string): Promise<Lease> {
-  const lease = await loadLease(store, session)
-  return lease ?? { line: uuid(), epoch: 0, state: 'owned', peer: '', transfer: '', confirmed: true }
+  const found = await loadLease(store, session)
+  if (found !== undefined) return found
+  const lease: Lease = { line: uuid(), epoch: 0, state: 'owned', peer: '', transfer: '', confirmed: true }
+  await saveLease(store, session, lease)
+  return lease
 }
 
 /** Before a session is sent by its owner. Throws as `claimLease`. */
@@ -15,15 +18,7 @@ export function checkOwned(session: string, lease: Lease): void {
 }
 
 /** After the rounds: makes what was received a copy. `peer`: where this one can be had, for the other side. */
-export async function giveCopy(
-  store: Store,
-  session: string,
-  channel: Channel,
-  lease: Lease,
-  peer: string,
-): Promise<void> {
-  // Kept, so that the copy is known as one of this session the next time.
-  if ((await loadLease(store, session)) === undefined) await saveLease(store, session, lease)
+export async function giveCopy(channel: Channel, lease: Lease, peer: string): Promise<void> {
   await channel.send({ kind: 'keep', line: lease.line, epoch: lease.epoch, peer })
   await channel.expect('kept')
 }

@@ -49,6 +49,8 @@ export class BlobReceiver {
   #staged: Map<string, Staged> = new Map()
   #open: Open | undefined
   #isWhole = false
+  #done = 0
+  #total = 0
 
   constructor(store: Store, session: string, channel: Channel, options: ReceiveOptions = {}) {
     this.staging = new Staging(store, session)
@@ -73,8 +75,12 @@ export class BlobReceiver {
     const total = blobs.reduce((sum, { size }) => sum + size, 0)
     if (total > limits.session) throw tooLarge(`it has ${total} bytes, and at most ${limits.session} are taken`)
     this.#isWhole = false
+    await this.interrupted()
+    this.#open = undefined
     this.#blobs = blobs
     this.#staged = new Map(await this.staging.find(blobs, this.#staged))
+    this.#total = total
+    this.#done = [...this.#staged.values()].reduce((sum, { digest }) => sum + digest.length, 0)
     const have = [...this.#staged].map(([name, { digest }]) => ({ name, size: digest.length, digest: digest.value() }))
     for (const [list, more] of inLists(have)) await this.#channel.send({ kind: 'have', blobs: list, more })
   }
@@ -88,6 +94,8 @@ export class BlobReceiver {
     open.digest.update(bytes)
     open.pending.push(bytes)
     open.pendingBytes += bytes.length
+    this.#done += bytes.length
+    this.#options.onProgress?.({ done: this.#done, total: this.#total })
     if (open.pendingBytes >= batch) await this.#write(open)
   }
 
@@ -145,6 +153,7 @@ export class BlobReceiver {
     if (at !== 0 && at !== found?.digest.length) throw broken(`${name} goes on at byte ${at}`)
     const { store } = this.staging
     if (at === 0) {
+      this.#done -= found?.digest.length ?? 0
       if (found?.part !== undefined) await store.delete(found.part)
       this.#open = begin(name, 0, this.staging.wholePart(name), new Digest())
     } else {

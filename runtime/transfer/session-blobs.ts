@@ -29,7 +29,13 @@ export async function folderBlobs(store: Store, session: string): Promise<readon
 
 /** Everything that a session consists of: its own blobs and the modules that they name. */
 export async function sessionBlobs(store: Store, session: string): Promise<readonly Blob[]> {
-  const [own, needed] = [await folderBlobs(store, session), await neededModules(store, session)]
+  // A chunk is there before the log that needs it: looked for after the log's size was read, all are found.
+  const before = await folderBlobs(store, session)
+  const sizes = new Map((await folderBlobs(store, session)).map(({ name, size }) => [name, size]))
+  const known = new Set(before.map(({ name }) => name))
+  const chunks = [...sizes].filter(([name]) => name.startsWith('@/chunks/') && !known.has(name))
+  const own = [...before, ...chunks.map(([name, size]) => ({ name, size }))].filter(({ name }) => sizes.has(name))
+  const needed = await neededModules(store, session)
   const modules = await store.list('modules/')
   return [...own, ...modules.filter(({ name }) => needed.has(moduleHash(name)))].map(({ name, size }) => ({
     name,

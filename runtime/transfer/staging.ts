@@ -3,6 +3,7 @@
  * the first `at` bytes of the blob in use (`tail/<at>/...`). Nothing in use is touched before `putInPlace`, and what has
  * arrived stays for the next attempt.
  */
+import { invariant } from '../../wasm-shim/errors.ts'
 import { leaseName } from '../store/lease.ts'
 import { readPieces } from '../store/session-log.ts'
 import type { Store } from '../store/store.ts'
@@ -81,8 +82,10 @@ export class Staging {
       const { kept, part } = staged.get(name)!
       if (part === undefined) continue
       const target = storedName(this.session, name)
-      if (part === this.wholePart(name)) await this.store.rename(part, target)
-      else await this.#append(part, target, kept)
+      if (part === this.wholePart(name)) {
+        const isThere = await this.store.rename(part, target)
+        invariant(isThere, `${part}, which was received, is there`)
+      } else await this.#append(part, target, kept)
     }
     const wanted = new Set(blobs.map(({ name }) => storedName(this.session, name)))
     for (const { name } of await folderBlobs(this.store, this.session)) {

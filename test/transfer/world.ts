@@ -75,7 +75,7 @@ async function send(store: Store, channel: Channel, mode: 'copy' | 'move', as: s
     await channel.expect('ready')
     const round = await new BlobSender(store, 'calc', channel).round()
     if (mode === 'copy') {
-      await giveCopy(store, 'calc', channel, lease, 'there')
+      await giveCopy(channel, lease, 'there')
       return round
     }
     const plan = { transfer: randomUUID(), as, there: `http://there/${as}`, here: 'here', start: false }
