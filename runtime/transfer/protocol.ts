@@ -40,9 +40,9 @@ export interface Messages {
   /** s: to push: go on; to pull: I begin, and this is whose it is. */
   ready: { line: string; epoch: number }
   /** >: what the session consists of now. More follow while `more`. */
-  inventory: { blobs: Blob[]; more: boolean }
+  inventory: { blobs: readonly Blob[]; more: boolean }
   /** <: what of that I have: the first `size` bytes, with this BLAKE3 digest. More follow while `more`. */
-  have: { blobs: (Blob & { digest: Uint8Array })[]; more: boolean }
+  have: { blobs: readonly (Blob & { digest: Uint8Array })[]; more: boolean }
   /** >: bytes of a blob from `at` on; `at` 0 begins it anew. */
   data: { name: string; at: number; deflated: boolean; bytes: Uint8Array }
   /** >: the blob is complete, and this is its digest. */

@@ -122,13 +122,22 @@ export class BlobReceiver {
     const missing = this.#blobs.find(({ name, size }) => this.#staged.get(name)?.digest.length !== size)
     if (missing !== undefined) throw broken(`${missing.name} was announced and did not come`)
     const view = new StagedView(this.staging, this.#blobs, this.#staged)
-    await checkReceived(view, this.staging.session, this.#checked)
+    await checkReceived(view, this.staging.session, this.#checked).catch(async (error) => {
+      // It would not become right by going on from it.
+      await this.staging.clear()
+      throw error
+    })
     this.#isWhole = true
     await this.#channel.send({ kind: 'stored' })
   }
 
-  async putInPlace(): Promise<void> {
+  /** Throws STASIS_PROTOCOL where something is missing, before anything in use is touched. */
+  checkWhole(): void {
     if (!this.#isWhole) throw broken('a session was to be put in place before it was sent')
+  }
+
+  async putInPlace(): Promise<void> {
+    this.checkWhole()
     await this.staging.putInPlace(this.#blobs, this.#staged)
     this.#staged.clear()
     this.#isWhole = false
@@ -149,6 +158,7 @@ export class BlobReceiver {
     if (this.#open?.name === name && at === this.#open.digest.length && at > 0) return this.#open
     if (this.#open !== undefined) throw broken(`${name} came before the end of ${this.#open.name}`)
     this.#size(name)
+    this.#isWhole = false
     const found = this.#staged.get(name)
     if (at !== 0 && at !== found?.digest.length) throw broken(`${name} goes on at byte ${at}`)
     const { store } = this.staging

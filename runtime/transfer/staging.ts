@@ -110,6 +110,14 @@ export class Staging {
   }
 }
 
+/** Removes what was received and not finished, of which no part was written since `before`, in milliseconds. */
+export async function removeAbandoned(store: Store, before: number): Promise<void> {
+  const parts = await store.list('incoming/')
+  const sessionOf = (name: string) => name.split('/')[1]
+  const fresh = new Set(parts.filter(({ modified = before }) => modified >= before).map(({ name }) => sessionOf(name)))
+  for (const { name } of parts) if (!fresh.has(sessionOf(name))) await store.delete(name)
+}
+
 /** A name of the protocol as a part of a blob's name. */
 const plain = (name: string): string => (name.startsWith('@/') ? `own/${name.slice(2)}` : name)
 

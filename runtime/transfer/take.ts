@@ -102,6 +102,7 @@ async function putInPlace(
   state: 'copy' | 'received',
   options: TakeOptions,
 ): Promise<Lease> {
+  receiver.checkWhole()
   const lease: Lease = { line, epoch, state, peer: options.peer ?? peer, transfer, confirmed: false }
   await saveLease(store, session, { ...lease, state: 'incoming' })
   await receiver.putInPlace()

@@ -13,6 +13,9 @@ import { parsePort, parseSize, text } from '../values.ts'
 
 export const defaultPort = 8642
 
+/** Milliseconds for which what has arrived of a session waits for the rest: a week. */
+const abandonedAfter = 7 * 24 * 3_600_000
+
 export const serveCommand = defineCommand({
   name: 'serve',
   summary: 'Serve a store’s sessions, and the page, over HTTP and WebSocket.',
@@ -74,6 +77,8 @@ export const serveCommand = defineCommand({
       },
       { store, storeId: place.id, sessions, limits, log, incoming: new Map() },
     )
+    const { removeAbandoned } = await import('../../../runtime/transfer/staging.ts')
+    await removeAbandoned(store, Date.now() - abandonedAfter)
     const isMadeUp = token !== undefined && given === undefined
     if (values.json) terminal.out(JSON.stringify({ url: server.url, ...(isMadeUp && { token }) }))
     else {
