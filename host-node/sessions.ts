@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { open, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import type { RestoreOptions, StartOptions } from '../runtime/session/options.ts'
 import { type ForkOptions, forkSession, type ReplayOptions, replaySession } from '../runtime/session/replay.ts'
 import { restoreSession } from '../runtime/session/restore.ts'
@@ -67,6 +68,8 @@ function nodeHost(streams: StreamOptions): SessionHost {
     spawnGuest: (control, receive, fail) => spawnGuest(streams, cacheDirectory, control, receive, fail),
     now: () => Date.now(),
     uuid: () => randomUUID(),
+    pause: () => setImmediate(),
+    equal: (a, b) => Buffer.compare(a, b) === 0,
     sha256: async (bytes) => createHash('sha256').update(bytes).digest('hex'),
     every: (milliseconds, look) => {
       const timer = setInterval(look, milliseconds)

@@ -61,6 +61,7 @@ class Guest {
   readonly #thread: GuestThread
   readonly #init: GuestSettings
   readonly #decider: CaptureDecider
+  readonly #control: ControlBlock
   readonly #host: Host
   readonly #firstInput: FirstInput
   readonly #log: GuestLog | undefined
@@ -86,6 +87,7 @@ class Guest {
     const { beginning, ...settings } = init
     this.#init = settings
     const control = new ControlBlock(init.control)
+    this.#control = control
     const checkpoint = beginning.image === undefined ? undefined : decodeCheckpoint(beginning.image)
     this.#decider = new CaptureDecider(control, init.triggers, init.torture, checkpoint?.calls ?? 0, () =>
       this.#hasRoom(),
@@ -411,6 +413,7 @@ class Guest {
     this.#becomeReady()
     this.#tellFiles()
     this.#log?.rotate()
+    this.#control.shipped()
     this.#thread.post('captured', payload, bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [])
     return true
   }

@@ -44,6 +44,8 @@ export async function launch(
     keepLog: keepLog && log !== undefined,
     onEvent: (event) => tell(options, event),
     now: () => host.now(),
+    ...(host.pause && { pause: () => host.pause!() }),
+    ...(host.equal && { equal: (a, b) => host.equal!(a, b) }),
     ...(isLogged && !keepLog && { retain: () => dropUnneeded(store, name, id) }),
     ...(isLogged && host.every && { settle: keepModule(host, parts) }),
   }
