@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { open, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import type { RestoreOptions, StartOptions } from '../runtime/session/options.ts'
 import { type ForkOptions, forkSession, type ReplayOptions, replaySession } from '../runtime/session/replay.ts'
 import { restoreSession } from '../runtime/session/restore.ts'
@@ -49,11 +50,12 @@ export const Session = {
 } as const
 
 function splitStreams<T extends StreamOptions>(options: T): [StreamOptions, Omit<T, keyof StreamOptions>] {
-  const { stdin, stdout, stderr, cache, imports, ...rest } = options
+  const { stdin, stdout, stderr, terminal, cache, imports, ...rest } = options
   const streams = {
     ...(stdin !== undefined && { stdin }),
     ...(stdout !== undefined && { stdout }),
     ...(stderr !== undefined && { stderr }),
+    ...(terminal !== undefined && { terminal }),
     ...(cache !== undefined && { cache }),
     ...(imports !== undefined && { imports }),
   }
@@ -66,6 +68,8 @@ function nodeHost(streams: StreamOptions): SessionHost {
     spawnGuest: (control, receive, fail) => spawnGuest(streams, cacheDirectory, control, receive, fail),
     now: () => Date.now(),
     uuid: () => randomUUID(),
+    pause: () => setImmediate(),
+    equal: (a, b) => Buffer.compare(a, b) === 0,
     sha256: async (bytes) => createHash('sha256').update(bytes).digest('hex'),
     every: (milliseconds, look) => {
       const timer = setInterval(look, milliseconds)

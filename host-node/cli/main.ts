@@ -1,16 +1,21 @@
 import { tuneEngine } from '../engine-flags.ts'
 import type { Command } from './command.ts'
+import { attachCommand } from './commands/attach.ts'
 import { checkpointCommand } from './commands/checkpoint.ts'
 import { forkCommand } from './commands/fork.ts'
 import { helpCommand } from './commands/help.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { logCommand } from './commands/log.ts'
 import { lsCommand } from './commands/ls.ts'
+import { migrateCommand } from './commands/migrate.ts'
+import { pullCommand } from './commands/pull.ts'
+import { pushCommand } from './commands/push.ts'
 import { replayCommand } from './commands/replay.ts'
 import { reportCommand } from './commands/report.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { rmCommand } from './commands/rm.ts'
 import { runCommand } from './commands/run.ts'
+import { serveCommand } from './commands/serve.ts'
 import { verifyCommand } from './commands/verify.ts'
 import { versionCommand } from './commands/version.ts'
 import { runCommandLine } from './run-command-line.ts'
@@ -28,6 +33,11 @@ const commands: readonly Command[] = [
   replayCommand,
   forkCommand,
   rmCommand,
+  serveCommand,
+  pushCommand,
+  pullCommand,
+  migrateCommand,
+  attachCommand,
   helpCommand(() => commands),
   versionCommand,
 ]

@@ -93,8 +93,8 @@ class Guest {
     const { beginning, ...settings } = init
     this.#init = settings
     const control = new ControlBlock(init.control)
-    const checkpoint = beginning.image === undefined ? undefined : decodeCheckpoint(beginning.image)
     this.#control = control
+    const checkpoint = beginning.image === undefined ? undefined : decodeCheckpoint(beginning.image)
     this.#host = thread.createHost(control)
     // What captures nothing gives no turns.
     this.#turns = init.engine === 'log-only' ? undefined : thread.turns?.()
@@ -452,6 +452,7 @@ class Guest {
     this.#becomeReady()
     this.#tellFiles()
     this.#log?.rotate()
+    this.#control.shipped()
     this.#thread.post('captured', payload, bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [])
     return true
   }

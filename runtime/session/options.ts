@@ -68,6 +68,8 @@ export interface RestoreOptions extends CommonOptions {
    * that reaches back to the beginning.
    */
   readonly files?: 'keep' | 'restore' | 'refuse'
+  /** Go on also where the right to run it is elsewhere: as a fork with an identity of its own. */
+  readonly forceFork?: boolean
 }
 
 type Keys<T> = Readonly<Record<keyof T, true>>
@@ -96,7 +98,7 @@ const startOnly = {
   polls: true,
   engine: true,
 } as const
-const restoreOnly = { name: true, module: true, allowChangedFiles: true, files: true } as const
+const restoreOnly = { name: true, module: true, allowChangedFiles: true, files: true, forceFork: true } as const
 export const startKeys: Keys<StartOptions> = { ...commonKeys, ...startOnly }
 export const restoreKeys: Keys<RestoreOptions> = { ...commonKeys, ...restoreOnly }
 export const checkpointKeys = { label: true, stop: true, cause: true } as const

@@ -12,6 +12,8 @@ export type Trigger =
   /** Whenever the guest begins to wait. */
   | { readonly kind: 'idle' }
 
+const mostUnsaved = 2
+
 export interface CaptureReason {
   readonly cause: string
   readonly requested: boolean
@@ -79,6 +81,11 @@ export class CaptureDecider {
     while ((this.#callTriggers[0] ?? Number.POSITIVE_INFINITY) <= this.#calls) this.#callTriggers.shift()
     if (this.#torture > 0) this.#nextTorture = Math.ceil((this.#calls + 1) / this.#torture) * this.#torture
     this.#plan()
+  }
+
+  /** As many states are on their way to the store as memory is to hold: one more is left out. */
+  get isBehind(): boolean {
+    return this.#control.unsaved >= mostUnsaved
   }
 
   get calls(): number {
@@ -182,7 +189,7 @@ export function watchHost(host: Host, triggers: readonly Trigger[], decider: Cap
   }
   const giveWayForIdle = ({ timeout }: WaitCondition): boolean => {
     const call = decider.calls
-    if (!isIdleWatched || timeout === 0n || call === lastIdle) return false
+    if (!isIdleWatched || timeout === 0n || call === lastIdle || decider.isBehind) return false
     lastIdle = call
     decider.giveWay('idle')
     return true

@@ -39,7 +39,7 @@ export function sessionsList(sessions: readonly SessionInfo[], remove: (name: st
 function describe({ versions, log, owner, ended }: SessionInfo): string {
   const newest = versions.findLast(({ content }) => content.kind === 'intact')?.content
   const manifest = newest?.kind === 'intact' ? newest.manifest : undefined
-  const bytes = versions.reduce((sum, { size }) => sum + size, log?.bytes ?? 0)
+  const bytes = versions.reduce((sum, { added }) => sum + added, log?.bytes ?? 0)
   const parts = [
     owner === undefined ? (ended === undefined ? '' : `ended with code ${ended}`) : 'running in another tab',
     manifest?.module.name ?? '',

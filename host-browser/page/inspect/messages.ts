@@ -5,8 +5,6 @@ import type { MemoryMap } from '../../../runtime/inspect/memory-map.ts'
 export interface Questions {
   /** What is in a checkpoint; memories compared with those of version `before`, where one is given. */
   readonly report: { readonly version: number; readonly before?: number; readonly cells: number }
-  /** Bytes of pages by which a checkpoint differs from the one before. */
-  readonly added: { readonly version: number; readonly before?: number }
   readonly calls: CallsQuestion
   /** What the calls were about, in at most so many pieces. */
   readonly groups: { readonly pieces: number }
@@ -29,7 +27,6 @@ export interface Answers {
     readonly maps: readonly MemoryMap[]
     readonly files: readonly FileEntry[]
   }
-  readonly added: { readonly bytes: number }
   readonly calls: { readonly lines: readonly CallLine[]; readonly count: number; readonly note?: string }
   readonly groups: CallGroups
   readonly file: { readonly bytes: Uint8Array }

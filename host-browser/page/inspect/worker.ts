@@ -2,7 +2,7 @@
 import { decodeCheckpoint } from '../../../runtime/image/decode.ts'
 import type { Checkpoint } from '../../../runtime/image/model.ts'
 import { reportCheckpoint } from '../../../runtime/inspect/checkpoint-report.ts'
-import { mapMemory, sumOf } from '../../../runtime/inspect/memory-map.ts'
+import { mapMemory } from '../../../runtime/inspect/memory-map.ts'
 import { readStackNames, type StackNames } from '../../../runtime/inspect/stack-names.ts'
 import { loadCheckpoint, loadModule } from '../../../runtime/store/checkpoints.ts'
 import type { Store } from '../../../runtime/store/store.ts'
@@ -17,7 +17,6 @@ type Answerers = {
   readonly [K in keyof Questions]: (store: Store, session: string, question: Questions[K]) => Promise<Answers[K]>
 }
 
-const pageBytes = 4096
 /** An image may have hundreds of megabytes: the last two are at hand. */
 const kept: { key: string; checkpoint: Checkpoint; location: string; size: number }[] = []
 let names: { readonly key: string; readonly names: StackNames } | undefined
@@ -60,15 +59,6 @@ const answers: Answerers = {
       maps: memoriesOf(checkpoint).map((memory, i) => mapMemory(memory, other?.[i], cells)),
       files: listFiles(checkpoint.kernel),
     }
-  },
-  added: async (store, session, { version, before }) => {
-    const { checkpoint } = await load(store, session, version)
-    const other = before === undefined ? [] : memoriesOf((await load(store, session, before)).checkpoint)
-    const pages = memoriesOf(checkpoint).reduce((sum, memory, i) => {
-      const map = mapMemory(memory, other[i] ?? new Uint8Array(0), 1)
-      return sum + sumOf(map.changed!)
-    }, 0)
-    return { bytes: pages * pageBytes }
   },
   calls: readCalls,
   groups: readGroups,

@@ -42,7 +42,6 @@ export class TimelineView {
   readonly #buttons = h('div', { class: 'buttons' })
   readonly #track = h('div', { class: 'track' })
   readonly #legend = h('ul', { class: 'legend' })
-  readonly #added = new Map<number, number>()
   #checkpoints: readonly Checkpoint[] = []
   #damaged = 0
   #groups: CallGroups | undefined
@@ -73,48 +72,19 @@ export class TimelineView {
   /** What the store has now. */
   update(versions: readonly VersionInfo[]): void {
     this.#damaged = versions.filter(({ content }) => content.kind === 'damaged').length
-    this.#checkpoints = versions.flatMap(({ version, size, content }): Checkpoint[] => {
+    this.#checkpoints = versions.flatMap(({ version, size, added, content }): Checkpoint[] => {
       if (content.kind === 'damaged') return []
       const { calls, session, cause, time, label } = content.manifest
-      const added = this.#added.get(version)
-      return [
-        {
-          version,
-          calls,
-          run: session.id.slice(0, 8),
-          cause,
-          time,
-          size,
-          label,
-          ...(added !== undefined && { added }),
-        },
-      ]
+      return [{ version, calls, run: session.id.slice(0, 8), cause, time, size, label, added }]
     })
     const isThere = (version: number) => this.#checkpoints.some((one) => one.version === version)
     if (!this.#selected.every(isThere)) this.#select(this.#selected.filter(isThere))
     this.#draw()
-    void this.#measure()
   }
 
   async updateCalls(): Promise<void> {
     this.#groups = await this.#inspection.ask('groups', { pieces }).catch(() => undefined)
     this.#draw()
-  }
-
-  /** How much each adds to the one before it, one after the other, the newest first. */
-  async #measure(): Promise<void> {
-    for (const { version } of [...this.#checkpoints].reverse()) {
-      if (this.#added.has(version)) continue
-      const before = this.#checkpoints.findLast((one) => one.version < version)?.version
-      const question = { version, ...(before !== undefined && { before }) }
-      const answer = await this.#inspection.ask('added', question).catch(() => undefined)
-      if (answer === undefined) continue
-      this.#added.set(version, answer.bytes)
-      this.#checkpoints = this.#checkpoints.map((one) =>
-        one.version === version ? { ...one, added: answer.bytes } : one,
-      )
-      this.#draw()
-    }
   }
 
   #draw(): void {
@@ -219,7 +189,7 @@ export class TimelineView {
 
   #describe({ version, cause, label, calls, time, added, size }: Checkpoint): string {
     const name = label === undefined ? '' : ` “${label}”`
-    const bytes = added === undefined ? formatSize(size) : `${formatSize(added)} changed of ${formatSize(size)}`
+    const bytes = `${formatSize(added ?? size)} added to the store, ${formatSize(size)} in all`
     return `Checkpoint ${version}${name}, ${describeCause(cause)}, ${formatTime(time)}, before call ${count(calls)}, ${bytes}`
   }
 
@@ -264,7 +234,7 @@ export class TimelineView {
       this.#damaged === 0 ? '' : ` ${plural(this.#damaged, 'checkpoint is', 'checkpoints are')} damaged and left out.`
     if (this.#checkpoints.length === 0)
       return `No checkpoint yet.${end > 0 ? ` ${plural(end, 'call')} in the log.` : ''}${damaged}`
-    const bytes = this.#checkpoints.reduce((sum, { size }) => sum + size, 0)
+    const bytes = this.#checkpoints.reduce((sum, { added, size }) => sum + (added ?? size), 0)
     return `${plural(this.#checkpoints.length, 'checkpoint')}, ${formatSize(bytes)}, ${plural(end, 'call')}.${damaged}`
   }
 
