@@ -19,6 +19,7 @@ export function createEventLoop(port: WorkerPort): EventLoop & {
   }
   port1.onmessage = goOn
   return {
+    milliseconds: () => performance.now(),
     // A message of our own comes after those that wait; a timer would come four milliseconds later.
     soon: (then) => {
       next = then

@@ -61,8 +61,11 @@ class WorkerGuest implements GuestPort {
   readonly #feed: InputFeed | undefined
   readonly #sinks: Readonly<Record<1 | 2, OutputSink>>
   #delivery: Delivery | undefined
+  #hasLoaded: () => void = () => undefined
   /** Settles once all that was posted is with the worker. */
-  #sent: Promise<void> = Promise.resolve()
+  #sent: Promise<void> = new Promise((resolve) => {
+    this.#hasLoaded = resolve
+  })
   #isOver = false
 
   constructor(
@@ -148,6 +151,9 @@ class WorkerGuest implements GuestPort {
   #handle(message: Received): void {
     if (this.#isOver) return
     switch (message.kind) {
+      case 'loaded':
+        this.#hasLoaded()
+        return
       case 'logAppend':
       case 'logOpen':
       case 'logSetAside':

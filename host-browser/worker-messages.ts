@@ -41,6 +41,8 @@ export interface ToWorker {
 }
 
 export interface FromWorker {
+  /** The first message: those sent to the worker before would be lost while its modules are evaluated. */
+  readonly loaded: Record<never, never>
   readonly output: { readonly fd: 1 | 2; readonly bytes: Uint8Array<ArrayBuffer> }
   /** Bytes of stdin received since the beginning, and whether more are wanted. */
   readonly input: { readonly received: number; readonly wanted: boolean }

@@ -1,4 +1,5 @@
 /** The guest's worker: `runtime/session/guest.ts` with the browser's clocks, entropy and streams. Started by spawn.ts. */
+import { measuredReserve } from '../runtime/engine/stack-probe.ts'
 import type { ControlBlock } from '../runtime/session/control-block.ts'
 import { type GuestThread, serveGuest } from '../runtime/session/guest.ts'
 import type { Message, ToGuest } from '../runtime/session/messages.ts'
@@ -51,6 +52,7 @@ async function createGuest(setup: WorkerSetup) {
     openLog: () => new WorkerLog(port, setup),
     showCall: (line) => port.postBytes('output', { fd: 2, bytes: new TextEncoder().encode(`${line}\n`) }),
     linkFunction,
+    stackReserve: measuredReserve(),
     post,
   }
   const handle = serveGuest(thread)
@@ -94,3 +96,5 @@ scope.onmessage = ({ data }) => {
     .then(async () => (await guest!)(message))
     .catch((error: unknown) => post('failed', { error: packError(error) }))
 }
+
+scope.postMessage({ kind: 'loaded', payload: {} }, [])

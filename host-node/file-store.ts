@@ -115,8 +115,14 @@ export class FileStore implements Store {
     const source = this.locate(from)
     const target = this.locate(to)
     try {
-      await rename(source, target)
+      await rename(source, target).catch(async (error) => {
+        // Of the two it may be the target's directory that is missing.
+        if (!isAbsent(error) || !(await stat(source).catch(undefinedIfAbsent))) throw error
+        await mkdir(dirname(target), { recursive: true })
+        await rename(source, target)
+      })
       await syncDirectory(dirname(target))
+      await this.#removeEmptyDirectories(dirname(source))
       return true
     } catch (error) {
       return undefinedIfAbsent(error) ?? false

@@ -51,6 +51,7 @@ export {
   Session,
   type SessionEvent,
 } from './session/session.ts'
+export { putSessionFiles, type SessionFile, sessionFiles } from './session/session-files.ts'
 export type { SessionHost } from './session/session-host.ts'
 export { startSession } from './session/start.ts'
 export type { SessionState } from './session/state.ts'

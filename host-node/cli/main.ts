@@ -1,5 +1,6 @@
 import { tuneEngine } from '../engine-flags.ts'
 import type { Command } from './command.ts'
+import { attachCommand } from './commands/attach.ts'
 import { checkpointCommand } from './commands/checkpoint.ts'
 import { copyCommand } from './commands/copy.ts'
 import { exportCommand } from './commands/export.ts'
@@ -9,11 +10,15 @@ import { importCommand } from './commands/import.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { logCommand } from './commands/log.ts'
 import { lsCommand } from './commands/ls.ts'
+import { migrateCommand } from './commands/migrate.ts'
+import { pullCommand } from './commands/pull.ts'
+import { pushCommand } from './commands/push.ts'
 import { replayCommand } from './commands/replay.ts'
 import { reportCommand } from './commands/report.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { rmCommand } from './commands/rm.ts'
 import { runCommand } from './commands/run.ts'
+import { serveCommand } from './commands/serve.ts'
 import { verifyCommand } from './commands/verify.ts'
 import { versionCommand } from './commands/version.ts'
 import { runCommandLine } from './run-command-line.ts'
@@ -34,6 +39,11 @@ const commands: readonly Command[] = [
   exportCommand,
   importCommand,
   rmCommand,
+  serveCommand,
+  pushCommand,
+  pullCommand,
+  migrateCommand,
+  attachCommand,
   helpCommand(() => commands),
   versionCommand,
 ]

@@ -10,6 +10,13 @@ export const storeOption = value(
   text,
 )
 
+/** Of commands that talk to `stasis serve`. */
+export const tokenOption = value(
+  'TOKEN',
+  'What the server asks for; it was printed when that was started. Default: $STASIS_TOKEN.',
+  text,
+)
+
 export const jsonOption = flag('Print JSON for machines.')
 
 export const dirOption = list(

@@ -90,3 +90,20 @@ export function parseSignal(given: string): SuspendSignal {
   const name = given.toUpperCase()
   return oneOf(catchable, 'signal that can ask for a checkpoint')(name.startsWith('SIG') ? name : `SIG${name}`)
 }
+
+export function parsePort(given: string): number {
+  const port = Number(given)
+  if (!/^\d{1,5}$/.test(given) || port > 65_535)
+    throw new UsageError(`"${given}" is no port: those are numbers up to 65535.`)
+  return port
+}
+
+const bytesOf: Readonly<Record<string, number>> = { KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 }
+
+/** '500MB', '4GB' in bytes. */
+export function parseSize(given: string): number {
+  const match = /^(\d{1,6}(?:\.\d{1,3})?)(KB|MB|GB|TB)$/i.exec(given)
+  const size = match ? Math.trunc(Number(match[1]) * (bytesOf[(match[2] as string).toUpperCase()] as number)) : 0
+  if (size < 1) throw new UsageError(`"${given}" is no size; write 500MB or 4GB.`)
+  return size
+}

@@ -102,6 +102,7 @@ export class ControlServer {
         return this.#handlers.checkpoint({
           stop: message.stop === true,
           ...(typeof message.label === 'string' && { label: message.label }),
+          ...(message.keyframe === true && { keyframe: true }),
         })
       default:
         throw new StasisError(

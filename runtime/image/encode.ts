@@ -1,6 +1,6 @@
 import { deflateSync } from 'fflate'
 import { invariant } from '../../wasm-shim/errors.ts'
-import { checksum } from './checksum.ts'
+import { checksum, checksumInSlices } from './checksum.ts'
 import {
   align8,
   entrySize,
@@ -137,7 +137,29 @@ function bytesOf(words: Uint32Array): Uint8Array {
 
 /** The head of the image that consists of it and `bodies`, one after the other. */
 export function encodeHead(manifest: Manifest, ...bodies: readonly Body[]): Uint8Array {
-  const rows = bodies.flatMap(rowsOf)
+  return headOf(
+    manifest,
+    bodies.flatMap(rowsOf).map(({ section, stored }) => ({ section, sum: checksum(stored) })),
+  )
+}
+
+/** The same for large bodies, with `pause` in between. They must not change meanwhile. */
+export async function encodeHeadInSlices(
+  manifest: Manifest,
+  bodies: readonly Body[],
+  pause: () => Promise<void>,
+): Promise<Uint8Array> {
+  const rows = []
+  for (const { section, stored } of bodies.flatMap(rowsOf)) {
+    rows.push({ section, sum: await checksumInSlices(stored, pause) })
+  }
+  return headOf(manifest, rows)
+}
+
+function headOf(
+  manifest: Manifest,
+  rows: readonly { readonly section: SectionEntry; readonly sum: Uint8Array }[],
+): Uint8Array {
   const cbor = encodeManifest(manifest)
   const tableAt = headerSize + align8(cbor.length)
   const head = new Uint8Array(tableAt + rows.length * entrySize)
@@ -147,7 +169,7 @@ export function encodeHead(manifest: Manifest, ...bodies: readonly Body[]): Uint
   view.setUint32(12, cbor.length, true)
   view.setUint32(16, rows.length, true)
   head.set(cbor, headerSize)
-  rows.forEach(({ section, stored }, number) => {
+  rows.forEach(({ section, sum }, number) => {
     const at = tableAt + number * entrySize
     view.setUint32(at, section.kind, true)
     view.setUint32(at + 4, section.instance, true)
@@ -155,7 +177,7 @@ export function encodeHead(manifest: Manifest, ...bodies: readonly Body[]): Uint
     view.setUint32(at + 12, section.encoding, true)
     view.setBigUint64(at + 16, BigInt(section.length), true)
     view.setBigUint64(at + 24, BigInt(section.rawLength), true)
-    head.set(checksum(stored), at + 32)
+    head.set(sum, at + 32)
   })
   head.set(headChecksum(head), headChecksumAt)
   return head

@@ -104,8 +104,8 @@ class Guest {
     const { beginning, ...settings } = init
     this.#init = settings
     const control = new ControlBlock(init.control)
-    const checkpoint = beginning.image === undefined ? undefined : decodeCheckpoint(beginning.image)
     this.#control = control
+    const checkpoint = beginning.image === undefined ? undefined : decodeCheckpoint(beginning.image)
     this.#host = thread.createHost(control)
     // What captures nothing gives no turns.
     this.#turns = init.engine === 'log-only' ? undefined : thread.turns?.()
@@ -331,7 +331,7 @@ class Guest {
     if (outcome.kind === 'exited') this.#tellFiles()
     switch (outcome.kind) {
       case 'exited':
-        return this.#end(() => this.#thread.post('exited', { code: outcome.code, torture: this.#torture }))
+        return this.#exited(outcome.code)
       case 'trapped':
         return this.#end(() =>
           this.#thread.post('trapped', { error: packError(outcome.error), torture: this.#torture }),
@@ -339,6 +339,11 @@ class Guest {
       case 'returned':
         return this.#returned(outcome.value)
     }
+  }
+
+  #exited(code: number): undefined {
+    const files = this.#init.returnFiles ? this.#machine.kernel.memoryMounts() : undefined
+    return this.#end(() => this.#thread.post('exited', { code, torture: this.#torture, ...(files && { files }) }))
   }
 
   #end(tell: () => void): undefined {
@@ -350,7 +355,7 @@ class Guest {
     if (this.#entry.kind === 'start') return this.#program()
     switch (this.#entry.name) {
       case '_start':
-        return this.#end(() => this.#thread.post('exited', { code: 0, torture: this.#torture }))
+        return this.#exited(0)
       case '_initialize':
         return undefined
       default:
@@ -483,6 +488,7 @@ class Guest {
     this.#tellFiles()
     this.#log?.rotate()
     this.#ownCheckpoints.settle()
+    this.#control.shipped()
     this.#thread.post('captured', payload, bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [])
     return true
   }

@@ -2,6 +2,7 @@ import { StasisError } from '../../wasm-shim/errors.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { LogPlace } from '../log/storage.ts'
 import { listVersions, saveModule } from '../store/checkpoints.ts'
+import { leaseName } from '../store/lease.ts'
 import { dropUnneeded } from '../store/retention.ts'
 import { listSegments } from '../store/session-log.ts'
 import type { SessionLock, Store } from '../store/store.ts'
@@ -33,7 +34,13 @@ export async function launch(
   log: LogSettings | undefined,
 ): Promise<Session> {
   const { mounts = [], triggers = [], stopAfterSnapshot = false, keep = false } = options
-  const { torture = 0, strace = false, keepLog = false, maxRecovery = defaultMaxRecovery } = options
+  const {
+    torture = 0,
+    strace = false,
+    keepLog = false,
+    returnFiles = false,
+    maxRecovery = defaultMaxRecovery,
+  } = options
   const { store, name, id } = parts
   const control = new ControlBlock(host.controlBuffer?.())
   const isLogged = log !== undefined && log.replay === undefined
@@ -44,6 +51,8 @@ export async function launch(
     keepLog: keepLog && log !== undefined,
     onEvent: (event) => tell(options, event),
     now: () => host.now(),
+    ...(host.pause && { pause: () => host.pause!() }),
+    ...(host.equal && { equal: (a, b) => host.equal!(a, b) }),
     ...(isLogged && !keepLog && { retain: () => dropUnneeded(store, name, id) }),
     ...(isLogged && host.every && { settle: keepModule(host, parts) }),
   }
@@ -58,6 +67,7 @@ export async function launch(
     ...(wantedEngine && { engine: wantedEngine }),
     triggers,
     stopAfterSnapshot,
+    returnFiles,
     torture,
     strace,
     ...(log && { log }),
@@ -114,7 +124,8 @@ export function tell({ onEvent }: CommonOptions, event: SessionEvent): void {
 /** A name stands for one line of versions: a new program must not go on with another one's. */
 export async function refuseExisting(store: Store, name: string): Promise<void> {
   const isFree = (await listVersions(store, name)).length === 0 && (await listSegments(store, name)).length === 0
-  if (isFree) return
+  // What says where an earlier session of the name has gone is no matter to a new one.
+  if (isFree) return void (await store.delete(leaseName(name)))
   throw new StasisError(
     'STASIS_SESSION_EXISTS',
     `There is a session ${name} already. Restore it ("stasis restore ${name}"), remove it ` +

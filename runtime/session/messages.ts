@@ -6,12 +6,19 @@ import type { SectionEntry } from '../image/layout.ts'
 import type { LogLoss } from '../log/segmented-log.ts'
 import type { LogPlace } from '../log/storage.ts'
 import type { PackedError } from './packed-error.ts'
+import type { MountContent } from './session-files.ts'
 import type { Trigger } from './triggers.ts'
 
 /** A directory for the guest: one of the host's, or one that lives in the session and travels with it. */
 export type MountGrant =
   | { readonly guest: string; readonly host: string; readonly readOnly?: boolean }
-  | { readonly guest: string; readonly memory: true; readonly readOnly?: boolean }
+  | {
+      readonly guest: string
+      readonly memory: true
+      readonly readOnly?: boolean
+      /** What it holds when the program begins, by paths relative to it. */
+      readonly files?: Readonly<Record<string, Uint8Array>>
+    }
 
 /** With an image the program goes on from there; without one it begins. */
 export interface Beginning {
@@ -64,6 +71,8 @@ export interface GuestInit {
   readonly engine?: Engine['kind']
   readonly triggers: readonly Trigger[]
   readonly stopAfterSnapshot: boolean
+  /** Tell what the memory mounts of a program hold that exits. */
+  readonly returnFiles: boolean
   /** At every how-many-th call to go on in a fresh instance; 0 for never. */
   readonly torture: number
   /** Absent where no log is kept. */
@@ -153,7 +162,11 @@ export interface FromGuest {
   readonly returned: { readonly id: number; readonly value: unknown }
   /** The call could not be made at all; the guest is as it was. */
   readonly notCalled: { readonly id: number; readonly error: PackedError }
-  readonly exited: { readonly code: number; readonly torture: TortureCount }
+  readonly exited: {
+    readonly code: number
+    readonly torture: TortureCount
+    readonly files?: readonly MountContent[]
+  }
   readonly trapped: { readonly error: PackedError; readonly torture: TortureCount }
 }
 

@@ -27,6 +27,8 @@ export interface CommonOptions {
   readonly maxRecovery?: number
   /** Keep the log of what came before the newest checkpoints, for looking at it and for going back. Default false. */
   readonly keepLog?: boolean
+  /** Give the files of memory mounts with the outcome of a program that exits. Default false. */
+  readonly returnFiles?: boolean
   /** Show every call on stderr, as strace does. Default false. */
   readonly strace?: boolean
   /** Told of checkpoints and refusals, also of those that nobody asked for. */
@@ -74,6 +76,8 @@ export interface RestoreOptions extends CommonOptions {
    * that reaches back to the beginning.
    */
   readonly files?: 'keep' | 'restore' | 'refuse'
+  /** Go on also where the right to run it is elsewhere: as a fork with an identity of its own. */
+  readonly forceFork?: boolean
 }
 
 type Keys<T> = Readonly<Record<keyof T, true>>
@@ -88,6 +92,7 @@ const commonKeys: Keys<CommonOptions> = {
   durable: true,
   maxRecovery: true,
   keepLog: true,
+  returnFiles: true,
   strace: true,
   onEvent: true,
 }
@@ -103,7 +108,7 @@ const startOnly = {
   regionsFrom: true,
   migrateRegion: true,
 } as const
-const restoreOnly = { name: true, module: true, allowChangedFiles: true, files: true } as const
+const restoreOnly = { name: true, module: true, allowChangedFiles: true, files: true, forceFork: true } as const
 export const startKeys: Keys<StartOptions> = { ...commonKeys, ...startOnly }
 export const restoreKeys: Keys<RestoreOptions> = { ...commonKeys, ...restoreOnly }
 export const checkpointKeys = { label: true, stop: true, cause: true } as const

@@ -2,6 +2,7 @@ import { StasisError } from '../../wasm-shim/errors.ts'
 import { captureLogOnly } from '../engine/log-only-error.ts'
 import { checkSessionName, parseAddress } from '../store/address.ts'
 import { blameStored } from '../store/checkpoints.ts'
+import { checkWhole, claimLease, forkLease } from '../store/lease.ts'
 import type { Store } from '../store/store.ts'
 import { launch, logPlace, logSettings, refuseExisting, tell } from './launch.ts'
 import { checkCommon, checkKeys, type RestoreOptions, restoreKeys } from './options.ts'
@@ -14,10 +15,9 @@ import type { SessionHost } from './session-host.ts'
 /**
  * Goes on from a checkpoint: `calc`, `calc@3`, `calc@-1`. The bare name is the newest state: the newest checkpoint and, by
  * the call log, all that the program did after it. It goes on as the same session; any other version is a fork with an
- * identity of its own. Where the newest checkpoint or its log is of no use, the one before is tried, once, and an event
- * says so. Rejects, before the guest runs, with STASIS_VERSION_UNKNOWN, STASIS_IMAGE_*, STASIS_MODULE_MISSING,
+ * identity of its own. Where the newest checkpoint or its log is of no use, those before are tried, and an event says so. Rejects, before the guest runs, with STASIS_VERSION_UNKNOWN, STASIS_IMAGE_*, STASIS_MODULE_MISSING,
  * STASIS_MODULE_DIFFERENT, STASIS_PRELINK_VERSION, STASIS_MOUNT_NOT_GRANTED, STASIS_MOUNT_UNKNOWN, STASIS_FILE_MISSING,
- * STASIS_FILE_CHANGED, STASIS_REPLAY_*, STASIS_LOG_*.
+ * STASIS_FILE_CHANGED, STASIS_REPLAY_*, STASIS_LOG_*, STASIS_LEASE_* where it has moved to another store.
  */
 export async function restoreSession(
   host: SessionHost,
@@ -27,6 +27,7 @@ export async function restoreSession(
 ): Promise<Session> {
   checkKeys(options, restoreKeys, 'Session.restore')
   checkCommon(options)
+  refuseFiles(options)
   const wanted = parseAddress(address)
   checkSessionName(options.name ?? wanted.name)
   const { files = 'refuse' } = options
@@ -37,18 +38,28 @@ export async function restoreSession(
     const { written, removed } = await restoreFiles(host, store, address, options.mounts ?? [])
     tell(options, { kind: 'filesRestored', written, removed })
   }
-  const [first, second] = await restorePoints(store, wanted)
-  try {
-    const point = await first!()
-    const { instead: error } = point
-    if (error !== undefined) tell(options, { kind: 'fellBack', to: point.name, error })
-    return await restoreAt(host, store, wanted.name, point, options)
-  } catch (error) {
-    if (second === undefined || !isPointUseless(error)) throw error
-    const point = await second()
-    tell(options, { kind: 'fellBack', to: point.name, error: error as Error })
-    return await restoreAt(host, store, wanted.name, point, options)
+  const points = await restorePoints(store, wanted)
+  // Versions share pages, so that damage may be that of several.
+  for (let useless: unknown, i = 0; ; i++) {
+    const next = points[i]
+    if (next === undefined) throw useless
+    try {
+      const point = await next()
+      const error = useless ?? point.instead
+      if (error !== undefined) tell(options, { kind: 'fellBack', to: point.name, error: error as Error })
+      return await restoreAt(host, store, wanted.name, point, options)
+    } catch (error) {
+      if (i + 1 === points.length || !isPointUseless(error)) throw error
+      useless = error
+    }
   }
+}
+
+function refuseFiles({ mounts = [] }: RestoreOptions): void {
+  const mount = mounts.find((grant) => 'memory' in grant && grant.files !== undefined)
+  if (mount === undefined) return
+  const message = `${mount.guest} has its files from the session that is restored: give it none. putSessionFiles adds some.`
+  throw new StasisError('STASIS_OPTION', message, { mount: mount.guest })
 }
 
 async function restoreAt(
@@ -60,10 +71,13 @@ async function restoreAt(
 ): Promise<Session> {
   const name = options.name ?? session
   const isElsewhere = name !== session
-  const isFork = isElsewhere || !point.isNewest
+  const { forceFork = false } = options
+  const isFork = isElsewhere || forceFork || !point.isNewest
   const lock = await store.lock(name)
   try {
-    if (isElsewhere) await refuseExisting(store, name)
+    if (isElsewhere) await Promise.all([refuseExisting(store, name), checkWhole(store, session)])
+    else if (forceFork) await checkWhole(store, session)
+    else await claimLease(store, session)
     const { base, tail } = point
     const module = await findProgram(host, store, base.kind === 'image' ? base.manifest : base.start, options.module)
     if (base.kind === 'image') checkPrelinker(base.manifest, base.image)
@@ -87,7 +101,12 @@ async function restoreAt(
       throw base.kind === 'image' ? blameStored(base.image, error) : error
     })
     // The log of a fork begins behind this checkpoint.
-    if (isFork && settings !== undefined) restored.checkpoint({ cause: 'fork' }).catch(() => undefined)
+    if (isFork && (settings !== undefined || forceFork)) {
+      const taken = restored.checkpoint({ cause: 'fork' })
+      // Only then: a crash before it must not leave the other session here with the right to run.
+      const claim = () => (forceFork && !isElsewhere ? forkLease(store, name, host.uuid()) : undefined)
+      taken.then(claim).catch(() => undefined)
+    }
     return restored
   } catch (error) {
     await lock.release()

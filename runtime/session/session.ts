@@ -10,8 +10,9 @@ import { type ControlBlock, Request } from './control-block.ts'
 import type { Captured, FromGuest, Message, Post, Recovered, ToGuest, TortureCount } from './messages.ts'
 import { checkKeys, checkpointKeys } from './options.ts'
 import { TrapError, unpackError } from './packed-error.ts'
+import { filesOf, type SessionFile } from './session-files.ts'
 import { isOver, move, type SessionState } from './state.ts'
-import { writeCheckpoint } from './write-checkpoint.ts'
+import { CheckpointWriter } from './write-checkpoint.ts'
 
 /** A checkpoint that is in the store. */
 export interface CheckpointInfo {
@@ -25,12 +26,20 @@ export interface CheckpointInfo {
   readonly calls: number
   /** Bytes of the image. */
   readonly size: number
+  /** Bytes that it added to the store: pages of earlier versions are referred to. */
+  readonly added: number
   /** Milliseconds for which the guest stood still. */
   readonly pause: number
 }
 
 export type Outcome =
-  | { readonly kind: 'exited'; readonly code: number; readonly torture?: TortureCount }
+  | {
+      readonly kind: 'exited'
+      readonly code: number
+      readonly torture?: TortureCount
+      /** Of memory mounts, where `returnFiles` asks for them. */
+      readonly files?: readonly SessionFile[]
+    }
   | { readonly kind: 'suspended'; readonly checkpoint: CheckpointInfo }
   /**
    * By `stop` without a checkpoint: the log-only engine has none. It is restored by making its `calls` calls again.
@@ -102,6 +111,10 @@ export interface SessionParts {
   readonly onEvent: (event: SessionEvent) => void
   /** Milliseconds since the epoch. */
   readonly now: () => number
+  /** Lets other work of the thread go first. */
+  readonly pause?: () => Promise<void>
+  /** Comparison of equally long bytes, where the host has a faster one. */
+  readonly equal?: (a: Uint8Array, b: Uint8Array) => boolean
   /** After a checkpoint was saved: removes what is not needed any more. */
   readonly retain?: () => Promise<void>
   /** Notes with which engine the session runs, where that was not known before. */
@@ -127,6 +140,7 @@ interface CheckpointRequest extends Pending<CheckpointInfo | undefined> {
 export class Session {
   readonly #parts: SessionParts
   readonly #port: GuestPort
+  readonly #writer: CheckpointWriter
   #state: SessionState = 'starting'
   #engine: Engine['kind'] = 'instrumented'
   #exports: readonly string[] = []
@@ -139,6 +153,8 @@ export class Session {
   #lastId = 0
   /** Settles with the latest call, hence after all others. */
   #lastCall: Promise<unknown> = Promise.resolve()
+  /** Captured states that are not saved yet. */
+  #unsaved = 0
   #isEnding = false
   /** Serial of the label that a checkpoint of this run bears. */
   #usedLabel = -1
@@ -158,6 +174,7 @@ export class Session {
     open: (receive: (message: Message<FromGuest>) => void, fail: (error: unknown) => void) => GuestPort,
   ) {
     this.#parts = parts
+    this.#writer = new CheckpointWriter(parts)
     const ready = deferred<void>()
     const over = deferred<Outcome>()
     const resumed = deferred<unknown>()
@@ -283,7 +300,8 @@ export class Session {
 
   /** Puts the first request before the guest. */
   #ask(how = 0): void {
-    if (this.#state === 'starting') return
+    // One after the other: while a state is being saved no other one is asked for, so that memory holds few.
+    if (this.#state === 'starting' || this.#unsaved > 0) return
     while (this.#engine === 'log-only' && this.#requests[0]?.mayHalt === false) {
       this.#requests.shift()?.reject(captureLogOnly())
     }
@@ -345,8 +363,9 @@ export class Session {
         this.#takeCall(message.payload.id)?.reject(unpackError(message.payload.error))
         return
       case 'exited': {
-        const { code, torture } = message.payload
-        this.#finish('exited', { kind: 'exited', code, ...(isTortured(torture) && { torture }) })
+        const { code, torture, files } = message.payload
+        const left = files && { files: files.flatMap(filesOf) }
+        this.#finish('exited', { kind: 'exited', code, ...(isTortured(torture) && { torture }), ...left })
         return
       }
       case 'trapped': {
@@ -391,6 +410,7 @@ export class Session {
   #queueSave(captured: Captured): void {
     this.#isHeldOff = false
     const request = captured.requested ? this.#requests.shift() : undefined
+    this.#unsaved++
     this.#work = this.#work.then(async () => {
       this.#setState('checkpointing')
       try {
@@ -398,15 +418,17 @@ export class Session {
       } catch (error) {
         this.#saveFailed(captured, request, error)
       }
+      this.#unsaved--
+      this.#parts.control.settled()
+      this.#ask()
     })
-    if (request !== undefined && !captured.stop) this.#ask()
   }
 
   async #save(captured: Captured, request: CheckpointRequest | undefined): Promise<void> {
     const taken = (captured.stop ? this.#port.holdInput?.(captured.input.taken) : undefined) ?? captured.input.taken
     const options = this.#labelled(captured, request?.options ?? {})
-    const checkpoint = await writeCheckpoint(this.#parts, captured, taken, options)
-    if (captured.body.buffer instanceof ArrayBuffer) this.#port.recycle?.(captured.body.buffer)
+    const { info: checkpoint, free } = await this.#writer.write(captured, taken, options)
+    if (free instanceof ArrayBuffer) this.#port.recycle?.(free)
     this.#parts.onEvent({ kind: 'checkpoint', checkpoint })
     await this.#parts.retain?.().catch((error) => this.#tell('end', error))
     if (captured.stop) {
@@ -431,10 +453,11 @@ export class Session {
     request?.reject(error)
     this.#tell(cause, error)
     this.#setState('running')
-    if (!captured.stop) return
-    this.#port.releaseInput?.()
-    this.#port.post('proceed', {})
-    this.#ask()
+    if (captured.body.buffer instanceof ArrayBuffer) this.#port.recycle?.(captured.body.buffer)
+    if (captured.stop) {
+      this.#port.releaseInput?.()
+      this.#port.post('proceed', {})
+    }
   }
 
   #threadFailed(error: unknown): void {

@@ -9,9 +9,11 @@ import { removeRun } from '../store/retention.ts'
 import { type StartRecord, saveStart } from '../store/start-record.ts'
 import { carriedRegions } from './carried-regions.ts'
 import { launch, logSettings, refuseExisting } from './launch.ts'
+import type { MountGrant } from './messages.ts'
 import { checkCommon, checkEngine, checkKeys, environmentPairs, type StartOptions, startKeys } from './options.ts'
 import { type Program, readProgram } from './program.ts'
 import type { Session } from './session.ts'
+import { memoryTree } from './session-files.ts'
 import type { SessionHost } from './session-host.ts'
 
 const noTail = { tail: [], tailOf: '' } as const
@@ -31,13 +33,15 @@ export async function startSession(host: SessionHost, options: StartOptions): Pr
   const { args = [module.name], env } = options
   const { regionsFrom, migrateRegion } = options
   const carried = regionsFrom === undefined ? [] : await carriedRegions(store, regionsFrom, migrateRegion)
-  const beginning = { args, env: environmentPairs(env), carried, allowChangedFiles: false }
   const lock = await store.lock(name)
   try {
     await refuseExisting(store, name)
     const log = options.log === false ? undefined : logSettings(host, store, name, id, options, noTail)
     const path = typeof options.module === 'string' ? (host.absolutePath?.(options.module) ?? options.module) : ''
     const start = startRecord(host, options, { id, module, polls, path, args, carried })
+    const { mounts, kernel } = withContent(options, start)
+    const first = { args, env: environmentPairs(env), carried, ...(kernel && { kernel }) }
+    const beginning = { ...first, allowChangedFiles: false }
     if (log !== undefined) {
       await saveStart(store, name, start)
       // Else a short program needs no copy of its module: a restore finds it where it was.
@@ -47,7 +51,7 @@ export async function startSession(host: SessionHost, options: StartOptions): Pr
       if (log !== undefined && start.engine !== engine) await saveStart(store, name, { ...start, engine })
     }
     const parts = { name, id, store, lock, module, polls, keepEngine, wantedEngine: options.engine }
-    return await launch(host, options, parts, beginning, log).catch(async (error) => {
+    return await launch(host, { ...options, mounts }, parts, beginning, log).catch(async (error) => {
       if (log !== undefined) await removeRun(store, name, id)
       throw error
     })
@@ -55,6 +59,15 @@ export async function startSession(host: SessionHost, options: StartOptions): Pr
     await lock.release()
     throw error
   }
+}
+
+/** Mounts with files to begin with are part of the kernel's first state, and not granted beside it. */
+function withContent(
+  { mounts = [] }: StartOptions,
+  { kernel }: StartRecord,
+): { readonly mounts: readonly MountGrant[]; readonly kernel?: Uint8Array } {
+  const others = mounts.filter((grant) => !('memory' in grant && grant.files !== undefined))
+  return others.length === mounts.length ? { mounts } : { mounts: others, kernel }
 }
 
 function startRecord(
@@ -75,10 +88,17 @@ function startRecord(
   },
 ): StartRecord {
   const { sha256, name, bytes } = module
-  const states = mounts.map((grant): MountState => {
+  const time = Math.trunc(host.now())
+  const states = mounts.map((grant): MountState & { readonly content?: Uint8Array } => {
     const { guest, readOnly = false } = grant
     return 'memory' in grant
-      ? { guest, kind: 'memory', source: null, readOnly }
+      ? {
+          guest,
+          kind: 'memory',
+          source: null,
+          readOnly,
+          ...(grant.files && { content: memoryTree(grant.files, time) }),
+        }
       : { guest, kind: 'host', source: grant.host, readOnly }
   })
   const kernel = encodeInitialState(args, environmentPairs(env), states, carried)
@@ -88,6 +108,6 @@ function startRecord(
     kernel,
     polls,
     engine: engine ?? null,
-    time: Math.trunc(host.now()),
+    time,
   }
 }

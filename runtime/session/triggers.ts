@@ -20,6 +20,7 @@ export interface Hold {
 }
 
 const noHold: Hold = { isHeld: () => false, look: () => undefined, over: () => undefined }
+const mostUnsaved = 2
 
 export interface CaptureReason {
   readonly cause: string
@@ -96,6 +97,11 @@ export class CaptureDecider {
   /** Triggers wait until the program wants checkpoints again. */
   get isHeld(): boolean {
     return this.#hold.isHeld()
+  }
+
+  /** As many states are on their way to the store as memory is to hold: one more is left out. */
+  get isBehind(): boolean {
+    return this.#control.unsaved >= mostUnsaved
   }
 
   get calls(): number {
@@ -206,7 +212,7 @@ export function watchHost(host: Host, triggers: readonly Trigger[], decider: Cap
   }
   const giveWayForIdle = ({ timeout }: WaitCondition): boolean => {
     const call = decider.calls
-    if (!isIdleWatched || timeout === 0n || call === lastIdle || decider.isHeld) return false
+    if (!isIdleWatched || timeout === 0n || call === lastIdle || decider.isHeld || decider.isBehind) return false
     lastIdle = call
     decider.giveWay('idle')
     return true

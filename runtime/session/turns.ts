@@ -4,6 +4,8 @@ import type { ControlBlock } from './control-block.ts'
 
 /** The event loop of a thread that must not block, since nobody could wake it (D11). */
 export interface EventLoop {
+  /** A clock that is read quickly. */
+  milliseconds(): number
   /** Calls back after everything that has happened was handled. */
   soon(then: () => void): void
   /** Calls back after so many nanoseconds, or when the returned function was called and after that never. */
@@ -12,10 +14,8 @@ export interface EventLoop {
   resting?(isResting: boolean): void
 }
 
-/** Nanoseconds for which a guest computes until messages are handled. */
-const slice = 50_000_000n
-/** The clock is looked at once in so many calls and polls. */
-const stride = 16
+/** Milliseconds for which a guest computes until messages are handled. */
+const slice = 50
 /** Waits up to so many nanoseconds are spent looking at the clock: a turn of the event loop takes longer. */
 const spun = 1_000_000n
 
@@ -28,8 +28,7 @@ export class Turns {
   readonly #loop: EventLoop
   readonly #clocks: HostClocks
   readonly #control: ControlBlock
-  #count = 0
-  #sliceEnd: bigint
+  #sliceEnd: number
   #awaited: { readonly deadline: bigint | undefined; readonly stdin: boolean } | undefined
   #isRefused = false
   #goOn: (() => void) | undefined
@@ -39,14 +38,12 @@ export class Turns {
     this.#loop = loop
     this.#clocks = clocks
     this.#control = control
-    this.#sliceEnd = clocks.monotonic() + slice
+    this.#sliceEnd = loop.milliseconds() + slice
   }
 
   /** At calls and polls: whether it is time to handle messages. */
   isDue(): boolean {
-    if (++this.#count < stride) return false
-    this.#count = 0
-    return this.#clocks.monotonic() >= this.#sliceEnd
+    return this.#loop.milliseconds() >= this.#sliceEnd
   }
 
   /** `Host.wait`. `readable` tells of stdin. */
@@ -77,7 +74,7 @@ export class Turns {
   refused(): void {
     this.#isRefused = this.#awaited !== undefined
     this.#awaited = undefined
-    this.#sliceEnd = this.#clocks.monotonic() + slice
+    this.#sliceEnd = this.#loop.milliseconds() + slice
   }
 
   /** The guest was captured: lets the event loop turn until it may go on, by `goOn`. */
@@ -108,7 +105,7 @@ export class Turns {
     this.#cancel = undefined
     if (this.#awaited !== undefined) this.#loop.resting?.(false)
     this.#awaited = undefined
-    this.#sliceEnd = this.#clocks.monotonic() + slice
+    this.#sliceEnd = this.#loop.milliseconds() + slice
     goOn()
   }
 }

@@ -2,6 +2,9 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { FileStore } from '../../host-node/file-store.ts'
+import { listVersions } from '../../runtime/store/checkpoints.ts'
+import { damageVersion } from '../support/damage-version.ts'
 import { Workplace } from './processes.ts'
 
 let place: Workplace
@@ -156,8 +159,8 @@ test('--snapshot-on first-stdin --stop-after-snapshot boots once; each restore i
 test('--snapshot-interval takes checkpoints of a computing guest, which a kill then does not lose', async () => {
   const session = place.start('run', '--snapshot-interval', '100ms', '--name', 'sum', 'compute.wasm')
   await session.says('ready')
-  const versions = join(place.directory, '.stasis/sessions/sum')
-  while (!existsSync(versions) || readdirSync(versions).filter((name) => name.endsWith('.ckpt')).length < 2) {
+  const store = new FileStore(join(place.directory, '.stasis'))
+  while ((await listVersions(store, 'sum')).length < 2) {
     expect(session.child.exitCode, session.err).toBeNull()
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
@@ -218,10 +221,8 @@ test('a damaged image is refused with a sentence that names the file, and the ne
   await place.run('checkpoint', 'calc')
   await place.run('checkpoint', 'calc', '--stop')
   await session.finished
-  const image = join(place.directory, '.stasis/sessions/calc/2.ckpt')
-  const bytes = readFileSync(image)
-  bytes[bytes.length - 1] = (bytes.at(-1) as number) ^ 0x80
-  writeFileSync(image, bytes)
+  const image = join(place.directory, '.stasis/sessions/calc/checkpoints.ckp')
+  writeFileSync(image, damageVersion(readFileSync(image), 2))
   const { code, err } = await place.run('restore', 'calc@2')
   expect(code).toBe(1)
   expect(err).toContain(image)

@@ -44,7 +44,7 @@ function list(host: string, guest: string): [string, string][] {
   })
 }
 
-function shown(bytes: Buffer): string {
+export function shown(bytes: Buffer): string {
   const text = bytes.toString('utf8')
   const isText = bytes.length <= 600 && !text.includes('\0') && Buffer.from(text).equals(bytes)
   return isText ? text : `sha256:${createHash('sha256').update(bytes).digest('hex')}`

@@ -112,13 +112,13 @@ test('input is fed on after a checkpoint that could not be saved', async () => {
   const session = await Session.start({ ...options(echo), stdin })
   stdin.write('ab')
   while (output.length < 2) await new Promise((resolve) => setTimeout(resolve, 5))
-  const { put } = store
-  store.put = async () => {
+  const { append } = store
+  store.append = async () => {
     stdin.write('cd')
     throw new Error('the disk is full')
   }
   await expect(session.checkpoint({ stop: true })).rejects.toThrow('the disk is full')
-  store.put = put
+  store.append = append
   stdin.end('ef')
   expect(await session.done).toEqual({ kind: 'exited', code: 0 })
   expect(output).toBe('abcdef')

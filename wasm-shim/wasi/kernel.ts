@@ -174,6 +174,15 @@ export class Kernel {
     return kernel
   }
 
+  /** What the memory mounts hold. */
+  memoryMounts(): readonly { readonly guest: string; readonly content: Uint8Array }[] {
+    const { state, fileSystems } = this.#context
+    return state.mounts.flatMap(({ guest, kind }, index) => {
+      const content = kind === 'memory' ? fileSystems[index]?.save?.() : undefined
+      return content === undefined ? [] : [{ guest, content }]
+    })
+  }
+
   /**
    * The log that was replayed is over, and calls are live from now on. `pending`: the log has announced that call's effect,
    * and the next call is the same one, which may have taken place. Throws what `restore` throws of files.

@@ -36,14 +36,14 @@ export function saveState(context: Context): Uint8Array {
 export function encodeInitialState(
   args: readonly string[],
   env: readonly (readonly [string, string])[],
-  mounts: readonly MountState[],
+  mounts: readonly (MountState & { readonly content?: Uint8Array })[],
   carried: readonly CarriedRegion[] = [],
 ): Uint8Array {
   const { fds, guest } = initialState(args, env, mounts, carried)
   return encodeState({
     args,
     env,
-    mounts: mounts.map((mount) => ({ ...mount, content: null })),
+    mounts: mounts.map((mount) => ({ content: null, ...mount })),
     fds: fds.map((descriptor) => descriptor && { descriptor, identity: null, orphan: null }),
     clocks: { monotonic: 0n, cpu: 0n },
     poll: null,

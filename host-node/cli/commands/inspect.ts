@@ -9,15 +9,19 @@ import { prelink } from '../../../wasm-shim/prelink/index.ts'
 import { openStore } from '../../open-store.ts'
 import { defineCommand } from '../command.ts'
 import { readInput } from '../inputs.ts'
+import { type MoveTarget, moveTargets, printMovement, reportMovement } from '../inspect/can-move.ts'
 import { inspectStored, namesOf } from '../inspect/inspect-stored.ts'
 import { type ModuleReport, reportModule } from '../inspect/module-report.ts'
 import { printCheckpoint } from '../inspect/print-checkpoint.ts'
 import { printModule } from '../inspect/print-module.ts'
 import { printStart, reportStart, type StartReport } from '../inspect/start-report.ts'
 import { lookUp } from '../look-up.ts'
+import { value } from '../options.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
 import { locateStore } from '../store-place.ts'
 import type { Terminal } from '../terminal.ts'
+import { UsageError } from '../usage-error.ts'
+import { oneOf } from '../values.ts'
 
 const moduleMagic = Uint8Array.of(0x00, 0x61, 0x73, 0x6d)
 
@@ -31,19 +35,51 @@ export const inspectCommand = defineCommand({
       'checkpoint, moves if its directory is granted again, or does not move and why.',
     'Of a module: imports, exports, memory, the features it uses, and whether it can be run and frozen, or runs log-only.',
   ],
-  options: { store: storeOption, json: jsonOption },
+  options: {
+    'can-move': value(
+      'TARGET',
+      'Say of each resource of a session whether it can go to TARGET: node20, node, chromium, firefox, or a server’s URL. ' +
+        'The exit code is 1 where something cannot.',
+      parseMoveTarget,
+    ),
+    store: storeOption,
+    json: jsonOption,
+  },
   examples: [
     { line: 'stasis inspect calc', does: 'the newest checkpoint of calc' },
     { line: 'stasis inspect calc@-1 --json', does: 'the one before, for a script' },
+    { line: 'stasis inspect calc --can-move firefox', does: 'what happens to each resource in a page' },
     { line: 'stasis inspect app.wasm', does: 'what a module needs, before running it' },
   ],
   run: async ({ values, operands, terminal }) => {
     const report = await inspect(operands[0] as string, values.store)
+    const target = values['can-move']
+    if (target !== undefined) return inspectMovement(report, target, values, terminal)
     if (values.json) terminal.out(JSON.stringify(report, null, 2))
     else terminal.out(print(report, terminal))
     return 0
   },
 })
+
+async function inspectMovement(
+  report: Report,
+  target: MoveTarget,
+  { store, json }: { readonly store: string | undefined; readonly json: boolean },
+  terminal: Terminal,
+): Promise<number> {
+  if (report.kind === 'module') throw new UsageError('--can-move is about a session; name one.', 'inspect')
+  const movements = await reportMovement(report, target, await openStore(locateStore(store).url))
+  if (json) terminal.out(JSON.stringify({ target: target.name, movements }, null, 2))
+  else terminal.out(printMovement(movements, target, terminal))
+  return movements.some(({ moves }) => moves === 'does not move') ? 1 : 0
+}
+
+/** A server is a Node of some recent version. */
+function parseMoveTarget(given: string): MoveTarget {
+  const names = moveTargets.map(({ name }) => name)
+  const name = /^(https?|wss?):\/\//.test(given) ? 'node' : oneOf(names, 'target')(given)
+  return moveTargets.find((target) => target.name === name) as MoveTarget
+}
 
 type Report = ModuleReport | CheckpointReport | StartReport
 

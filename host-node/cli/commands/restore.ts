@@ -38,6 +38,7 @@ export const restoreCommand = defineCommand({
         '"restore" what the session had written at that version (needs --keep-log from the beginning).',
       oneOf(['keep', 'restore', 'refuse'], 'way with files'),
     ),
+    'force-fork': flag('Go on although the session has moved elsewhere: as a session of its own.'),
     'allow-changed-files': flag('The same as --files keep.'),
     store: storeOption,
     ...snapshotOptions,
@@ -63,6 +64,7 @@ export const restoreCommand = defineCommand({
           Session.restore(store, formatAddress(address), {
             files: values['allow-changed-files'] ? 'keep' : (values.files ?? 'refuse'),
             ...(name !== address.name && { name }),
+            ...(values['force-fork'] && { forceFork: true }),
             ...(values.module !== undefined && { module: values.module }),
             imports: Object.fromEntries(values.import),
             ...sessionOptions(values, terminal),

@@ -1,0 +1,60 @@
+// Every program moves from every host to every other one, frozen at a seeded call; the long form is `npm run test:matrix`.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { comparable } from '../programs/cases.ts'
+import { program } from '../programs/programs.ts'
+import { type Hosts, missingHosts, openHosts } from './hosts.ts'
+import { journey, matrixPrograms, planned, seeded } from './matrix.ts'
+
+const missing = missingHosts()
+const long = process.env.MATRIX === 'full'
+const seed = Number(process.env.MATRIX_SEED ?? 1)
+
+describe.skipIf(missing.length > 0)(
+  `between hosts${missing.length > 0 ? ` (skipped: ${missing.join(', ')})` : ''}`,
+  () => {
+    let hosts: Hosts
+    beforeAll(async () => {
+      hosts = await openHosts()
+    })
+    afterAll(() => hosts?.close())
+
+    const places = [0, 1, 2, 3]
+    const pairs = places.flatMap((from) => places.map((to) => [from, to] as const))
+
+    describe.each(matrixPrograms)('%s', (name, calls) => {
+      const { each, expected } = planned(name)
+      const { available, reason } = program(each.program)
+      const title = `goes from one to the other${available ? '' : ` (skipped: ${reason})`}`
+      // The short form takes four of the sixteen ways for each program, others for each; all programs together take all.
+      const turn = matrixPrograms.findIndex(([one]) => one === name)
+      const chosen = long ? pairs : pairs.filter((_, index) => index % 4 === (turn + Math.floor(index / 4)) % 4)
+
+      test.skipIf(!available).each(chosen)(`${title}: host %i to host %i`, { timeout: 120_000 }, async (from, to) => {
+        const random = seeded(seed * 1000 + turn * 16 + from * 4 + to)
+        for (let round = 0; round < (long ? 5 : 1); round++) {
+          const stop = 1 + Math.floor(random() * calls)
+          const way = [hosts.all[from % hosts.all.length]!, hosts.all[to % hosts.all.length]!]
+          const { outcome, legs } = await journey(each, way, [stop])
+          const told = { stop, hosts: way.map((host) => host.name), calls: legs[0]!.calls }
+          expect({ ...told, outcome: comparable(each, outcome) }).toEqual({
+            ...told,
+            calls: stop - 1,
+            outcome: expected,
+          })
+        }
+      })
+    })
+
+    test('a hundred hops over all hosts add nothing to the image', { timeout: 300_000 }, async () => {
+      const { each, expected } = planned('sqlite-shop')
+      const hops = long ? 100 : 24
+      const { outcome, legs } = await journey(
+        each,
+        hosts.all,
+        Array.from({ length: hops }, (_, hop) => 20 + hop * 2),
+      )
+      expect(comparable(each, outcome)).toEqual(expected)
+      expect(legs.length).toBe(hops + 1)
+    })
+  },
+)

@@ -1,0 +1,79 @@
+// Programs that are frozen on one host and finished on another, and compared with their plain runs.
+import { createHash } from 'node:crypto'
+import { caseNamed, comparable, expectedOutcome, type Outcome, type ProgramCase } from '../programs/cases.ts'
+import { shown } from '../programs/prepare.ts'
+import { program } from '../programs/programs.ts'
+import type { LegRequest, LegResult } from './leg.ts'
+import type { LegHost } from './node-host.ts'
+
+/** A program of each kind, and a number of calls that all its runs make. */
+export const matrixPrograms: readonly (readonly [name: string, calls: number])[] = [
+  ['lua-closures', 40],
+  ['sqlite-shop', 250],
+  ['cpython-ask', 700],
+  ['ruby-blocks', 2500],
+  ['as-life', 9],
+  ['lua-eh-errors', 12],
+]
+
+/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
+export function seeded(seed: number): () => number {
+  let state = seed | 0
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+export function requestOf(each: ProgramCase): LegRequest {
+  const { module, path, argv0 } = program(each.program)
+  const mounts = each.mounts.map((guest) => {
+    const files = Object.entries(each.files).filter(([path]) => path.startsWith(`${guest}/`))
+    return [guest, Object.fromEntries(files.map(([path, text]) => [path.slice(guest.length + 1), text]))] as const
+  })
+  return {
+    module: path,
+    sha256: createHash('sha256').update(module).digest('hex'),
+    args: [argv0, ...each.args],
+    env: each.env,
+    mounts: Object.fromEntries(mounts),
+    stdin: each.stdin,
+  }
+}
+
+export interface Journey {
+  readonly legs: readonly LegResult[]
+  readonly outcome: Outcome
+}
+
+/** Runs a case over the hosts in turn, frozen before the calls `stops`. */
+export async function journey(
+  each: ProgramCase,
+  hosts: readonly LegHost[],
+  stops: readonly number[],
+): Promise<Journey> {
+  const request = requestOf(each)
+  const legs: LegResult[] = []
+  for (const [index, stopAt] of [...stops, undefined].entries()) {
+    const image = legs.at(-1)?.image
+    const host = hosts[index % hosts.length]!
+    legs.push(await host.run({ ...request, ...(image && { image }), ...(stopAt !== undefined && { stopAt }) }))
+  }
+  const last = legs.at(-1)!
+  const files = Object.entries(last.files).map(([path, text]) => [path, shown(Buffer.from(text, 'base64'))])
+  const outcome: Outcome = {
+    exitCode: last.exitCode ?? -1,
+    stdout: legs.map(({ stdout }) => stdout).join(''),
+    stderr: legs.map(({ stderr }) => stderr).join(''),
+    files: Object.fromEntries(files),
+  }
+  return { legs, outcome }
+}
+
+/** What a journey must come to. */
+export function planned(name: string): { readonly each: ProgramCase; readonly expected: Outcome } {
+  const each = caseNamed(name)
+  return { each, expected: comparable(each, expectedOutcome(each)) }
+}
