@@ -1,6 +1,7 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
 import { decodeCheckpoint } from '../image/decode.ts'
 import { listVersions, loadCheckpoint, readStored } from '../store/checkpoints.ts'
+import { readSessionFile } from '../store/session-versions/session-file.ts'
 import { loadStart } from '../store/start-record.ts'
 import type { Store } from '../store/store.ts'
 import { moduleHash, neededModules } from './session-blobs.ts'
@@ -17,6 +18,9 @@ export async function checkReceived(view: Store, session: string, checked: Set<n
       session,
     })
   }
+  // Of one's own file as much as possible is used; of a stranger's nothing that is not whole.
+  const file = await readSessionFile(view, session)
+  if (file?.error !== undefined) throw file.error
   for (const { version, content } of versions) {
     if (checked.has(version)) continue
     if (content.kind === 'damaged') throw content.error
