@@ -14,7 +14,7 @@ export const lsCommand = defineCommand({
   count: [0, 1],
   description: [
     'One line a session: how many checkpoints it has, when and why the newest was taken, what they and the call log ' +
-      'occupy, and whether a process runs it now. "interrupted" is one whose process died, "ended" one whose log was kept. With NAME: one line a checkpoint.',
+      'occupy, and whether a process runs it now. "interrupted" is one whose process died, "ended" one whose log was kept. With NAME: one line a checkpoint, with the size of its image and the bytes that it added to the store.',
   ],
   options: { store: storeOption, json: jsonOption },
   examples: [
@@ -49,7 +49,7 @@ function sessionTable(sessions: readonly SessionInfo[], terminal: Terminal): str
       session.name,
       String(session.versions.length),
       ...(newest === undefined ? ['-', '-'] : [timeOf(newest), causeOf(newest)]),
-      formatSize(session.versions.reduce((sum, version) => sum + version.size, 0)),
+      formatSize(session.versions.reduce((sum, version) => sum + version.added, 0)),
       session.log === undefined ? '-' : formatSize(session.log.bytes),
       stateOf(session, terminal),
     ]
@@ -74,6 +74,7 @@ function versionTable(session: SessionInfo, terminal: Terminal): string {
     timeOf(version),
     causeOf(version),
     formatSize(version.size),
+    formatSize(version.added),
     version.content.kind === 'intact'
       ? printable(version.content.manifest.label ?? '')
       : terminal.style('red', version.content.error.message),
@@ -84,6 +85,7 @@ function versionTable(session: SessionInfo, terminal: Terminal): string {
       { title: 'TIME' },
       { title: 'CAUSE' },
       { title: 'SIZE', align: 'right' },
+      { title: 'ADDED', align: 'right' },
       { title: 'LABEL' },
     ],
     rows,
@@ -118,9 +120,10 @@ function sessionJson(session: SessionInfo) {
     ...(owner !== undefined && { pid: owner.pid, host: owner.host, since: owner.since }),
     ...(log !== undefined && { log }),
     ...(ended !== undefined && { code: ended }),
-    versions: versions.map(({ version, size, location, content }) => ({
+    versions: versions.map(({ version, size, added, location, content }) => ({
       version,
       size,
+      added,
       location,
       ...(content.kind === 'intact'
         ? {
