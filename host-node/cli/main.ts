@@ -2,7 +2,9 @@ import { tuneEngine } from '../engine-flags.ts'
 import type { Command } from './command.ts'
 import { attachCommand } from './commands/attach.ts'
 import { checkpointCommand } from './commands/checkpoint.ts'
+import { compactCommand } from './commands/compact.ts'
 import { forkCommand } from './commands/fork.ts'
+import { gcCommand } from './commands/gc.ts'
 import { helpCommand } from './commands/help.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { logCommand } from './commands/log.ts'
@@ -38,6 +40,8 @@ const commands: readonly Command[] = [
   pullCommand,
   migrateCommand,
   attachCommand,
+  gcCommand,
+  compactCommand,
   helpCommand(() => commands),
   versionCommand,
 ]

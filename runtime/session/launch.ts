@@ -1,6 +1,7 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
 import type { Engine } from '../engine/engine.ts'
 import { listVersions, saveModule } from '../store/checkpoints.ts'
+import { hasRules } from '../store/kept.ts'
 import { leaseName } from '../store/lease.ts'
 import { dropUnneeded } from '../store/retention.ts'
 import { listSegments } from '../store/session-log.ts'
@@ -34,6 +35,7 @@ export async function launch(
 ): Promise<Session> {
   const { mounts = [], triggers = [], stopAfterSnapshot = false, keep = false } = options
   const { torture = 0, strace = false, keepLog = false, maxRecovery = defaultMaxRecovery } = options
+  const { retention = {} } = options
   const { store, name, id } = parts
   const control = new ControlBlock()
   const isLogged = log !== undefined && log.replay === undefined
@@ -46,7 +48,9 @@ export async function launch(
     now: () => host.now(),
     ...(host.pause && { pause: () => host.pause!() }),
     ...(host.equal && { equal: (a, b) => host.equal!(a, b) }),
-    ...(isLogged && !keepLog && { retain: () => dropUnneeded(store, name, id) }),
+    ...((hasRules(retention) || (isLogged && !keepLog)) && {
+      retain: () => dropUnneeded(store, name, id, { rules: retention, keepLog: !isLogged || keepLog, now: host.now() }),
+    }),
     ...(isLogged && host.every && { settle: keepModule(host, parts) }),
   }
   const session = new Session(whole, (receive, fail) => host.spawnGuest(control, receive, fail))
