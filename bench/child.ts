@@ -5,6 +5,7 @@ import { measureCalls } from './jobs/calls.ts'
 import { measureCheckpointFile } from './jobs/checkpoint-file.ts'
 import { measureLogBytes, measureLogRuns } from './jobs/log.ts'
 import { measureMemory } from './jobs/memory.ts'
+import { measureMigrate } from './jobs/migrate.ts'
 import { measurePause, measureRestore } from './jobs/pause.ts'
 import { measurePrelink } from './jobs/prelink.ts'
 import { measureRunTime } from './jobs/run-time.ts'
@@ -24,6 +25,7 @@ const jobs = {
   logBytes: measureLogBytes,
   memory: measureMemory,
   checkpointFile: measureCheckpointFile,
+  migrate: measureMigrate,
 }
 
 export type Jobs = typeof jobs

@@ -16,6 +16,7 @@ import { checkpoint } from './rows/checkpoint.ts'
 import { checkpointFile } from './rows/checkpoint-file.ts'
 import { log } from './rows/log.ts'
 import { memory } from './rows/memory.ts'
+import { migrate } from './rows/migrate.ts'
 import { prelinkTime } from './rows/prelink.ts'
 import { runTime, type Timed } from './rows/run-time.ts'
 import { size } from './rows/size.ts'
@@ -39,6 +40,7 @@ const rows: Readonly<Record<string, (bench: Bench) => Promise<Section>>> = {
   memory,
   'checkpoint-file': checkpointFile,
   log,
+  migrate,
 }
 
 const usage = `npm run bench -- [--quick] [--only ROW,ROW] [--node machine|newest] [--rounds N] [--json]

@@ -1,4 +1,5 @@
 import type { CommonOptions } from '../../runtime/session/options.ts'
+import type { RetentionRules } from '../../runtime/store/kept.ts'
 import { formatMount, type MountGrant } from './mounts.ts'
 import type { Values } from './options.ts'
 import { programWords } from './program-name.ts'
@@ -16,7 +17,8 @@ export function sessionOptions(values: SnapshotValues, terminal: Terminal): Comm
     mounts: values.dir,
     triggers: values['snapshot-on'].filter((trigger) => trigger.kind !== 'signal'),
     stopAfterSnapshot: values['stop-after-snapshot'],
-    keep: values.keep,
+    keep: values.keep !== false,
+    retention: retentionOf(values),
     log: !values['no-log'],
     durable: values.durable,
     keepLog: values['keep-log'],
@@ -24,6 +26,19 @@ export function sessionOptions(values: SnapshotValues, terminal: Terminal): Comm
     ...(values['max-recovery'] !== undefined && { maxRecovery: values['max-recovery'] }),
     ...(values.torture !== undefined && { torture: values.torture }),
     onEvent: reportEvents(terminal),
+  }
+}
+
+/** `--keep N`, `--keep-for` and `--thin`. */
+export function retentionOf(values: {
+  readonly keep: number | boolean
+  readonly 'keep-for': number | undefined
+  readonly thin: boolean
+}): RetentionRules {
+  return {
+    ...(typeof values.keep === 'number' && { keep: values.keep }),
+    ...(values['keep-for'] !== undefined && { keepFor: values['keep-for'] }),
+    ...(values.thin && { thin: true }),
   }
 }
 

@@ -79,7 +79,12 @@ type Definition = readonly [term: string, explanation: string]
 
 function optionHead(name: string, option: Option): string {
   const short = option.short ? `-${option.short}, ` : ''
-  return `${short}--${name}${option.kind === 'flag' ? '' : ` ${option.placeholder}`}`
+  return `${short}--${name}${placeholderOf(option)}`
+}
+
+function placeholderOf(option: Option): string {
+  if (option.kind === 'flag') return ''
+  return option.kind === 'optional' ? `[=${option.placeholder}]` : ` ${option.placeholder}`
 }
 
 const optionText = (option: Option): string =>

@@ -2,9 +2,11 @@ import { tuneEngine } from '../engine-flags.ts'
 import type { Command } from './command.ts'
 import { attachCommand } from './commands/attach.ts'
 import { checkpointCommand } from './commands/checkpoint.ts'
+import { compactCommand } from './commands/compact.ts'
 import { copyCommand } from './commands/copy.ts'
 import { exportCommand } from './commands/export.ts'
 import { forkCommand } from './commands/fork.ts'
+import { gcCommand } from './commands/gc.ts'
 import { helpCommand } from './commands/help.ts'
 import { importCommand } from './commands/import.ts'
 import { inspectCommand } from './commands/inspect.ts'
@@ -44,6 +46,8 @@ const commands: readonly Command[] = [
   pullCommand,
   migrateCommand,
   attachCommand,
+  gcCommand,
+  compactCommand,
   helpCommand(() => commands),
   versionCommand,
 ]

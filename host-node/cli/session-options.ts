@@ -1,6 +1,15 @@
 import { parseMount } from './mounts.ts'
-import { flag, grouped, list, value } from './options.ts'
-import { oneOf, parseCount, parseDuration, parseImport, parseSignal, parseTrigger, text } from './values.ts'
+import { flag, grouped, list, optional, value } from './options.ts'
+import {
+  oneOf,
+  parseCount,
+  parseDuration,
+  parseImport,
+  parseLongDuration,
+  parseSignal,
+  parseTrigger,
+  text,
+} from './values.ts'
 
 export const defaultStore = '.stasis'
 
@@ -31,6 +40,18 @@ export const importOption = list(
   parseImport,
 )
 
+/** Which versions stay, beside their number. */
+export const retentionOptions = grouped('Checkpoints', {
+  'keep-for': value(
+    'TIME',
+    'Remove versions that are older than TIME (12h, 7d), unless another of these rules keeps them.',
+    parseLongDuration,
+  ),
+  thin: flag(
+    'Keep all versions of the last hour, of the last day one an hour, of the last week one a day, and no older ones.',
+  ),
+})
+
 /** What `run` and `restore` have in common: when checkpoints are taken and what becomes of the session. */
 export const snapshotOptions = grouped('Checkpoints', {
   signal: value(
@@ -51,7 +72,13 @@ export const snapshotOptions = grouped('Checkpoints', {
     'Test: at every K-th call capture, encode, decode into a fresh instance, and go on there.',
     parseCount,
   ),
-  keep: flag('Keep the session’s checkpoints when it ends by itself; otherwise it leaves nothing behind.'),
+  keep: optional(
+    'N',
+    'Keep the session’s checkpoints when it ends by itself; otherwise it leaves nothing behind. With N: the newest N, and ' +
+      'older ones are removed as soon as there are more.',
+    parseCount,
+  ),
+  ...retentionOptions,
 })
 
 /** How the call log is kept. */

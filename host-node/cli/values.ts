@@ -17,6 +17,15 @@ export function parseDuration(given: string): number {
   return milliseconds
 }
 
+/** The same for what no timer waits for, and in days too. */
+export function parseLongDuration(given: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(given)
+  const unit = match?.[2] === 'd' ? 24 * 3_600_000 : millisecondsOf[match?.[2] ?? '']
+  const milliseconds = match && unit !== undefined ? Number(match[1]) * unit : 0
+  if (milliseconds >= 1) return milliseconds
+  throw new UsageError(`"${given}" is no duration; write 30m, 12h or 7d.`)
+}
+
 /** A whole number from 1 up. */
 export function parseCount(given: string): number {
   const count = Number(given)

@@ -1,6 +1,7 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
 import type { PollMode } from '../../wasm-shim/prelink/index.ts'
 import type { Engine } from '../engine/engine.ts'
+import { checkRules, type RetentionRules } from '../store/kept.ts'
 import type { Store } from '../store/store.ts'
 import type { RegionMigration } from './carried-regions.ts'
 import type { MountGrant } from './messages.ts'
@@ -19,6 +20,8 @@ export interface CommonOptions {
   readonly torture?: number
   /** Keep the checkpoints of a session that exits. Default: it leaves nothing behind. */
   readonly keep?: boolean
+  /** Which versions stay while others are taken. Default: all but older keyframes. */
+  readonly retention?: RetentionRules
   /** Keep a call log, where the store can. Default true: without one, what came after the last checkpoint is lost in a crash. */
   readonly log?: boolean
   /** Flush the log to the disk before each effect, so that power loss loses nothing either. Default false. */
@@ -88,6 +91,7 @@ const commonKeys: Keys<CommonOptions> = {
   stopAfterSnapshot: true,
   torture: true,
   keep: true,
+  retention: true,
   log: true,
   durable: true,
   maxRecovery: true,
@@ -111,6 +115,7 @@ const startOnly = {
 const restoreOnly = { name: true, module: true, allowChangedFiles: true, files: true, forceFork: true } as const
 export const startKeys: Keys<StartOptions> = { ...commonKeys, ...startOnly }
 export const restoreKeys: Keys<RestoreOptions> = { ...commonKeys, ...restoreOnly }
+const retentionKeys: Keys<RetentionRules> = { keep: true, keepFor: true, thin: true }
 export const checkpointKeys = { label: true, stop: true, cause: true } as const
 
 /** Throws STASIS_OPTION_UNKNOWN. */
@@ -140,6 +145,8 @@ export function checkCommon(options: CommonOptions): void {
   }
   if (!isPositive(torture)) refuse(`torture is ${torture}, and must be a whole number above 0.`)
   if (!(maxRecovery > 0)) refuse(`maxRecovery is ${maxRecovery}, and must be a number of milliseconds above 0.`)
+  checkRules(options.retention ?? {})
+  checkKeys(options.retention ?? {}, retentionKeys, 'retention')
   if (durable && !log)
     refuse('A session without a log has nothing to flush: durable and log: false exclude each other.')
   const guests = new Set<string>()

@@ -12,7 +12,7 @@ const statements = Array.from(
 const scripts = {
   'count.lua': `local sum = 0
 for i = 1, 300 do
-  for j = 1, 250000 do sum = (sum * 31 + j) % 1000003 end
+  for j = 1, 400000 do sum = (sum * 31 + j) % 1000003 end
   io.write(i, ":", sum, "\\n") io.flush()
 end
 os.exit(7)`,

@@ -15,7 +15,7 @@ export const lsCommand = defineCommand({
   count: [0, 1],
   description: [
     'One line a session: how many checkpoints it has, when and why the newest was taken, what they and the call log ' +
-      'occupy, and whether a process runs it now. "interrupted" is one whose process died, "ended" one whose log was kept. With NAME: one line a checkpoint.',
+      'occupy, and whether a process runs it now. "interrupted" is one whose process died, "ended" one whose log was kept. With NAME: one line a checkpoint, with the size of its image and the bytes that it added to the store.',
   ],
   options: { store: storeOption, json: jsonOption },
   examples: [
@@ -58,7 +58,7 @@ function sessionTable(sessions: readonly Listed[], terminal: Terminal): string {
       session.name,
       String(session.versions.length),
       ...(newest === undefined ? ['-', '-'] : [timeOf(newest), causeOf(newest)]),
-      formatSize(session.versions.reduce((sum, version) => sum + version.size, 0)),
+      formatSize(session.versions.reduce((sum, version) => sum + version.added, 0)),
       session.log === undefined ? '-' : formatSize(session.log.bytes),
       stateOf(session, terminal),
     ]
@@ -83,6 +83,7 @@ function versionTable(session: Listed, terminal: Terminal): string {
     timeOf(version),
     causeOf(version),
     formatSize(version.size),
+    formatSize(version.added),
     version.content.kind === 'intact'
       ? printable(version.content.manifest.label ?? '')
       : terminal.style('red', version.content.error.message),
@@ -93,6 +94,7 @@ function versionTable(session: Listed, terminal: Terminal): string {
       { title: 'TIME' },
       { title: 'CAUSE' },
       { title: 'SIZE', align: 'right' },
+      { title: 'ADDED', align: 'right' },
       { title: 'LABEL' },
     ],
     rows,
@@ -144,9 +146,10 @@ function sessionJson(session: Listed) {
     ...(lease !== undefined && { lease: { state: lease.state, peer: lease.peer, epoch: lease.epoch } }),
     ...(log !== undefined && { log }),
     ...(ended !== undefined && { code: ended }),
-    versions: versions.map(({ version, size, location, content }) => ({
+    versions: versions.map(({ version, size, added, location, content }) => ({
       version,
       size,
+      added,
       location,
       ...(content.kind === 'intact'
         ? {

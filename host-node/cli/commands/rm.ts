@@ -9,6 +9,7 @@ import { flag } from '../options.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
 import { locateStore } from '../store-place.ts'
 import { UsageError } from '../usage-error.ts'
+import { withLock } from '../with-lock.ts'
 
 export const rmCommand = defineCommand({
   name: 'rm',
@@ -74,11 +75,7 @@ async function resolveOperands(store: Store, operands: readonly string[]): Promi
 }
 
 async function remove(store: Store, name: string, versions: Target): Promise<readonly number[]> {
-  const lock = await store.lock(name)
-  try {
-    if (versions === 'all') return await removeSession(store, name)
-    return await removeVersions(store, name, (info) => versions.has(info.version))
-  } finally {
-    await lock.release()
-  }
+  return withLock(store, name, () =>
+    versions === 'all' ? removeSession(store, name) : removeVersions(store, name, (info) => versions.has(info.version)),
+  )
 }
