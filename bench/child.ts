@@ -9,6 +9,7 @@ import { measurePause, measureRestore } from './jobs/pause.ts'
 import { measurePrelink } from './jobs/prelink.ts'
 import { measureRunTime } from './jobs/run-time.ts'
 import { measureStacks } from './jobs/stacks.ts'
+import { measureVersions } from './jobs/versions.ts'
 
 const jobs = {
   runTime: measureRunTime,
@@ -24,6 +25,7 @@ const jobs = {
   logBytes: measureLogBytes,
   memory: measureMemory,
   checkpointFile: measureCheckpointFile,
+  versions: measureVersions,
 }
 
 export type Jobs = typeof jobs

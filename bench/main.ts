@@ -20,6 +20,7 @@ import { prelinkTime } from './rows/prelink.ts'
 import { runTime, type Timed } from './rows/run-time.ts'
 import { size } from './rows/size.ts'
 import { stacks } from './rows/stacks.ts'
+import { versions } from './rows/versions.ts'
 
 let timed: readonly Timed[] = []
 
@@ -38,6 +39,7 @@ const rows: Readonly<Record<string, (bench: Bench) => Promise<Section>>> = {
   boot,
   memory,
   'checkpoint-file': checkpointFile,
+  versions,
   log,
 }
 
