@@ -10,6 +10,7 @@ import { measurePause, measureRestore } from './jobs/pause.ts'
 import { measurePrelink } from './jobs/prelink.ts'
 import { measureRunTime } from './jobs/run-time.ts'
 import { measureStacks } from './jobs/stacks.ts'
+import { measureVersions } from './jobs/versions.ts'
 
 const jobs = {
   runTime: measureRunTime,
@@ -26,6 +27,7 @@ const jobs = {
   memory: measureMemory,
   checkpointFile: measureCheckpointFile,
   migrate: measureMigrate,
+  versions: measureVersions,
 }
 
 export type Jobs = typeof jobs

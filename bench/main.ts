@@ -21,6 +21,7 @@ import { prelinkTime } from './rows/prelink.ts'
 import { runTime, type Timed } from './rows/run-time.ts'
 import { size } from './rows/size.ts'
 import { stacks } from './rows/stacks.ts'
+import { versions } from './rows/versions.ts'
 
 let timed: readonly Timed[] = []
 
@@ -39,6 +40,7 @@ const rows: Readonly<Record<string, (bench: Bench) => Promise<Section>>> = {
   boot,
   memory,
   'checkpoint-file': checkpointFile,
+  versions,
   log,
   migrate,
 }

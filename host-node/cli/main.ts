@@ -4,10 +4,12 @@ import { attachCommand } from './commands/attach.ts'
 import { checkpointCommand } from './commands/checkpoint.ts'
 import { compactCommand } from './commands/compact.ts'
 import { copyCommand } from './commands/copy.ts'
+import { diffCommand } from './commands/diff.ts'
 import { exportCommand } from './commands/export.ts'
 import { forkCommand } from './commands/fork.ts'
 import { gcCommand } from './commands/gc.ts'
 import { helpCommand } from './commands/help.ts'
+import { imageCommand } from './commands/image.ts'
 import { importCommand } from './commands/import.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { logCommand } from './commands/log.ts'
@@ -34,6 +36,8 @@ const commands: readonly Command[] = [
   logCommand,
   reportCommand,
   inspectCommand,
+  diffCommand,
+  imageCommand,
   verifyCommand,
   replayCommand,
   forkCommand,
