@@ -1,4 +1,5 @@
 import type { LogOptions, LogPlace, LogStorage } from '../runtime/log/storage.ts'
+import { EncryptedLogStorage } from './encrypted-log.ts'
 import { FileLogStorage } from './log-storage.ts'
 import { SqliteLogStorage } from './sqlite/log-storage.ts'
 
@@ -10,6 +11,6 @@ export function openLog(place: LogPlace, options: LogOptions = {}): LogStorage {
     case 'sqlite':
       return new SqliteLogStorage(place, options)
     case 'encrypted':
-      throw new Error('not yet')
+      return new EncryptedLogStorage(place, options, openLog)
   }
 }

@@ -5,7 +5,6 @@ import { parseAddress } from '../../../runtime/store/address.ts'
 import { listVersions, loadModule } from '../../../runtime/store/checkpoints.ts'
 import { StasisError } from '../../../wasm-shim/errors.ts'
 import { prelink } from '../../../wasm-shim/prelink/index.ts'
-import { openStore } from '../../open-store.ts'
 import { defineCommand } from '../command.ts'
 import { readInput } from '../inputs.ts'
 import { type CheckpointReport, reportCheckpoint } from '../inspect/checkpoint-report.ts'
@@ -15,8 +14,8 @@ import { printCheckpoint } from '../inspect/print-checkpoint.ts'
 import { printModule } from '../inspect/print-module.ts'
 import { printStart, reportStart, type StartReport } from '../inspect/start-report.ts'
 import { lookUp } from '../look-up.ts'
+import { encryptionOptions, openPlace, type StoreValues } from '../open-place.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
-import { locateStore } from '../store-place.ts'
 import type { Terminal } from '../terminal.ts'
 
 const moduleMagic = Uint8Array.of(0x00, 0x61, 0x73, 0x6d)
@@ -31,14 +30,14 @@ export const inspectCommand = defineCommand({
       'checkpoint, moves if its directory is granted again, or does not move and why.',
     'Of a module: imports, exports, memory, the features it uses, and whether it can be run and frozen, or runs log-only.',
   ],
-  options: { store: storeOption, json: jsonOption },
+  options: { store: storeOption, ...encryptionOptions, json: jsonOption },
   examples: [
     { line: 'stasis inspect calc', does: 'the newest checkpoint of calc' },
     { line: 'stasis inspect calc@-1 --json', does: 'the one before, for a script' },
     { line: 'stasis inspect app.wasm', does: 'what a module needs, before running it' },
   ],
   run: async ({ values, operands, terminal }) => {
-    const report = await inspect(operands[0] as string, values.store)
+    const report = await inspect(operands[0] as string, values)
     if (values.json) terminal.out(JSON.stringify(report, null, 2))
     else terminal.out(print(report, terminal))
     return 0
@@ -58,8 +57,8 @@ function print(report: Report, terminal: Terminal): string {
   }
 }
 
-async function inspect(subject: string, storeOption: string | undefined): Promise<Report> {
-  const store = await openStore(locateStore(storeOption).url)
+async function inspect(subject: string, values: StoreValues): Promise<Report> {
+  const store = await openPlace(values)
   if (!isFile(subject)) {
     const address = parseSubject(subject)
     const hasVersions = (await listVersions(store, address.name)).length > 0

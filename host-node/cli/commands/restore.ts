@@ -1,13 +1,12 @@
 import { formatAddress, parseAddress } from '../../../runtime/store/address.ts'
-import { openStore } from '../../open-store.ts'
 import { Session } from '../../sessions.ts'
 import { sessionOptions, superviseOptions } from '../begin-session.ts'
 import { defineCommand } from '../command.ts'
 import { checkFile, checkMounts } from '../inputs.ts'
 import { lookUp } from '../look-up.ts'
+import { encryptionOptions, openPlace, placeOf } from '../open-place.ts'
 import { flag, value } from '../options.ts'
 import { dirOption, importOption, logOptions, snapshotOptions, storeOption } from '../session-options.ts'
-import { locateStore } from '../store-place.ts'
 import { supervise } from '../supervise.ts'
 import { oneOf, text } from '../values.ts'
 
@@ -38,6 +37,7 @@ export const restoreCommand = defineCommand({
     ),
     'allow-changed-files': flag('The same as --files keep.'),
     store: storeOption,
+    ...encryptionOptions,
     ...snapshotOptions,
     ...logOptions,
   },
@@ -49,8 +49,8 @@ export const restoreCommand = defineCommand({
     const address = parseAddress(operands[0] as string)
     checkMounts(values.dir)
     if (values.module !== undefined) checkFile(values.module, 'the module')
-    const place = locateStore(values.store)
-    const store = await openStore(place.url)
+    const place = placeOf(values)
+    const store = await openPlace(values)
     const name = values.name ?? address.name
     return supervise(
       () =>
