@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FileStore } from '../../host-node/file-store.ts'
 import { openLog } from '../../host-node/open-log.ts'
@@ -11,6 +14,8 @@ import { type WebCrypto, webCipher } from '../../runtime/store/encryption/cipher
 import { EncryptedStore } from '../../runtime/store/encryption/encrypted-store.ts'
 import { MemoryStore } from '../../runtime/store/memory-store.ts'
 import type { Store } from '../../runtime/store/store.ts'
+import { bundleProgram } from '../support/bundle-program.ts'
+import { checkBlobs, writeForever } from './crash.ts'
 import { storeSuite } from './store-suite.ts'
 
 const key = new Uint8Array(32).fill(3)
@@ -31,6 +36,24 @@ describe.each([
   ['SQLite', async () => sealed(new SqliteStore(join(directory, 'x.db')))],
 ] as const)('encrypted %s store', (_, open) => {
   storeSuite(open, async () => undefined)
+})
+
+test('after a kill at any instant every blob is whole', async () => {
+  const script = join(directory, 'writer.mjs')
+  const imports = `import { openStore } from './host-node/open-store.ts'`
+  const url = `file:${join(directory, 'x')}`
+  await bundleProgram(
+    writeForever(imports, `await openStore('${url}', { key: new Uint8Array(32).fill(3), encrypt: true })`),
+    script,
+  )
+  for (let round = 0; round < 6; round++) {
+    const child = spawn(process.execPath, [script], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    await Promise.race([once(child, 'message'), once(child, 'exit').then(() => Promise.reject(new Error('it ended')))])
+    await delay(round * 23)
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    await checkBlobs(await openStore(url, { key }))
+  }
 })
 
 const whole = Uint8Array.from({ length: 900_000 }, (_, i) => (i >> 8) ^ i)
@@ -167,6 +190,17 @@ describe('what was tampered with is refused', () => {
     expect((await inner.list('')).length).toBe(2)
   })
 
+  test('by frames of another blob, at their places, where only those are read', async () => {
+    const { inner, store } = await prepared()
+    for (const name of ['modules/a', 'modules/b']) {
+      for (let i = 0; i < 3; i++) await store.append(name, i * 8, [new TextEncoder().encode(`${name} ${i}`.slice(-8))])
+    }
+    const [a, b] = [(await inner.get('modules/a'))!, (await inner.get('modules/b'))!]
+    await inner.put('modules/a', [a.subarray(0, 52), b.subarray(52)])
+    await expect(sealed(inner).get('modules/a', { start: 17, end: 20 })).rejects.toMatchObject(damaged)
+    await expect(sealed(inner).get('modules/a', { start: 0, end: 2 })).rejects.toMatchObject(damaged)
+  })
+
   test('by another key', async () => {
     const { inner } = await prepared()
     const other = new Uint8Array(32).fill(4)
@@ -281,7 +315,7 @@ describe('a store is opened', () => {
     for (let i = 0; i < good.length; i++) {
       const bad = Uint8Array.from(good)
       // Costs within the limits are tried, which takes its time.
-      bad[i] = 0xff
+      bad[i]! ^= 0x80
       writeFileSync(path, bad)
       if (i % 8 > 0) continue
       await expect(openStore(url(), { passphrase: 'x' })).rejects.toMatchObject({

@@ -30,6 +30,10 @@ const batch = 16
 const remembered = 256
 const pieceSize = 8 << 20
 
+/** What is being copied to get another name; who died meanwhile leaves it to the session's next owner. */
+const halfSuffix = '.renamed'
+const isHalf = (name: string): boolean => name.endsWith(halfSuffix)
+
 /** Lists of chunks' names, beside log segments; those names are the chunks' blobs', and no secret in this store. */
 const isClear = (name: string): boolean => name.endsWith('.chunks')
 
@@ -59,7 +63,7 @@ export class EncryptedStore implements Store {
   }
 
   async list(prefix: string): Promise<readonly BlobInfo[]> {
-    const blobs = (await this.#inner.list(prefix)).filter(({ name }) => name !== recordName)
+    const blobs = (await this.#inner.list(prefix)).filter(({ name }) => name !== recordName && !isHalf(name))
     return Promise.all(blobs.map(async (blob) => ({ ...blob, size: await this.#sizeOf(blob) })))
   }
 
@@ -119,7 +123,7 @@ export class EncryptedStore implements Store {
     const index = await this.#index(from)
     if (index === undefined) return false
     const { kind, id } = index.header
-    const temporary = `${to}.renamed`
+    const temporary = `${to}${halfSuffix}`
     await this.#inner.append(temporary, 0, [await this.#header(kind, id, to)])
     for (let start = headerSize; start < index.end; start += pieceSize) {
       const piece = await this.#inner.get(from, { start, end: Math.min(index.end, start + pieceSize) })
@@ -132,8 +136,12 @@ export class EncryptedStore implements Store {
     return true
   }
 
-  lock(session: string): Promise<SessionLock> {
-    return this.#inner.lock(session)
+  async lock(session: string): Promise<SessionLock> {
+    const lock = await this.#inner.lock(session)
+    for (const { name } of await this.#inner.list(`sessions/${session}/`)) {
+      if (isHalf(name)) await this.#inner.delete(name)
+    }
+    return lock
   }
 
   owners(): Promise<ReadonlyMap<string, LockOwner>> {
