@@ -14,6 +14,7 @@ export const exitCodes: readonly (readonly [string, string])[] = [
 
 const environment: readonly (readonly [string, string])[] = [
   ['STASIS_STORE', 'the store where no --store is given'],
+  ['STASIS_PASSPHRASE', 'the passphrase of an encrypted store'],
   ['NO_COLOR', 'no colour, even on a terminal'],
   ['STASIS_DEBUG', 'error messages with their stack traces'],
 ]

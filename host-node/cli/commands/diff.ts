@@ -4,6 +4,7 @@ import type { Checkpoint } from '../../../runtime/image/model.ts'
 import { defineCommand } from '../command.ts'
 import { compareState, type StateDifference } from '../diff/compare-state.ts'
 import { formatSize, plural, printable } from '../format.ts'
+import { encryptionOptions } from '../open-place.ts'
 import { readImage } from '../read-image.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
 
@@ -16,11 +17,11 @@ export const diffCommand = defineCommand({
     'Pages of memory, globals, tables, the stack, open descriptors, and files in memory mounts. The first is the earlier one. ' +
       'The exit code is 0 where they are the same, else 1.',
   ],
-  options: { store: storeOption, json: jsonOption },
+  options: { store: storeOption, ...encryptionOptions, json: jsonOption },
   examples: [{ line: 'stasis diff calc@3 calc@5', does: 'what the program did between two of its checkpoints' }],
   run: async ({ values, operands, terminal }) => {
     const [before, after] = await Promise.all(
-      operands.map(async (subject): Promise<Checkpoint> => decodeCheckpoint(await readImage(subject, values.store))),
+      operands.map(async (subject): Promise<Checkpoint> => decodeCheckpoint(await readImage(subject, values))),
     )
     const difference = compareCheckpoints(before!, after!)
     const state = compareState(before!.kernel, after!.kernel)

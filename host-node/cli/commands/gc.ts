@@ -1,13 +1,12 @@
 import { listSessions } from '../../../runtime/store/checkpoints.ts'
 import { type Collected, collectGarbage } from '../../../runtime/store/gc.ts'
-import { openStore } from '../../open-store.ts'
 import { retentionOf } from '../begin-session.ts'
 import { defineCommand } from '../command.ts'
 import { formatSize, plural } from '../format.ts'
 import { unknownSession } from '../look-up.ts'
+import { encryptionOptions, openPlace } from '../open-place.ts'
 import { value } from '../options.ts'
 import { jsonOption, retentionOptions, storeOption } from '../session-options.ts'
-import { locateStore } from '../store-place.ts'
 import { parseCount } from '../values.ts'
 import { withLock } from '../with-lock.ts'
 
@@ -25,6 +24,7 @@ export const gcCommand = defineCommand({
     keep: value('N', 'Keep the newest N versions.', parseCount),
     ...retentionOptions,
     store: storeOption,
+    ...encryptionOptions,
     json: jsonOption,
   },
   examples: [
@@ -32,7 +32,7 @@ export const gcCommand = defineCommand({
     { line: 'stasis gc --keep 3 --thin calc', does: 'the newest three, and of older ones one an hour or a day' },
   ],
   run: async ({ values, operands: [name], terminal }) => {
-    const store = await openStore(locateStore(values.store).url)
+    const store = await openPlace(values)
     const sessions = await listSessions(store)
     const chosen = sessions.filter((session) =>
       name === undefined ? session.owner === undefined : session.name === name,

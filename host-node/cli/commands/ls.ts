@@ -1,11 +1,10 @@
 import { listSessions, type SessionInfo, type VersionInfo } from '../../../runtime/store/checkpoints.ts'
 import { type Lease, loadLease, mayRun } from '../../../runtime/store/lease.ts'
-import { openStore } from '../../open-store.ts'
 import { defineCommand } from '../command.ts'
 import { formatSize, formatTable, formatTime, plural, printable } from '../format.ts'
 import { unknownSession } from '../look-up.ts'
+import { encryptionOptions, openPlace, placeOf } from '../open-place.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
-import { locateStore } from '../store-place.ts'
 import type { Terminal } from '../terminal.ts'
 
 export const lsCommand = defineCommand({
@@ -17,15 +16,15 @@ export const lsCommand = defineCommand({
     'One line a session: how many checkpoints it has, when and why the newest was taken, what they and the call log ' +
       'occupy, and whether a process runs it now. "interrupted" is one whose process died, "ended" one whose log was kept. With NAME: one line a checkpoint, with the size of its image and the bytes that it added to the store.',
   ],
-  options: { store: storeOption, json: jsonOption },
+  options: { store: storeOption, ...encryptionOptions, json: jsonOption },
   examples: [
     { line: 'stasis ls', does: 'all sessions of this directory’s store' },
     { line: 'stasis ls calc', does: 'the versions of calc, to pick one for "stasis restore calc@2"' },
     { line: 'stasis ls --json', does: 'for scripts: an array of sessions with their versions' },
   ],
   run: async ({ values, operands: [name], terminal }) => {
-    const place = locateStore(values.store)
-    const store = await openStore(place.url)
+    const place = placeOf(values)
+    const store = await openPlace(values)
     const sessions = await listSessions(store)
     const found = name === undefined ? sessions : [findSession(sessions, name)]
     const chosen = await Promise.all(

@@ -1,18 +1,17 @@
 import type { CheckpointInfo, Outcome } from '../../../runtime/session/session.ts'
 import { formatAddress, parseAddress } from '../../../runtime/store/address.ts'
 import { MemoryStore } from '../../../runtime/store/memory-store.ts'
-import { openStore } from '../../open-store.ts'
 import { Session } from '../../sessions.ts'
 import { defineCommand } from '../command.ts'
 import { inspectStored } from '../inspect/inspect-stored.ts'
 import { printCheckpoint } from '../inspect/print-checkpoint.ts'
 import { lookUp } from '../look-up.ts'
 import { shellJoin } from '../mounts.ts'
+import { encryptionOptions, openPlace, placeOf } from '../open-place.ts'
 import { flag, value } from '../options.ts'
 import { programWords } from '../program-name.ts'
 import { reportEvents } from '../report-events.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
-import { locateStore } from '../store-place.ts'
 import { complaint, describeTrap, exitTrapped, tell } from '../supervise.ts'
 import type { Terminal } from '../terminal.ts'
 import { UsageError } from '../usage-error.ts'
@@ -46,6 +45,7 @@ export const replayCommand = defineCommand({
     quiet: flag('Show no output of the program.'),
     strace: flag('Show every call on stderr.'),
     store: storeOption,
+    ...encryptionOptions,
     json: jsonOption,
   },
   examples: [
@@ -58,8 +58,8 @@ export const replayCommand = defineCommand({
     const address = parseAddress(operands[0] as string)
     if (values.goto !== undefined && values.until !== undefined)
       throw new UsageError('--goto and --until exclude each other.', 'replay')
-    const place = locateStore(values.store)
-    const store = await openStore(place.url)
+    const place = placeOf(values)
+    const store = await openPlace(values)
     const target = values.save === undefined ? new MemoryStore() : store
     const isStopped = values.break !== undefined
     const session = await lookUp(store, address.name, () =>

@@ -1,14 +1,13 @@
 import { formatAddress, parseAddress } from '../../../runtime/store/address.ts'
-import { openStore } from '../../open-store.ts'
 import { Session } from '../../sessions.ts'
 import { sessionOptions, superviseOptions } from '../begin-session.ts'
 import { defineCommand } from '../command.ts'
 import { importFile, isExportFile } from '../import-file.ts'
 import { checkFile, checkMounts } from '../inputs.ts'
 import { lookUp } from '../look-up.ts'
+import { encryptionOptions, openPlace, placeOf } from '../open-place.ts'
 import { flag, value } from '../options.ts'
 import { dirOption, importOption, logOptions, snapshotOptions, storeOption } from '../session-options.ts'
-import { locateStore } from '../store-place.ts'
 import { supervise } from '../supervise.ts'
 import { oneOf, text } from '../values.ts'
 
@@ -41,6 +40,7 @@ export const restoreCommand = defineCommand({
     'force-fork': flag('Go on although the session has moved elsewhere: as a session of its own.'),
     'allow-changed-files': flag('The same as --files keep.'),
     store: storeOption,
+    ...encryptionOptions,
     ...snapshotOptions,
     ...logOptions,
   },
@@ -54,8 +54,8 @@ export const restoreCommand = defineCommand({
     const given = isFile ? undefined : parseAddress(operands[0] as string)
     checkMounts(values.dir)
     if (values.module !== undefined) checkFile(values.module, 'the module')
-    const place = locateStore(values.store)
-    const store = await openStore(place.url)
+    const place = placeOf(values)
+    const store = await openPlace(values)
     const address = given ?? { name: await importFile(store, operands[0] as string, values.name), version: 0 }
     const name = isFile ? address.name : (values.name ?? address.name)
     return supervise(

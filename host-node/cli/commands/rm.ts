@@ -1,13 +1,12 @@
 import { parseAddress, resolveVersion } from '../../../runtime/store/address.ts'
 import { listSessions, listVersions, removeSession, removeVersions } from '../../../runtime/store/checkpoints.ts'
 import type { Store } from '../../../runtime/store/store.ts'
-import { openStore } from '../../open-store.ts'
 import { defineCommand } from '../command.ts'
 import { plural } from '../format.ts'
 import { lookUp } from '../look-up.ts'
+import { encryptionOptions, openPlace } from '../open-place.ts'
 import { flag } from '../options.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
-import { locateStore } from '../store-place.ts'
 import { UsageError } from '../usage-error.ts'
 import { withLock } from '../with-lock.ts'
 
@@ -23,6 +22,7 @@ export const rmCommand = defineCommand({
   options: {
     all: flag('Remove every session that is not running.'),
     store: storeOption,
+    ...encryptionOptions,
     json: jsonOption,
   },
   examples: [
@@ -35,7 +35,7 @@ export const rmCommand = defineCommand({
         values.all ? '--all and names exclude each other.' : 'Name what to remove, or say --all.',
         'rm',
       )
-    const store = await openStore(locateStore(values.store).url)
+    const store = await openPlace(values)
     const targets = values.all ? await suspendedSessions(store) : await resolveOperands(store, operands)
     const removed: { name: string; versions: readonly number[] }[] = []
     for (const [name, versions] of targets) removed.push({ name, versions: await remove(store, name, versions) })

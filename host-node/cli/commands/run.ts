@@ -3,12 +3,12 @@ import { basename } from 'node:path'
 import { listSessions } from '../../../runtime/store/checkpoints.ts'
 import type { Store } from '../../../runtime/store/store.ts'
 import { isStasisError } from '../../../wasm-shim/errors.ts'
-import { openStore } from '../../open-store.ts'
 import { Session } from '../../sessions.ts'
 import { sessionOptions, superviseOptions } from '../begin-session.ts'
 import { defineCommand } from '../command.ts'
 import { formatSize } from '../format.ts'
 import { checkFile, checkMounts, generateName } from '../inputs.ts'
+import { encryptionOptions, openPlace, placeOf } from '../open-place.ts'
 import { list, value } from '../options.ts'
 import {
   dirOption,
@@ -19,7 +19,6 @@ import {
   snapshotOptions,
   storeOption,
 } from '../session-options.ts'
-import { locateStore } from '../store-place.ts'
 import { supervise } from '../supervise.ts'
 import { parseEnv, text } from '../values.ts'
 
@@ -47,6 +46,7 @@ export const runCommand = defineCommand({
     ),
     argv0: value('TEXT', 'What the program sees as its own name. Default: the module’s file name.', text),
     store: storeOption,
+    ...encryptionOptions,
     'regions-from': value(
       'NAME[@VERSION]',
       'Fill the regions that the program registers with what those of the same names held in a checkpoint of another program, ' +
@@ -83,8 +83,8 @@ export const runCommand = defineCommand({
     checkFile(path, 'the module')
     checkMounts(values.dir)
     const preparing = `Preparing ${moduleName} (${formatSize(statSync(path).size)})…`
-    const place = locateStore(values.store)
-    const store = await openStore(place.url)
+    const place = placeOf(values)
+    const store = await openPlace(values)
     const start = (name: string) =>
       Session.start({
         module: path,

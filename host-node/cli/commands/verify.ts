@@ -12,9 +12,9 @@ import { defineCommand } from '../command.ts'
 import { formatSize, plural, printable } from '../format.ts'
 import { checkFile, checkMounts } from '../inputs.ts'
 import { lookUp } from '../look-up.ts'
+import { encryptionOptions, openPlace } from '../open-place.ts'
 import { list, value } from '../options.ts'
 import { dirOption, jsonOption, pollsOption, storeOption } from '../session-options.ts'
-import { locateStore } from '../store-place.ts'
 import type { Terminal } from '../terminal.ts'
 import { parseCount, parseEnv, text } from '../values.ts'
 import { kindOfFile, verifyFile } from '../verify-file.ts'
@@ -47,6 +47,7 @@ export const verifyCommand = defineCommand({
     torture: value('K', 'Of a module: at every K-th call go on in a fresh instance, as by a restore.', parseCount),
     polls: pollsOption,
     store: storeOption,
+    ...encryptionOptions,
     json: jsonOption,
   },
   examples: [
@@ -74,7 +75,7 @@ export const verifyCommand = defineCommand({
 
     async function verifyNamed(): Promise<VerifyReport> {
       const address = parseAddress(subject)
-      const store = await openStore(locateStore(values.store).url)
+      const store = await openPlace(values)
       return lookUp(store, address.name, () => verify(store, address))
     }
 
