@@ -29,7 +29,7 @@ export interface LogWriterOptions {
   readonly sink: (block: Uint8Array) => void
   /** Where payloads above `inlineLimit` go. */
   readonly chunks: ChunkStore
-  /** Bytes; default 32 KiB, at most 256 KiB. */
+  /** Bytes; default and at most 256 KiB. */
   readonly inlineLimit?: number
   /** Bytes after which a block is full, and after which a reader finds another place to start. Default 64 KiB, at most 256 KiB. */
   readonly blockSize?: number
@@ -48,9 +48,6 @@ export interface ResumePoint {
   /** Where the log has to be cut before more is appended. */
   readonly bytes: number
 }
-
-/** A chunk is a file, which takes as long to make as some hundred kilobytes to write. */
-const defaultInline = 32_768
 
 interface Entry {
   readonly plan: WordPlan
@@ -105,7 +102,8 @@ export class LogWriter {
     this.#sink = options.sink
     this.#session = session
     this.#chunks = options.chunks
-    this.#inlineLimit = Math.min(options.inlineLimit ?? defaultInline, maxInline)
+    // To make a chunk, which is hashed and a file, takes three times as long as to write as many bytes.
+    this.#inlineLimit = Math.min(options.inlineLimit ?? maxInline, maxInline)
     this.#blockSize = Math.min(options.blockSize ?? 65_536, maxBlock)
     this.#block = new Uint8Array(this.#blockSize + 3 * this.#inlineLimit + 65_536)
     this.quirks = quirks
@@ -167,6 +165,16 @@ export class LogWriter {
     this.#words(entry, words, 0, succeeded ? plan.all : plan.outcome, plan.all)
     if (shape.input) this.#payload(input, given)
     if (shape.output) this.#payload(output, memory)
+    this.calls++
+  }
+
+  /** `call` of one that has succeeded, for a function without input and output. */
+  plain(fn: number, words: Int32Array): void {
+    this.#makeRoom()
+    const entry = this.#entries[fn]!
+    const { all } = entry.plan
+    this.#number(fn * 4 + RecordKind.call)
+    this.#words(entry, words, 0, all, all)
     this.calls++
   }
 
@@ -304,8 +312,9 @@ export class LogWriter {
         rest >>>= 7
       }
       block[at++] = rest
-      for (let k = base; mask !== 0; k++, mask >>>= 1) {
-        if ((mask & 1) === 0) continue
+      while (mask !== 0) {
+        const k = base + 31 - Math.clz32(mask & -mask)
+        mask &= mask - 1
         const word = words[map[k]!]!
         const difference = (word - previous[k]!) | 0
         previous[k] = word
