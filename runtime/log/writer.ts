@@ -29,7 +29,7 @@ export interface LogWriterOptions {
   readonly sink: (block: Uint8Array) => void
   /** Where payloads above `inlineLimit` go. */
   readonly chunks: ChunkStore
-  /** Bytes; default and at most 256 KiB. */
+  /** Bytes; default 128 KiB, at most 256 KiB. */
   readonly inlineLimit?: number
   /** Bytes after which a block is full, and after which a reader finds another place to start. Default 64 KiB, at most 256 KiB. */
   readonly blockSize?: number
@@ -48,6 +48,9 @@ export interface ResumePoint {
   /** Where the log has to be cut before more is appended. */
   readonly bytes: number
 }
+
+/** A chunk is hashed and a file: it takes several times as long to make as so many bytes to write. */
+const defaultInline = 131_072
 
 interface Entry {
   readonly plan: WordPlan
@@ -102,8 +105,7 @@ export class LogWriter {
     this.#sink = options.sink
     this.#session = session
     this.#chunks = options.chunks
-    // To make a chunk, which is hashed and a file, takes three times as long as to write as many bytes.
-    this.#inlineLimit = Math.min(options.inlineLimit ?? maxInline, maxInline)
+    this.#inlineLimit = Math.min(options.inlineLimit ?? defaultInline, maxInline)
     this.#blockSize = Math.min(options.blockSize ?? 65_536, maxBlock)
     this.#block = new Uint8Array(this.#blockSize + 3 * this.#inlineLimit + 65_536)
     this.quirks = quirks
