@@ -14,6 +14,7 @@ import { boot } from './rows/boot.ts'
 import { calls } from './rows/calls.ts'
 import { checkpoint } from './rows/checkpoint.ts'
 import { checkpointFile } from './rows/checkpoint-file.ts'
+import { goTo } from './rows/go-to.ts'
 import { log } from './rows/log.ts'
 import { memory } from './rows/memory.ts'
 import { migrate } from './rows/migrate.ts'
@@ -43,6 +44,7 @@ const rows: Readonly<Record<string, (bench: Bench) => Promise<Section>>> = {
   versions,
   log,
   migrate,
+  goto: goTo,
 }
 
 const usage = `npm run bench -- [--quick] [--only ROW,ROW] [--node machine|newest] [--rounds N] [--json]

@@ -11,6 +11,7 @@ import { ExitSignal, type Host, type HostClocks } from './host.ts'
 import { bind } from './link.ts'
 import { hasAfterNote, noting } from './recovery/after.ts'
 import { beforeNotes, mayHaveChanged } from './recovery/before.ts'
+import { type Follower, followerOf } from './recovery/follow.ts'
 import { encodeNote } from './recovery/note.ts'
 import { isRetraced, Recovery, recoverable } from './recovery/recovery.ts'
 import { type Repeatable, repeatable } from './recovery/repeatable.ts'
@@ -266,6 +267,11 @@ export class Kernel {
   /** What the log has of the call that is passed on next: results as words from index `at` on, and its note. */
   recorded(results: Int32Array, at: number, note: Uint8Array): void {
     this.#recovery?.recorded(results, at, note)
+  }
+
+  /** Of such calls: see `Follower`. */
+  follower(module: string, name: string): Follower | undefined {
+    return findRow(module, name) === undefined ? undefined : followerOf(this.#context.state, name)
   }
 
   /**

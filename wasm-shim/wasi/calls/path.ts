@@ -157,10 +157,11 @@ export const pathCalls: Readonly<Record<string, Call>> = {
     perform: (context, fd: number, path: string): Removed | number => {
       const at = nameOf(context, fd, path)
       if (typeof at === 'number') return at
-      const stat = at.fs.stat(at.path)
-      if (typeof stat === 'number') return stat
-      if (stat.type === 'directory') return -Errno.EISDIR
-      if (at.directory) return -Errno.ENOTDIR
+      if (at.directory) {
+        const stat = at.fs.stat(at.path)
+        if (typeof stat === 'number') return stat
+        return stat.type === 'directory' ? -Errno.EISDIR : -Errno.ENOTDIR
+      }
       const result = at.fs.unlink(at.path)
       return result < 0 ? result : { mount: at.mount, path: at.path }
     },

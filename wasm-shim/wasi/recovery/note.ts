@@ -56,7 +56,38 @@ const shapes: { readonly [K in Note['kind']]: Shape<Extract<Note, { kind: K }>> 
   renamed: record({ kind: kind('renamed'), from: place, to: place, ino: u64, replaces: flag, orphans }),
 }
 
+/** As `encode` gives it, which takes longer over an object than a host over most calls. */
+const existedNotes = {
+  true: encode({ kind: 'existed', existed: true }),
+  false: encode({ kind: 'existed', existed: false }),
+} as const
+
+interface Encoded {
+  readonly note: Note & Location
+  readonly bytes: Uint8Array
+}
+/** Programs open and remove the same names again and again: directories, journals, locks. */
+const latest: { removed?: Encoded; opened?: Encoded } = {}
+
+function encodeLocated(note: Extract<Note, { kind: 'removed' | 'opened' }>): Uint8Array {
+  if (note.kind === 'removed' && note.orphans.length > 0) return encode(note)
+  const known = latest[note.kind]
+  if (known !== undefined && isSame(known.note, note)) return known.bytes
+  const bytes = encode(note)
+  latest[note.kind] = { note, bytes }
+  return bytes
+}
+
+/** Of one kind, without orphans. */
+function isSame(a: Note & Location, b: Note & Location): boolean {
+  const types = a.kind !== 'opened' || b.kind !== 'opened' || a.type === b.type
+  return a.path === b.path && a.mount === b.mount && types
+}
+
+/** The bytes are valid for good, and not to be changed. */
 export function encodeNote(note: Note): Uint8Array {
+  if (note.kind === 'existed') return note.existed ? existedNotes.true : existedNotes.false
+  if (note.kind === 'removed' || note.kind === 'opened') return encodeLocated(note)
   return encode(note.kind === 'listing' ? { ...note, listing: plainEntries(note.listing) } : note)
 }
 
