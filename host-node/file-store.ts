@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
-import type { LogPlace } from '../runtime/log/storage.ts'
+import type { PlaceOf } from '../runtime/log/storage.ts'
 import { checkSessionName } from '../runtime/store/address.ts'
 import { checkAppend, checkBlobName } from '../runtime/store/blob-name.ts'
 import type { BlobInfo, ByteRange, LockOwner, SessionLock, Store } from '../runtime/store/store.ts'
@@ -144,7 +144,7 @@ export class FileStore implements Store {
     return new Map(pairs.filter((pair): pair is [string, LockOwner] => pair[1] !== undefined))
   }
 
-  logPlace(session: string): Extract<LogPlace, { kind: 'directory' }> {
+  logPlace(session: string): PlaceOf<'directory'> {
     return { kind: 'directory', path: join(this.#root, 'sessions', checkSessionName(session)) }
   }
 

@@ -15,7 +15,11 @@ export {
   type CheckpointInfo,
   type CheckpointJson,
   type CheckpointOptions,
+  type CopyOptions,
+  type CopyProgress,
+  type CopyReport,
   checkpointToJson,
+  copySession,
   type DecodeOptions,
   decodeCheckpoint,
   type EncodeOptions,
@@ -58,6 +62,7 @@ export { createNodeHost } from './host.ts'
 export { openStore } from './open-store.ts'
 export { type NodeRestoreOptions, type NodeStartOptions, Session } from './sessions.ts'
 export type { OutputSink, StreamOptions } from './spawn.ts'
+export { SqliteStore } from './sqlite/store.ts'
 export { verify } from './verify.ts'
 export type { CallLog, Chunks } from './wasi/call-log.ts'
 export type { CheckpointsOption } from './wasi/checkpoints.ts'

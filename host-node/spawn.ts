@@ -39,6 +39,8 @@ export interface WorkerSetup {
   readonly ownStderr: boolean
   readonly cacheDirectory: string | undefined
   readonly stackReserve: number
+  /** Lines that this process's terminal has; 0 where it has none. */
+  readonly rows: number
   /** URLs of ES modules by the name that the guest imports from. */
   readonly imports: Readonly<Record<string, string>>
   /** Brings memory for checkpoints. */
@@ -82,6 +84,7 @@ export function spawnGuest(
       Object.entries(streams.imports ?? {}).map(([name, path]) => [name, pathToFileURL(path).href]),
     ),
     stackReserve,
+    rows: process.stdout.rows ?? 0,
   }
   const worker = new Worker(workerFile(), {
     workerData: setup,

@@ -4,11 +4,12 @@ import { createInstrumentedEngine } from '../runtime/engine/instrumented.ts'
 import { type GuestThread, serveGuest } from '../runtime/session/guest.ts'
 import type { Message, ToGuest } from '../runtime/session/messages.ts'
 import { loadFunctions } from '../runtime/session/own-functions.ts'
+import { lastLines } from '../runtime/session/screen.ts'
 import { invariant, StasisError } from '../wasm-shim/errors.ts'
 import type { HostStream } from '../wasm-shim/wasi/host.ts'
 import { openDirectory } from './directory.ts'
 import { createNodeHost } from './host.ts'
-import { FileLogStorage } from './log-storage.ts'
+import { openLog } from './open-log.ts'
 import { continuationsCached, prelinkCached } from './prelink-cache.ts'
 import { Room } from './room.ts'
 import type { OutputMessage, WorkerSetup } from './spawn.ts'
@@ -45,12 +46,13 @@ const thread: GuestThread = {
     return (options) =>
       createInstrumentedEngine({ module: prelinked, original: () => module.bytes, continuations, options })
   },
-  openLog: (place, options) => new FileLogStorage(place, options),
+  openLog,
   showCall: (line) => {
     const bytes = new TextEncoder().encode(`${line}\n`)
     stderr.write(bytes)
   },
   linkFunction,
+  showScreen: (bytes, stdout) => stdout.write(lastLines(bytes, setup.rows)),
   stackReserve: setup.stackReserve,
   post: (kind, payload, transfer = []) => port.postMessage({ kind, payload }, transfer),
   hasRoom: (size) => room.has(size),

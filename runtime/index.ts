@@ -12,6 +12,7 @@ export { type EncodeOptions, encodeCheckpoint } from './image/encode.ts'
 export { type CheckpointJson, checkpointToJson } from './image/json.ts'
 export type { Manifest } from './image/manifest.ts'
 export type { Checkpoint } from './image/model.ts'
+export { type NamedRegion, regionsOf } from './image/regions.ts'
 export type { MemoryOptions, MemorySource, RowLookup } from './intercept/call-site.ts'
 export { type Fault, faults } from './intercept/faults.ts'
 export { importSites, interceptImports } from './intercept/imports.ts'
@@ -34,6 +35,7 @@ export { LogReader, type LogSource, openLog, readLog, readLogAsync } from './log
 export type { LogFunction, LogRecord, LogTail } from './log/record.ts'
 export { type CallCount, LogCounter, type LogStatistics, type LogSummary, summarizeLog } from './log/summary.ts'
 export { LogWriter, type LogWriterOptions, type ResumePoint } from './log/writer.ts'
+export type { RegionMigration } from './session/carried-regions.ts'
 export { ControlBlock } from './session/control-block.ts'
 export { type GuestThread, serveGuest } from './session/guest.ts'
 export type { FromGuest, Message, MountGrant, Post, ToGuest, TortureCount } from './session/messages.ts'
@@ -77,6 +79,14 @@ export {
   saveModule,
   type VersionInfo,
 } from './store/checkpoints.ts'
+export {
+  type CopyOptions,
+  type CopyProgress,
+  type CopyReport,
+  copySession,
+  type SessionBlobs,
+  sessionBlobs,
+} from './store/copy-session.ts'
 export { MemoryStore } from './store/memory-store.ts'
 export { type LogEnd, type LogEvent, type SessionCallsOptions, sessionCalls } from './store/session-calls.ts'
 export { findSessionLog, type LogCheckpoint, type LogSegment, type SessionLog } from './store/session-log.ts'

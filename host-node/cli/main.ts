@@ -1,8 +1,11 @@
 import { tuneEngine } from '../engine-flags.ts'
 import type { Command } from './command.ts'
 import { checkpointCommand } from './commands/checkpoint.ts'
+import { copyCommand } from './commands/copy.ts'
+import { exportCommand } from './commands/export.ts'
 import { forkCommand } from './commands/fork.ts'
 import { helpCommand } from './commands/help.ts'
+import { importCommand } from './commands/import.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { logCommand } from './commands/log.ts'
 import { lsCommand } from './commands/ls.ts'
@@ -27,6 +30,9 @@ const commands: readonly Command[] = [
   verifyCommand,
   replayCommand,
   forkCommand,
+  copyCommand,
+  exportCommand,
+  importCommand,
   rmCommand,
   helpCommand(() => commands),
   versionCommand,

@@ -1,11 +1,7 @@
+import type { MountGrant } from '../../runtime/inspect/command-words.ts'
 import { UsageError } from './usage-error.ts'
 
-/** A granted directory, as Session takes it. */
-export interface MountGrant {
-  readonly host: string
-  readonly guest: string
-  readonly readOnly: boolean
-}
+export { formatMount, type MountGrant, shellJoin, shellQuote } from '../../runtime/inspect/command-words.ts'
 
 /**
  * 'HOST[::GUEST][:ro]'. Without GUEST the guest sees the directory under the path as given. ':rw' is accepted for
@@ -27,17 +23,3 @@ export function parseMount(given: string): MountGrant {
     )
   return { host, guest, readOnly: suffix?.[1] === 'ro' }
 }
-
-/** The inverse of parseMount, always explicit. */
-export function formatMount(mount: MountGrant): string {
-  const paths = `${mount.host}::${mount.guest}`
-  if (mount.readOnly) return `${paths}:ro`
-  return /:(ro|rw)$/.test(paths) ? `${paths}:rw` : paths
-}
-
-/** One word of a command line that a person can paste into a POSIX shell. */
-export function shellQuote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
-}
-
-export const shellJoin = (words: readonly string[]): string => words.map(shellQuote).join(' ')

@@ -41,6 +41,9 @@ export function reportEvents(terminal: Terminal): (event: SessionEvent) => void 
       case 'fellBack':
         terminal.err(complaint(`The newest state cannot be used; going on from ${event.to}.`, event.error, terminal))
         return
+      case 'heldOff':
+        tell(heldOff, terminal)
+        return
       case 'logFull':
         tell(event.waiting ? describeFull(event.reason) : 'There is room for the call log again: going on.', terminal)
         return
@@ -61,6 +64,10 @@ function describeRecovery({ from, to, repeated, stdinRead, loss }: Recovered): s
 
 const describeEngine = (reason: string): string =>
   `Running log-only, without checkpoints; what brings the session back is its call log. ${reason}`
+
+const heldOff =
+  'The program does not want a checkpoint at the moment (ckp_disable): it is taken as soon as the program allows it. ' +
+  'Ctrl-C ends the program.'
 
 const describeFull = (reason: string): string =>
   `There is no room for the call log, so the program stands still until there is (${reason}). ` +

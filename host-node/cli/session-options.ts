@@ -6,7 +6,7 @@ export const defaultStore = '.stasis'
 
 export const storeOption = value(
   'DIR',
-  `Where sessions and their checkpoints are kept; also a URL (file:DIR). Default: $STASIS_STORE, else ${defaultStore}.`,
+  `Where sessions and their checkpoints are kept; also a URL (file:DIR, sqlite:FILE). Default: $STASIS_STORE, else ${defaultStore}.`,
   text,
 )
 

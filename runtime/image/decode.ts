@@ -2,7 +2,7 @@ import { inflateSync } from 'fflate'
 import type { InstanceState, MemoryState } from '../engine/engine.ts'
 import { checksum } from './checksum.ts'
 import { equal, type Head, type PlacedSection, readHead } from './head.ts'
-import { align8, damaged, SectionEncoding, SectionKind, sectionNames } from './layout.ts'
+import { align8, damaged, maxScreen, SectionEncoding, SectionKind, sectionNames } from './layout.ts'
 import type { Manifest } from './manifest.ts'
 import type { Checkpoint } from './model.ts'
 import { unpackMemory } from './pages.ts'
@@ -59,17 +59,21 @@ class BodyReader {
       return decodeStack(section, offset, instances.length)
     })
     const [kernel] = this.#take(SectionKind.kernel, 0, 0)
-    const input = this.#input()
+    const input = this.#terminal(SectionKind.input)
+    const screen = this.#terminal(SectionKind.screen)
+    if (screen !== undefined && screen.length > maxScreen)
+      throw damaged('the screen is too long', this.#head.imageLength)
     const extra = this.#head.sections[this.#next]
     if (extra !== undefined) throw damaged(`there is one more section, ${describe(extra)}`, extra.offset)
-    return { ...rest, instances, stacks, kernel, ...(input && { input }) }
+    return { ...rest, instances, stacks, kernel, ...(input && { input }), ...(screen && { screen }) }
   }
 
-  #input(): Uint8Array | undefined {
-    if (this.#head.sections[this.#next]?.kind !== SectionKind.input) return undefined
-    const [input, offset] = this.#take(SectionKind.input, 0, 0)
-    if (input.length === 0) throw damaged('the input is there and empty', offset)
-    return input
+  /** A section that is left out where it would be empty. */
+  #terminal(kind: number): Uint8Array | undefined {
+    if (this.#head.sections[this.#next]?.kind !== kind) return undefined
+    const [bytes, offset] = this.#take(kind, 0, 0)
+    if (bytes.length === 0) throw damaged(`${describe({ kind, instance: 0, index: 0 })} is there and empty`, offset)
+    return bytes
   }
 
   #instance(instance: number, count: Manifest['instances'][number]): InstanceState {
@@ -155,6 +159,8 @@ function describe({ kind, instance, index }: Pick<PlacedSection, 'kind' | 'insta
       return 'the kernel state'
     case SectionKind.input:
       return 'the input'
+    case SectionKind.screen:
+      return 'the screen'
     default:
       return name
   }

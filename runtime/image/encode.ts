@@ -24,7 +24,7 @@ export interface Body {
   readonly sections: readonly SectionEntry[]
 }
 
-export type CheckpointState = Pick<Checkpoint, 'instances' | 'stacks' | 'kernel' | 'input'>
+export type CheckpointState = Pick<Checkpoint, 'instances' | 'stacks' | 'kernel' | 'input' | 'screen'>
 
 export interface EncodeOptions {
   /** 'none' (default) is made at the speed of a copy; 'deflate' is for images that travel. */
@@ -62,9 +62,9 @@ export function packBody(
   return packParts(partsOf(state), allocate)
 }
 
-/** What follows a body that was packed without its input; empty where there is none. */
-export function packInput(input: Uint8Array): Body {
-  return packParts(inputPart(input), (size) => new Uint8Array(size))
+/** What follows a body that was packed without its input and its screen; empty where there is neither. */
+export function packTerminal(input: Uint8Array, screen: Uint8Array): Body {
+  return packParts(terminalParts(input, screen), (size) => new Uint8Array(size))
 }
 
 /** Bytes of the body that `packBody` would make. */
@@ -98,11 +98,16 @@ function plainPart(kind: number, instance: number, index: number, bytes: Uint8Ar
   return { kind, instance, index, size: bytes.length, write: (target) => target.set(bytes) }
 }
 
-function inputPart(input: Uint8Array): Part[] {
-  return input.length === 0 ? [] : [plainPart(SectionKind.input, 0, 0, input)]
+const none = new Uint8Array(0)
+
+function terminalParts(input: Uint8Array, screen: Uint8Array): Part[] {
+  return [
+    ...(input.length === 0 ? [] : [plainPart(SectionKind.input, 0, 0, input)]),
+    ...(screen.length === 0 ? [] : [plainPart(SectionKind.screen, 0, 0, screen)]),
+  ]
 }
 
-function partsOf({ instances, stacks, kernel, input = new Uint8Array(0) }: CheckpointState): Part[] {
+function partsOf({ instances, stacks, kernel, input = none, screen = none }: CheckpointState): Part[] {
   const parts: Part[] = []
   const bytesPart = (...args: Parameters<typeof plainPart>): void => {
     parts.push(plainPart(...args))
@@ -122,7 +127,7 @@ function partsOf({ instances, stacks, kernel, input = new Uint8Array(0) }: Check
     bytesPart(SectionKind.stack, 0, index, encodeStack(stack))
   })
   bytesPart(SectionKind.kernel, 0, 0, kernel)
-  return [...parts, ...inputPart(input)]
+  return [...parts, ...terminalParts(input, screen)]
 }
 
 // Words are written in the host's order: every host of WebAssembly that JavaScript engines support is little-endian.

@@ -25,10 +25,11 @@ export interface CheckpointJson {
   }[]
   readonly kernel: { readonly bytes: number; readonly xxh64: string }
   readonly input?: { readonly bytes: number; readonly xxh64: string }
+  readonly screen?: { readonly bytes: number; readonly xxh64: string }
 }
 
 export function checkpointToJson(checkpoint: Checkpoint): CheckpointJson {
-  const { session, cause, label, time, module, prelink, calls, instances, stacks, kernel, input } = checkpoint
+  const { session, cause, label, time, module, prelink, calls, instances, stacks, kernel, input, screen } = checkpoint
   return {
     session: { ...session },
     cause,
@@ -53,5 +54,6 @@ export function checkpointToJson(checkpoint: Checkpoint): CheckpointJson {
     })),
     kernel: { bytes: kernel.length, xxh64: checksumHex(kernel) },
     ...(input && { input: { bytes: input.length, xxh64: checksumHex(input) } }),
+    ...(screen && { screen: { bytes: screen.length, xxh64: checksumHex(screen) } }),
   }
 }

@@ -21,8 +21,10 @@ export const headChecksumAt = 24
 export const maxManifestSize = 1 << 20
 /** A section is a memory, table, stack and so on: a module with more of them than this is not one we can run. */
 export const maxSections = 1 << 16
+/** Bytes of a terminal's last output: some thousand lines, and little beside the memory of any program. */
+export const maxScreen = 1 << 18
 
-export const SectionKind = { memory: 1, globals: 2, table: 3, stack: 4, kernel: 5, input: 6 } as const
+export const SectionKind = { memory: 1, globals: 2, table: 3, stack: 4, kernel: 5, input: 6, screen: 9 } as const
 export type SectionKindName = keyof typeof SectionKind
 export const sectionNames: readonly (SectionKindName | undefined)[] = [
   undefined,
@@ -32,6 +34,10 @@ export const sectionNames: readonly (SectionKindName | undefined)[] = [
   'stack',
   'kernel',
   'input',
+  // The carried files.
+  undefined,
+  undefined,
+  'screen',
 ]
 
 export const SectionEncoding = { stored: 0, deflate: 1 } as const

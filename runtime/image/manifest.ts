@@ -4,13 +4,13 @@ import { damaged, headerSize, maxSections } from './layout.ts'
 import type { Checkpoint } from './model.ts'
 
 /** What is known of a checkpoint without reading its memory: the Checkpoint but its state, and how much of that there is. */
-export interface Manifest extends Omit<Checkpoint, 'instances' | 'stacks' | 'kernel' | 'input'> {
+export interface Manifest extends Omit<Checkpoint, 'instances' | 'stacks' | 'kernel' | 'input' | 'screen'> {
   readonly instances: readonly { readonly memories: number; readonly tables: number }[]
   readonly stacks: number
 }
 
 export function manifestOf(checkpoint: Checkpoint): Manifest {
-  const { instances, stacks, kernel: _, input: __, ...rest } = checkpoint
+  const { instances, stacks, kernel: _, input: __, screen: ___, ...rest } = checkpoint
   return {
     ...rest,
     instances: instances.map(({ memories, tables }) => ({ memories: memories.length, tables: tables.length })),

@@ -19,4 +19,6 @@ export interface Checkpoint {
   readonly kernel: Uint8Array
   /** What was taken from stdin and not read by the guest, which gets it first. Absent where that is nothing. */
   readonly input?: Uint8Array
+  /** What the session's terminal has shown last, typed lines included. Absent where there was none, or it is empty. */
+  readonly screen?: Uint8Array
 }

@@ -7,9 +7,13 @@ import type { Checkpoint } from '../image/model.ts'
 import { ControlBlock } from './control-block.ts'
 import { FirstInput } from './first-input.ts'
 import { committing, GuestLog, type Live } from './guest-log.ts'
+import { HoldOff, holding } from './hold-off.ts'
 import { type GuestSettings, type GuestThread, type Machine, MachineMaker } from './machine.ts'
 import type { GuestInit, Message, ToGuest, TortureCount } from './messages.ts'
+import { OwnCheckpoints } from './own-checkpoints.ts'
 import { packError, withFrames } from './packed-error.ts'
+import { Screen } from './screen.ts'
+import { screenOfReplay } from './screen-replay.ts'
 
 export type { GuestThread } from './machine.ts'
 
@@ -46,6 +50,12 @@ class Halt extends Error {
   }
 }
 
+/** Number of the call that a program is going to make again; -1 where it stood at none. */
+function pendingCall(checkpoint: Checkpoint | undefined): number {
+  const [stack] = checkpoint?.stacks ?? []
+  return checkpoint === undefined || stack === undefined || stack.call.import < 0 ? -1 : checkpoint.calls
+}
+
 /** Whether it is more than a test or nothing. */
 const isCheckpoint = ({ cause }: CaptureReason): boolean => cause !== 'none' && cause !== turn && cause !== 'torture'
 
@@ -66,6 +76,11 @@ class Guest {
   readonly #decider: CaptureDecider
   readonly #host: Host
   readonly #firstInput: FirstInput
+  readonly #screen: Screen
+  readonly #isRestored: boolean
+  readonly #ownCheckpoints: OwnCheckpoints
+  /** Serial of the label that is in use already. */
+  readonly #usedLabel: number
   readonly #log: GuestLog | undefined
   readonly #maker: MachineMaker
   readonly #isLogOnly: boolean
@@ -94,16 +109,23 @@ class Guest {
     this.#host = thread.createHost(control)
     // What captures nothing gives no turns.
     this.#turns = init.engine === 'log-only' ? undefined : thread.turns?.()
+    const holdOff = new HoldOff(this.#host.clocks.monotonic, () => thread.post('heldOff', {}))
+    const isHeld = () => this.#machine.kernel.isHeld
     this.#decider = new CaptureDecider(
       control,
       init.triggers,
       init.torture,
       checkpoint?.calls ?? 0,
       () => this.#hasRoom(),
+      { isHeld, look: () => holdOff.look(), over: () => holdOff.over() },
       this.#turns,
     )
+    this.#ownCheckpoints = new OwnCheckpoints(this.#decider, pendingCall(checkpoint))
     this.#firstInput = new FirstInput(checkpoint?.input?.slice() ?? new Uint8Array(0))
-    const host = watchHost(this.#firstInput.before(this.#host), init.triggers, this.#decider)
+    this.#screen = new Screen(checkpoint?.screen)
+    this.#isRestored = checkpoint !== undefined || (init.log?.tail.length ?? 0) > 0
+    const patient = holding(this.#host, control, holdOff, isHeld)
+    const host = watchHost(this.#screen.watch(this.#firstInput.before(patient)), init.triggers, this.#decider)
     this.#log = this.#openLog(checkpoint?.calls ?? 0)
     const capture = {
       shouldCapture: this.#decider.decide,
@@ -116,13 +138,17 @@ class Guest {
       committing(host, this.#log),
       capture,
       this.#log,
-      this.#breakpoint(),
+      this.#ownCheckpoints.answer,
+      this.#fronts(),
     )
     const { engine } = this.#maker
     this.#isLogOnly = engine.kind === 'log-only'
     if (this.#isLogOnly) thread.post('engine', engine)
     this.#machine =
       checkpoint === undefined ? this.#maker.create(beginning) : this.#maker.restore(checkpoint, beginning)
+    const label = this.#machine.kernel.label
+    // A checkpoint of another name, of a keyframe for example, was no use of it.
+    this.#usedLabel = label === undefined || label.text !== checkpoint?.label ? -1 : label.serial
     this.#first = this.#firstStep(checkpoint)
   }
 
@@ -145,9 +171,25 @@ class Guest {
     return guestLog
   }
 
-  #breakpoint(): Interceptor | undefined {
+  /** What stands before the log. */
+  #fronts(): readonly Interceptor[] {
+    const log = this.#log
     const wanted = this.#init.log?.replay?.break
-    return wanted && breakBefore(wanted.name, wanted.from, this.#decider)
+    const fronts = wanted ? [breakBefore(wanted.name, wanted.from, this.#decider)] : []
+    // With an echo the terminal sees for itself what is written.
+    if (log === undefined || !log.isReplaying || log.kernelOptions.echo) return fronts
+    const memory = () => this.#machine.engine.memory()
+    return [...fronts, screenOfReplay(this.#screen, this.#host, memory, () => log.isReplaying)]
+  }
+
+  /** What a session goes on from is seen again where it goes on. */
+  #showScreen(): void {
+    const { stdout } = this.#host
+    if (!this.#isRestored || stdout.kind !== 'tty' || this.#init.log?.replay !== undefined) return
+    const bytes = this.#screen.bytes()
+    if (bytes.length === 0) return
+    if (this.#thread.showScreen) this.#thread.showScreen(bytes, stdout)
+    else stdout.write(bytes)
   }
 
   /** The calls of the log are behind the guest, and this one is made anew. */
@@ -163,6 +205,7 @@ class Guest {
   #becomeReady(): void {
     if (this.#isReady) return
     this.#isReady = true
+    this.#showScreen()
     this.#thread.post('ready', { exports: this.#machine.engine.exports() })
   }
 
@@ -221,6 +264,7 @@ class Guest {
   #proceed(): void {
     const stack = this.#held
     this.#held = undefined
+    this.#ownCheckpoints.notSaved()
     if (stack !== undefined) this.#drive(this.#resume(stack))
     else if (!this.#isIdle) this.#drive(undefined)
   }
@@ -348,6 +392,10 @@ class Guest {
   }
 
   #captureIdle(): void {
+    if (this.#machine.kernel.isHeld) {
+      this.#thread.post('heldOff', {})
+      return
+    }
     const reason = this.#decider.reason(false)
     if (reason.requested && this.#ship(reason, []) && this.#isStopping(reason)) this.#isIdle = false
   }
@@ -377,6 +425,7 @@ class Guest {
   }
 
   #refuse({ cause, requested }: CaptureReason, error: StasisError): void {
+    if (cause !== turn) this.#ownCheckpoints.settle(error)
     if (cause === 'none' || cause === turn) return
     if (cause === 'torture') {
       const { restores, refused, reason = error.message } = this.#torture
@@ -420,6 +469,7 @@ class Guest {
     const body = this.#pack(state, reason)
     if (body === undefined) return false
     const { bytes, sections } = body
+    const { label } = this.#machine.kernel
     const payload = {
       cause: reason.cause,
       requested: reason.requested,
@@ -430,11 +480,14 @@ class Guest {
       body: bytes,
       sections,
       input: { first: this.#firstInput.rest, taken: this.#host.stdin.unread?.() ?? new Uint8Array(0) },
+      screen: this.#screen.bytes(),
       pause: Number(monotonic() - began),
+      ...(label !== undefined && label.serial !== this.#usedLabel && { label }),
     }
     this.#becomeReady()
     this.#tellFiles()
     this.#log?.rotate()
+    this.#ownCheckpoints.settle()
     this.#thread.post('captured', payload, bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [])
     return true
   }

@@ -2,7 +2,7 @@ import { StasisError } from '../../wasm-shim/errors.ts'
 import type { PollMode } from '../../wasm-shim/prelink/index.ts'
 import type { FileSystem } from '../../wasm-shim/wasi/fs/file-system.ts'
 import { MemoryFileSystem } from '../../wasm-shim/wasi/fs/memory.ts'
-import type { Host } from '../../wasm-shim/wasi/host.ts'
+import type { Host, HostStream } from '../../wasm-shim/wasi/host.ts'
 import { type Grants, Kernel, type Mount } from '../../wasm-shim/wasi/kernel.ts'
 import type { Engine, EngineOptions } from '../engine/engine.ts'
 import type { Checkpoint } from '../image/model.ts'
@@ -31,6 +31,10 @@ export interface GuestThread {
   readonly linkFunction?: (module: string, name: string, memory: MemorySource) => ImportFunction | undefined
   /** Shows one line about a call, for `strace`. */
   readonly showCall?: (line: string) => void
+  /**
+   * Shows on a terminal what it had shown before the session went on here, at most 256 KiB. Default: all of it is written.
+   */
+  readonly showScreen?: (bytes: Uint8Array, stdout: HostStream) => void
   /** Bytes of the thread's stack that must be free for a capture; see `EngineOptions`. */
   readonly stackReserve?: number
   /** Whether `allocate` has that much at hand. Absent where it makes no difference. */
@@ -59,8 +63,9 @@ export class MachineMaker {
   readonly #chosen: ChosenEngine
   readonly #log: GuestLog | undefined
   readonly #linkFunction: GuestThread['linkFunction']
-  /** Stands before all others. */
-  readonly #front: Interceptor | undefined
+  readonly #ownCheckpoint: () => number | undefined
+  /** They stand before all others. */
+  readonly #fronts: readonly Interceptor[]
   readonly #strace: ((line: string) => void) | undefined
 
   /** Opens the mounts and makes the module ready. */
@@ -70,11 +75,13 @@ export class MachineMaker {
     host: Host,
     capture: CaptureOptions,
     log: GuestLog | undefined,
-    front?: Interceptor,
+    ownCheckpoint: () => number | undefined,
+    fronts: readonly Interceptor[] = [],
   ) {
+    this.#ownCheckpoint = ownCheckpoint
     this.#linkFunction = thread.linkFunction
     this.#log = log
-    this.#front = front
+    this.#fronts = fronts
     this.#strace = settings.strace ? thread.showCall : undefined
     this.#host = host
     this.#capture = capture
@@ -89,9 +96,9 @@ export class MachineMaker {
   }
 
   /** A program that has not run yet. */
-  create({ args, env, kernel, allowChangedFiles }: Omit<Beginning, 'image'>): Machine {
+  create({ args, env, kernel, carried = [], allowChangedFiles }: Omit<Beginning, 'image'>): Machine {
     if (kernel !== undefined) return this.#assemble(Kernel.restore(kernel, this.#grants(allowChangedFiles), this.#host))
-    return this.#assemble(Kernel.create({ args, env, mounts: this.#mounts, ...this.#logging() }, this.#host))
+    return this.#assemble(Kernel.create({ args, env, mounts: this.#mounts, carried, ...this.#logging() }, this.#host))
   }
 
   /** A program as it was. Throws StasisError where a mount is not granted, or a file missing or changed. */
@@ -114,12 +121,11 @@ export class MachineMaker {
     const log = this.#log
     const show = this.#strace
     const shown = show && trace((line) => log?.isCatchingUp || show(line), { memory, now: this.#host.clocks.monotonic })
-    const front = this.#front === undefined ? [] : [this.#front]
-    return [...front, ...(shown ? [shown] : []), ...(log ? [log.interceptor(kernel, memory)] : [])]
+    return [...this.#fronts, ...(shown ? [shown] : []), ...(log ? [log.interceptor(kernel, memory)] : [])]
   }
 
   #logging() {
-    return this.#log?.kernelOptions ?? {}
+    return { ...this.#log?.kernelOptions, ownCheckpoint: this.#ownCheckpoint }
   }
 
   #assemble(kernel: Kernel): Machine {

@@ -1,3 +1,4 @@
+import type { CarriedRegion } from '../../wasm-shim/guest-abi/state.ts'
 import type { PollMode } from '../../wasm-shim/prelink/index.ts'
 import type { WrittenTree } from '../../wasm-shim/wasi/recovery/written-files.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -27,6 +28,8 @@ export interface Beginning {
   /** The kernel's state to begin with, instead of arguments and environment. */
   readonly kernel?: Uint8Array
   readonly allowChangedFiles: boolean
+  /** Contents for the regions that a program from its beginning is going to register. */
+  readonly carried?: readonly CarriedRegion[]
 }
 
 /** How a session's calls are logged. */
@@ -112,8 +115,12 @@ export interface Captured {
   readonly sections: readonly SectionEntry[]
   /** Input that the guest has not read: what was there when it was restored, and what its stdin has taken since. */
   readonly input: { readonly first: Uint8Array; readonly taken: Uint8Array }
+  /** What its terminal has shown last; empty without one. */
+  readonly screen: Uint8Array
   /** Nanoseconds for which the guest stood still, as seen by its thread. */
   readonly pause: number
+  /** The label that the program has given last, and the how-manieth it is; absent where it came with the image. */
+  readonly label?: { readonly text: string; readonly serial: number }
 }
 
 /** What was done again of a session whose process had died. */
@@ -147,6 +154,8 @@ export interface FromGuest {
   readonly halted: { readonly requested: boolean; readonly calls: number }
   /** Before the checkpoint that was requested: room for so many bytes, and then the request again, to be met at once. */
   readonly roomWanted: { readonly size: number }
+  /** The program does not want a checkpoint (`stasis.disable`), and the one that was requested waits for it. */
+  readonly heldOff: Record<never, never>
   /** No checkpoint was taken, and the guest goes on. */
   readonly refused: { readonly cause: string; readonly requested: boolean; readonly error: PackedError }
   /** A call made by the host came back. */

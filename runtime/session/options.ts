@@ -2,6 +2,7 @@ import { StasisError } from '../../wasm-shim/errors.ts'
 import type { PollMode } from '../../wasm-shim/prelink/index.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Store } from '../store/store.ts'
+import type { RegionMigration } from './carried-regions.ts'
 import type { MountGrant } from './messages.ts'
 import type { SessionEvent } from './session.ts'
 import type { Trigger } from './triggers.ts'
@@ -53,6 +54,13 @@ export interface StartOptions extends CommonOptions {
    * logged calls again. Default: instrumented, and log-only for modules that the pre-linker refuses; an event tells.
    */
   readonly engine?: Engine['kind']
+  /**
+   * A checkpoint of another program, `calc` or `calc@3`: a region that this one registers by a name that one had is filled
+   * with what that one held there, if it has the same length; else the program migrates it, or is refused it.
+   */
+  readonly regionsFrom?: string
+  /** Told of each of those regions before the program begins: gives what it is to be filled with. */
+  readonly migrateRegion?: RegionMigration
 }
 
 export interface RestoreOptions extends CommonOptions {
@@ -95,6 +103,8 @@ const startOnly = {
   name: true,
   polls: true,
   engine: true,
+  regionsFrom: true,
+  migrateRegion: true,
 } as const
 const restoreOnly = { name: true, module: true, allowChangedFiles: true, files: true } as const
 export const startKeys: Keys<StartOptions> = { ...commonKeys, ...startOnly }

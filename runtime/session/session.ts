@@ -62,6 +62,8 @@ export type SessionEvent =
   | { readonly kind: 'filesRestored'; readonly written: number; readonly removed: number }
   /** The newest checkpoint or its log was of no use, and an older one is tried. */
   | { readonly kind: 'fellBack'; readonly to: string; readonly error: Error }
+  /** The program does not want a checkpoint at the moment: the one that was requested is taken as soon as it does. */
+  | { readonly kind: 'heldOff' }
   /** The guest stands still, since there is no room for its log; or it goes on. */
   | { readonly kind: 'logFull'; readonly waiting: boolean; readonly reason: string }
   /** The guest's thread cannot sleep, and gives way to its event loop instead, which takes time; `reason`, a sentence. */
@@ -145,6 +147,10 @@ export class Session {
   /** Settles with the latest call, hence after all others. */
   #lastCall: Promise<unknown> = Promise.resolve()
   #isEnding = false
+  /** Serial of the label that a checkpoint of this run bears. */
+  #usedLabel = -1
+  /** Who asked is told, and whoever asks meanwhile. */
+  #isHeldOff = false
   /** Saves and the end, one after the other. */
   #work: Promise<void> = Promise.resolve()
 
@@ -241,6 +247,7 @@ export class Session {
       }
       this.#requests.push({ options, mayHalt, resolve, reject })
       if (this.#requests.length === 1) this.#ask()
+      else if (this.#isHeldOff && options.cause !== 'keyframe') this.#parts.onEvent({ kind: 'heldOff' })
     })
   }
 
@@ -324,6 +331,10 @@ export class Session {
       case 'recovered':
         this.#parts.onEvent({ kind: 'recovered', ...message.payload })
         return
+      case 'heldOff':
+        this.#isHeldOff = true
+        if (this.#requests.some(isSomebodys)) this.#parts.onEvent({ kind: 'heldOff' })
+        return
       case 'logFull':
         this.#parts.onEvent({ kind: 'logFull', ...message.payload })
         return
@@ -384,6 +395,7 @@ export class Session {
   }
 
   #queueSave(captured: Captured): void {
+    this.#isHeldOff = false
     const request = captured.requested ? this.#requests.shift() : undefined
     this.#work = this.#work.then(async () => {
       this.#setState('checkpointing')
@@ -398,7 +410,8 @@ export class Session {
 
   async #save(captured: Captured, request: CheckpointRequest | undefined): Promise<void> {
     const taken = (captured.stop ? this.#port.holdInput?.(captured.input.taken) : undefined) ?? captured.input.taken
-    const checkpoint = await writeCheckpoint(this.#parts, captured, taken, request?.options ?? {})
+    const options = this.#labelled(captured, request?.options ?? {})
+    const checkpoint = await writeCheckpoint(this.#parts, captured, taken, options)
     if (captured.body.buffer instanceof ArrayBuffer) this.#port.recycle?.(captured.body.buffer)
     this.#parts.onEvent({ kind: 'checkpoint', checkpoint })
     await this.#parts.retain?.().catch((error) => this.#tell('end', error))
@@ -409,6 +422,14 @@ export class Session {
       this.#setState('running')
       request?.resolve(checkpoint)
     }
+  }
+
+  /** The program's own label goes to its next checkpoint that has no other one. */
+  #labelled({ label, cause }: Captured, options: CheckpointOptions): CheckpointOptions {
+    if (label === undefined || label.serial <= this.#usedLabel) return options
+    if (options.label !== undefined || unlabelled.has(options.cause ?? cause)) return options
+    this.#usedLabel = label.serial
+    return { ...options, label: label.text }
   }
 
   #saveFailed(captured: Captured, request: CheckpointRequest | undefined, error: unknown): void {
@@ -485,6 +506,12 @@ export class Session {
     else await removeRun(store, name, id)
   }
 }
+
+/** Checkpoints that are none of the program's history, or there for a while only. */
+const unlabelled: ReadonlySet<string> = new Set(['keyframe', 'fork', 'replay'])
+
+/** Nobody waits for a keyframe. */
+const isSomebodys = ({ options }: CheckpointRequest): boolean => options.cause !== 'keyframe'
 
 function deferred<T>(): Pending<T> & { readonly promise: Promise<T> } {
   let pending!: Pending<T>

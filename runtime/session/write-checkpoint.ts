@@ -1,5 +1,5 @@
 import { prelinkVersion } from '../../wasm-shim/prelink/index.ts'
-import { encodeHead, packInput } from '../image/encode.ts'
+import { encodeHead, packTerminal } from '../image/encode.ts'
 import type { Manifest } from '../image/manifest.ts'
 import { saveCheckpoint, saveModule } from '../store/checkpoints.ts'
 import type { Captured } from './messages.ts'
@@ -31,8 +31,8 @@ export async function writeCheckpoint(
     stacks,
   }
   const body = { bytes: captured.body, sections: captured.sections }
-  const input = packInput(concat(captured.input.first, taken))
-  const parts = [encodeHead(manifest, body, input), body.bytes, input.bytes]
+  const terminal = packTerminal(concat(captured.input.first, taken), captured.screen)
+  const parts = [encodeHead(manifest, body, terminal), body.bytes, terminal.bytes]
   await saveModule(store, module.sha256, module.bytes)
   const version = await saveCheckpoint(store, name, parts)
   // Again: whoever removed the last other user of the module meanwhile did not see our checkpoint yet.

@@ -1,8 +1,6 @@
 import { type DescriptorSummary, describeState } from '../../wasm-shim/wasi/describe.ts'
-import { sectionContents } from '../image/decode.ts'
-import { readHead } from '../image/head.ts'
 import { SectionKind } from '../image/layout.ts'
-import { sessionFolder } from './session-log.ts'
+import { readSection } from './checkpoint-section.ts'
 import type { Store } from './store.ts'
 
 /**
@@ -14,12 +12,6 @@ export async function readDescriptors(
   session: string,
   version: number,
 ): Promise<readonly DescriptorSummary[]> {
-  const blob = `${sessionFolder(session)}${version}.ckpt`
-  const start = await store.get(blob, { end: 65_536 })
-  if (start === undefined) return []
-  const section = readHead(start).sections.find(({ kind }) => kind === SectionKind.kernel)
-  if (section === undefined) return []
-  const { offset, length } = section
-  const stored = await store.get(blob, { start: offset, end: offset + length })
-  return stored === undefined ? [] : describeState(sectionContents(section, stored))
+  const kernel = await readSection(store, session, version, SectionKind.kernel)
+  return kernel === undefined ? [] : describeState(kernel)
 }

@@ -1,6 +1,8 @@
 import { invariant, StasisError } from '../errors.ts'
-import { type AbiName, findRow } from './abi.ts'
-import { calls } from './calls/index.ts'
+import type { CarriedRegion } from '../guest-abi/state.ts'
+import { initialGuestState } from '../guest-abi/state.ts'
+import { findRow } from './abi.ts'
+import { findCall } from './calls/index.ts'
 import { type Call, type Context, movedClocks, type Perform } from './context.ts'
 import { type DescriptorSummary, describeDescriptor } from './describe.ts'
 import type { FileSystem } from './fs/file-system.ts'
@@ -40,6 +42,10 @@ export interface KernelConfig {
   readonly echo?: boolean
   /** Keep in a replay what the program wrote below its host directories: see `writtenFiles`. Default: false. */
   readonly files?: boolean
+  /** How `stasis.checkpoint` is answered: see `Context`. Default: ENOTSUP. */
+  readonly ownCheckpoint?: () => number | undefined
+  /** Contents for regions that the program is going to register. */
+  readonly carried?: readonly CarriedRegion[]
 }
 
 /** Arguments are words, two a wasm parameter, low word first. */
@@ -93,7 +99,13 @@ export class Kernel {
     fileSystems: readonly (FileSystem | undefined)[],
     host: Host,
     clocks: HostClocks,
-    { notes = false, replay = false, echo = false, files = false }: Omit<KernelConfig, 'args' | 'env' | 'mounts'>,
+    {
+      notes = false,
+      replay = false,
+      echo = false,
+      files = false,
+      ownCheckpoint,
+    }: Omit<KernelConfig, 'args' | 'env' | 'mounts'>,
   ) {
     this.#hasNotes = notes
     this.#recovery = replay ? new Recovery(echo, files) : undefined
@@ -105,6 +117,7 @@ export class Kernel {
       memory: new GuestMemory(),
       fileSystems,
       handles: [],
+      ownCheckpoint,
       note: undefined,
       orphans: 0,
     }
@@ -126,7 +139,8 @@ export class Kernel {
       readOnly,
     }))
     const fileSystems = config.mounts.map((mount) => mount.fs)
-    return new Kernel(initialState(config.args, config.env, mounts), fileSystems, host, host.clocks, config)
+    const state = initialState(config.args, config.env, mounts, config.carried)
+    return new Kernel(state, fileSystems, host, host.clocks, config)
   }
 
   /**
@@ -146,6 +160,7 @@ export class Kernel {
       clocks: new BigUint64Array([0n, clocks.monotonic, clocks.cpu, clocks.cpu]),
       poll: saved.poll,
       exitCode: saved.exit,
+      guest: saved.guest ?? initialGuestState(),
     }
     const kernel = new Kernel(restored, fileSystems, host, movedClocks(host.clocks, clocks), grants)
     reopenOwn(kernel.#context, saved)
@@ -278,7 +293,7 @@ export class Kernel {
   link(module: string, name: string): WasiImport | undefined {
     const row = findRow(module, name)
     if (row === undefined) return undefined
-    const call = calls[module as AbiName][name]
+    const call = findCall(module, name)
     if (call === undefined) return undefined
     const bound = bind(row, this.#prepare(name, call), this.#context) as WasiImport
     if (this.#recovery !== undefined && name.startsWith('path_')) {
@@ -288,7 +303,7 @@ export class Kernel {
         return errno
       }
     }
-    if (row.returns === 'errno') return bound
+    if (row.returns !== 'nothing') return bound
     return (...args) => {
       bound(...args)
       throw new ExitSignal(this.#context.state.exitCode ?? 0)
@@ -312,6 +327,17 @@ export class Kernel {
     const { handles } = this.#context
     for (const handle of handles) handle?.close()
     handles.length = 0
+  }
+
+  /** Between `stasis.disable` and `stasis.enable`. */
+  get isHeld(): boolean {
+    return this.#context.state.guest.held > 0
+  }
+
+  /** The label that the program has given last, and how many it has given. */
+  get label(): { readonly text: string; readonly serial: number } | undefined {
+    const { label: text, labels: serial } = this.#context.state.guest
+    return text === null ? undefined : { text, serial }
   }
 
   get exitCode(): number | undefined {

@@ -21,6 +21,8 @@ export interface Grants {
   readonly replay?: boolean
   readonly echo?: boolean
   readonly files?: boolean
+  /** See `KernelConfig`. */
+  readonly ownCheckpoint?: () => number | undefined
   /** The replay does not go live: directories that are not granted are no problem. */
   readonly alone?: boolean
   /** Makes the file system of a memory mount from its saved content, or an empty one. */

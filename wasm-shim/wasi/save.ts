@@ -1,4 +1,5 @@
 import { StasisError } from '../errors.ts'
+import { type CarriedRegion, savedGuestState } from '../guest-abi/state.ts'
 import type { Context } from './context.ts'
 import { type FileHandle, type FileStat, plainEntries } from './fs/file-system.ts'
 import { encodeState, type SavedDescriptor, type SavedState } from './saved-state.ts'
@@ -27,6 +28,7 @@ export function saveState(context: Context): Uint8Array {
     poll: state.poll,
     exit: state.exitCode,
     orphans: orphans.contents,
+    ...savedGuestState(state.guest),
   } satisfies SavedState)
 }
 
@@ -35,8 +37,9 @@ export function encodeInitialState(
   args: readonly string[],
   env: readonly (readonly [string, string])[],
   mounts: readonly (MountState & { readonly content?: Uint8Array })[],
+  carried: readonly CarriedRegion[] = [],
 ): Uint8Array {
-  const { fds } = initialState(args, env, mounts)
+  const { fds, guest } = initialState(args, env, mounts, carried)
   return encodeState({
     args,
     env,
@@ -46,6 +49,7 @@ export function encodeInitialState(
     poll: null,
     exit: null,
     orphans: [],
+    ...savedGuestState(guest),
   })
 }
 

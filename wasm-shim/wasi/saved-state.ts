@@ -1,11 +1,12 @@
 /**
  * The kernel's part of a checkpoint: one deterministic CBOR map `{ format: 1, args, env, mounts, fds, clocks, poll, exit,
- * orphans }`. It names files by mount and path and carries no capability. Memory mounts travel inside their mount's
+ * orphans }`, and `guest` where the program has called functions of the module `stasis`. It names files by mount and path and carries no capability. Memory mounts travel inside their mount's
  * entry, deleted files that are still open inside `orphans`. What is decoded is untrusted: every field is checked, unknown
  * and missing ones are refused.
  */
 import { decode, encode } from 'cborg'
 import { StasisError } from '../errors.ts'
+import { type GuestState, guestShape } from '../guest-abi/state.ts'
 import { FileTypeNumber } from './flags.ts'
 import type { DirectoryEntry, FileType } from './fs/file-system.ts'
 import {
@@ -57,6 +58,8 @@ export interface SavedState {
   readonly poll: InterruptedPoll | null
   readonly exit: number | null
   readonly orphans: readonly Uint8Array[]
+  /** Absent where the program has used none of it. */
+  readonly guest?: GuestState
 }
 
 const format = 1
@@ -128,7 +131,7 @@ const descriptor: Shape<Descriptor> = (value, where) => {
   return kind === 'stream' ? stream(value, where) : kind === 'file' ? file(value, where) : directory(value, where)
 }
 
-const shape = record<SavedState & { format: number }>({
+const shape = record<Omit<SavedState, 'guest'> & { format: number; guest: GuestState | null }>({
   format: natural(format),
   args: list(text),
   env: list(pair),
@@ -154,13 +157,15 @@ const shape = record<SavedState & { format: number }>({
   poll: nullable(record<InterruptedPoll>({ subscriptions: bytes, since: u64 })),
   exit: nullable(natural(0xffff_ffff)),
   orphans: list(bytes),
+  guest: nullable(guestShape),
 })
 
 const savedState: Shape<SavedState> = (value, where) => {
   // First of all, since another format has other fields.
   const version = (value as { format?: unknown } | null)?.format
   if (version !== format) throw new ShapeError(`its format is ${String(version)} where ${format} is known`)
-  const { format: _, ...state } = shape(value, where)
+  const { format: _, guest, ...saved } = shape({ guest: null, ...(value as object) }, where)
+  const state: SavedState = guest === null ? saved : { ...saved, guest }
   state.fds.forEach((saved, fd) => {
     if (saved === null) return
     const { descriptor: open, orphan, identity } = saved

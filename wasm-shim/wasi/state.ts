@@ -1,3 +1,4 @@
+import { type CarriedRegion, type GuestState, initialGuestState } from '../guest-abi/state.ts'
 import { ClockId } from './flags.ts'
 import type { DirectoryEntry, FileType } from './fs/file-system.ts'
 
@@ -19,6 +20,7 @@ export interface KernelState {
   /** A poll_oneoff that gave way to a checkpoint and is going to be made again. */
   poll: InterruptedPoll | null
   exitCode: number | null
+  readonly guest: GuestState
 }
 
 /** Of `KernelState.clocks`. */
@@ -79,6 +81,7 @@ export function initialState(
   args: readonly string[],
   env: readonly (readonly [string, string])[],
   mounts: readonly MountState[],
+  carried: readonly CarriedRegion[] = [],
 ): KernelState {
   return {
     args,
@@ -103,6 +106,7 @@ export function initialState(
     clocks: new BigUint64Array(clockCount),
     poll: null,
     exitCode: null,
+    guest: initialGuestState(carried),
   }
 }
 

@@ -3,6 +3,7 @@ import { openStore } from '../../open-store.ts'
 import { Session } from '../../sessions.ts'
 import { sessionOptions, superviseOptions } from '../begin-session.ts'
 import { defineCommand } from '../command.ts'
+import { importFile, isExportFile } from '../import-file.ts'
 import { checkFile, checkMounts } from '../inputs.ts'
 import { lookUp } from '../look-up.ts'
 import { flag, value } from '../options.ts'
@@ -14,7 +15,7 @@ import { oneOf, text } from '../values.ts'
 export const restoreCommand = defineCommand({
   name: 'restore',
   summary: 'Resume a session from a checkpoint.',
-  operands: 'NAME[@VERSION]',
+  operands: 'NAME[@VERSION] | FILE.stasis',
   count: [1, 1],
   description: [
     'The program goes on in the middle of the call in which it was caught, with its memory, stack and open files. Versions ' +
@@ -24,6 +25,7 @@ export const restoreCommand = defineCommand({
       'another directory. Files that were open must be there unchanged.',
     'When the program ends by itself, its checkpoints are removed, unless --keep is given. An older version goes on beside ' +
       'the newer ones: as a fork, whose checkpoints become the newest.',
+    'FILE.stasis is what "stasis export" wrote, or "-" for stdin: it becomes a session of the store, and goes on.',
   ],
   options: {
     dir: dirOption,
@@ -43,21 +45,24 @@ export const restoreCommand = defineCommand({
   },
   examples: [
     { line: 'stasis restore calc', does: 'where it was last, whether it was stopped or killed' },
+    { line: 'stasis restore calc.stasis', does: 'out of a file that came from elsewhere' },
     { line: 'stasis restore calc@-1 --dir ./data::/data', does: 'the one before, granting a directory' },
   ],
   run: async ({ values, operands, terminal }) => {
-    const address = parseAddress(operands[0] as string)
+    const isFile = isExportFile(operands[0] as string)
+    const given = isFile ? undefined : parseAddress(operands[0] as string)
     checkMounts(values.dir)
     if (values.module !== undefined) checkFile(values.module, 'the module')
     const place = locateStore(values.store)
     const store = await openStore(place.url)
-    const name = values.name ?? address.name
+    const address = given ?? { name: await importFile(store, operands[0] as string, values.name), version: 0 }
+    const name = isFile ? address.name : (values.name ?? address.name)
     return supervise(
       () =>
         lookUp(store, address.name, () =>
           Session.restore(store, formatAddress(address), {
             files: values['allow-changed-files'] ? 'keep' : (values.files ?? 'refuse'),
-            ...(values.name !== undefined && { name }),
+            ...(name !== address.name && { name }),
             ...(values.module !== undefined && { module: values.module }),
             imports: Object.fromEntries(values.import),
             ...sessionOptions(values, terminal),

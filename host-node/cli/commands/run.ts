@@ -47,6 +47,12 @@ export const runCommand = defineCommand({
     ),
     argv0: value('TEXT', 'What the program sees as its own name. Default: the module’s file name.', text),
     store: storeOption,
+    'regions-from': value(
+      'NAME[@VERSION]',
+      'Fill the regions that the program registers with what those of the same names held in a checkpoint of another program, ' +
+        'an older version of this one for example.',
+      text,
+    ),
     polls: pollsOption,
     engine: engineOption,
     ...snapshotOptions,
@@ -61,6 +67,10 @@ export const runCommand = defineCommand({
     {
       line: 'stasis run --snapshot-interval 30s app.wasm',
       does: 'after a crash or a kill, at most 30 seconds of work are lost',
+    },
+    {
+      line: 'stasis run --regions-from calc@3 calc-2.wasm',
+      does: 'a new version of a program, with the regions of memory that the old one had registered',
     },
     {
       line: 'stasis run --snapshot-on first-stdin --stop-after-snapshot python.wasm',
@@ -85,6 +95,7 @@ export const runCommand = defineCommand({
         env: values.env.filter((pair) => pair !== undefined),
         ...(values.polls !== undefined && { polls: values.polls }),
         ...(values.engine !== undefined && { engine: values.engine }),
+        ...(values['regions-from'] !== undefined && { regionsFrom: values['regions-from'] }),
         imports: Object.fromEntries(values.import),
         ...sessionOptions(values, terminal),
       })

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
 import { decodeCheckpoint } from '../../../runtime/image/decode.ts'
+import { type CheckpointReport, reportCheckpoint } from '../../../runtime/inspect/checkpoint-report.ts'
+import { reportLog } from '../../../runtime/inspect/log-report.ts'
+import { readStackNames } from '../../../runtime/inspect/stack-names.ts'
 import type { Address } from '../../../runtime/store/address.ts'
 import { loadCheckpoint, loadModule, readStored } from '../../../runtime/store/checkpoints.ts'
 import type { Store } from '../../../runtime/store/store.ts'
 import type { PollMode } from '../../../wasm-shim/prelink/index.ts'
 import { defaultCacheDirectory, prelinkCached } from '../../prelink-cache.ts'
 import { buildIdentity } from '../../worker-file.ts'
-import { type CheckpointReport, reportCheckpoint } from './checkpoint-report.ts'
-import { reportLog } from './log-report.ts'
-import { readStackNames } from './stack-names.ts'
 
 /** What is in a checkpoint of a store; names of functions come from the module in `modules`. */
 export async function inspectStored(store: Store, address: Address, modules: Store): Promise<CheckpointReport> {

@@ -1,9 +1,9 @@
+import type { CheckpointReport, FrameReport } from '../../../runtime/inspect/checkpoint-report.ts'
+import { describeLog } from '../../../runtime/inspect/log-report.ts'
 import type { DescriptorSummary } from '../../../wasm-shim/wasi/kernel.ts'
 import { formatSize, formatTable, formatTime, plural, printable } from '../format.ts'
 import { shellJoin } from '../mounts.ts'
 import type { Terminal } from '../terminal.ts'
-import type { CheckpointReport, FrameReport } from './checkpoint-report.ts'
-import { describeLog } from './log-report.ts'
 import { factPrinter } from './print-module.ts'
 
 /** Deep recursions repeat themselves: this many frames from each end tell what is going on. */
@@ -38,11 +38,24 @@ export function printCheckpoint(report: CheckpointReport, terminal: Terminal): s
       title(`Stack: ${plural(frames.length, 'frame')} from ${printable(entry)}, about to call ${printable(call)}`),
       ...printFrames(frames),
     ]),
+    ...(report.regions.length === 0 ? [] : ['', title('Regions'), printRegions(report.regions)]),
     '',
     title('Descriptors'),
     printDescriptors(report.descriptors, terminal),
     ...printConditions(report),
   ].join('\n')
+}
+
+function printRegions(regions: CheckpointReport['regions']): string {
+  const rows = regions.map(({ name, address, length }) => [
+    `  ${printable(name)}`,
+    formatSize(length),
+    `at 0x${address.toString(16)}`,
+  ])
+  return formatTable(
+    ['  NAME', 'SIZE', 'PLACE'].map((title) => ({ title })),
+    rows,
+  )
 }
 
 const causes: Readonly<Record<string, string>> = {
@@ -53,6 +66,7 @@ const causes: Readonly<Record<string, string>> = {
   'first-stdin': 'by --snapshot-on first-stdin',
   idle: 'by --snapshot-on idle',
   keyframe: 'by itself, to bound the time of a recovery',
+  guest: 'by the program itself',
   fork: 'as the first one of a fork',
   replay: 'where a replay stopped',
 }

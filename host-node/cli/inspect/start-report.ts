@@ -1,3 +1,4 @@
+import { describeLog, type LogReport, reportLog } from '../../../runtime/inspect/log-report.ts'
 import { sessionFolder } from '../../../runtime/store/session-log.ts'
 import { loadStart } from '../../../runtime/store/start-record.ts'
 import type { Store } from '../../../runtime/store/store.ts'
@@ -5,7 +6,6 @@ import { decodeState } from '../../../wasm-shim/wasi/saved-state.ts'
 import { formatSize, formatTime, printable } from '../format.ts'
 import { shellJoin } from '../mounts.ts'
 import type { Terminal } from '../terminal.ts'
-import { describeLog, type LogReport, reportLog } from './log-report.ts'
 import { factPrinter } from './print-module.ts'
 
 /** What `stasis inspect NAME` says of a session that has a call log and no checkpoint. */

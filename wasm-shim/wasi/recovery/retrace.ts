@@ -133,6 +133,12 @@ const written: Retrace = ({ context, recovery, perform }, fd: number) => {
 }
 
 export const retraces: Readonly<Record<string, Retrace>> = {
+  disable: again,
+  enable: again,
+  label: again,
+  region: again,
+  region_forget: again,
+  region_saved: again,
   clock_time_get: ({ recovery }) => recovery.u64(0),
   fd_allocate: onFile(nothing, (recovery, { mount, path }, _, offset: bigint, length: bigint) =>
     recovery.files?.extend(mount, path, Number(offset + length)),

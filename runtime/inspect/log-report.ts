@@ -1,7 +1,7 @@
-import { LogReader } from '../../../runtime/log/reader.ts'
-import { type LogSegment, listSegments, readPieces } from '../../../runtime/store/session-log.ts'
-import type { Store } from '../../../runtime/store/store.ts'
-import { formatSize, plural } from '../format.ts'
+import { LogReader } from '../log/reader.ts'
+import { type LogSegment, listSegments, readPieces } from '../store/session-log.ts'
+import type { Store } from '../store/store.ts'
+import { formatSize, plural } from './format.ts'
 
 /** What `stasis inspect NAME` says of a session's call log. */
 export interface LogReport {

@@ -1,7 +1,7 @@
-import type { WasmModule } from '../../../wasm-shim/module/model.ts'
-import { type ModuleNames, readNames } from '../../../wasm-shim/module/names.ts'
-import { readModule } from '../../../wasm-shim/module/read.ts'
-import { decodeMetadata, metadataSection } from '../../../wasm-shim/prelink/index.ts'
+import type { WasmModule } from '../../wasm-shim/module/model.ts'
+import { type ModuleNames, readNames } from '../../wasm-shim/module/names.ts'
+import { readModule } from '../../wasm-shim/module/read.ts'
+import { decodeMetadata, metadataSection } from '../../wasm-shim/prelink/index.ts'
 
 /** Names for what a checkpoint knows by number. */
 export interface StackNames {

@@ -1,8 +1,10 @@
-import type { Checkpoint } from '../../../runtime/image/model.ts'
-import { scanPages } from '../../../runtime/image/pages.ts'
-import { type DescriptorSummary, describeState } from '../../../wasm-shim/wasi/kernel.ts'
-import { decodeState } from '../../../wasm-shim/wasi/saved-state.ts'
-import { formatMount } from '../mounts.ts'
+import type { GuestRegion } from '../../wasm-shim/guest-abi/state.ts'
+import { type DescriptorSummary, describeState } from '../../wasm-shim/wasi/kernel.ts'
+import { decodeState } from '../../wasm-shim/wasi/saved-state.ts'
+import type { Checkpoint } from '../image/model.ts'
+import { scanPages } from '../image/pages.ts'
+import { regionsOf } from '../image/regions.ts'
+import { formatMount } from './command-words.ts'
 import type { LogReport } from './log-report.ts'
 import type { StackNames } from './stack-names.ts'
 
@@ -27,6 +29,8 @@ export interface CheckpointReport {
   readonly input: number
   readonly instances: readonly InstanceReport[]
   readonly stacks: readonly StackReport[]
+  /** Named ranges of the first memory that the program has registered. */
+  readonly regions: readonly GuestRegion[]
   readonly args: readonly string[]
   /** Names only: values may be secrets. */
   readonly env: readonly string[]
@@ -102,6 +106,7 @@ export function reportCheckpoint(source: CheckpointSource): CheckpointReport {
         return { function: found?.index ?? null, name: found?.name ?? null, site, words: words.length }
       }),
     })),
+    regions: regionsOf(checkpoint).map(({ name, address, length }) => ({ name, address, length })),
     args: kernel.args,
     env: kernel.env.map(([name]) => name),
     descriptors: describeState(checkpoint.kernel),

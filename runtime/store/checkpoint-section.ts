@@ -1,0 +1,30 @@
+import { sectionContents } from '../image/decode.ts'
+import { type Head, readHead } from '../image/head.ts'
+import { sessionFolder } from './session-log.ts'
+import type { Store } from './store.ts'
+
+const usualHead = 65_536
+
+/**
+ * The first section of a kind in a checkpoint, without reading its memory; undefined where there is no such checkpoint or
+ * section. Throws STASIS_IMAGE_*.
+ */
+export async function readSection(
+  store: Store,
+  session: string,
+  version: number,
+  kind: number,
+): Promise<Uint8Array | undefined> {
+  const blob = `${sessionFolder(session)}${version}.ckpt`
+  const head = await readStoredHead(store, blob)
+  const section = head?.sections.find((each) => each.kind === kind)
+  if (section === undefined) return undefined
+  const { offset, length } = section
+  const stored = await store.get(blob, { start: offset, end: offset + length })
+  return stored && sectionContents(section, stored)
+}
+
+async function readStoredHead(store: Store, blob: string): Promise<Head | undefined> {
+  const start = await store.get(blob, { end: usualHead })
+  return start && readHead(start)
+}
