@@ -115,6 +115,17 @@ export const driver = {
     })
   },
 
+  /** With mounts as they are given; files are lists of bytes. An empty module restores. */
+  lua: (name: string, module: string, args: readonly string[], mounts: readonly unknown[]) => {
+    const whole = (mounts as { files?: Record<string, number[]> }[]).map((mount) => ({
+      ...mount,
+      ...(mount.files && {
+        files: Object.fromEntries(Object.entries(mount.files).map(([path, bytes]) => [path, Uint8Array.from(bytes)])),
+      }),
+    })) as unknown as readonly Browser.BrowserMount[]
+    return driver.run({ name, stdin: 'typed', args, ...(module && { module }), options: { mounts: whole } })
+  },
+
   type: (name: string, text: string) => running.get(name)!.input!.enqueue(new TextEncoder().encode(text)),
   endInput: (name: string) => running.get(name)!.input!.close(),
   seen: (name: string) => running.get(name)!.output,
