@@ -40,8 +40,7 @@ export async function startSession(host: SessionHost, options: StartOptions): Pr
     const path = typeof options.module === 'string' ? (host.absolutePath?.(options.module) ?? options.module) : ''
     const start = startRecord(host, options, { id, module, polls, path, args, carried })
     const { mounts, kernel } = withContent(options, start)
-    const first = { args, env: environmentPairs(env), carried, ...(kernel && { kernel }) }
-    const beginning = { ...first, allowChangedFiles: false }
+    const beginning = { args, env: environmentPairs(env), carried, allowChangedFiles: false, ...(kernel && { kernel }) }
     if (log !== undefined) {
       await saveStart(store, name, start)
       // Else a short program needs no copy of its module: a restore finds it where it was.

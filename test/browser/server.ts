@@ -26,7 +26,7 @@ export interface TestServer {
 }
 
 export async function serve({ isolated }: { readonly isolated: boolean }): Promise<TestServer> {
-  const driver = await bundlePage()
+  const [driver, storeSuite] = await Promise.all(['driver', 'store-suite'].map(bundlePage))
   const passed = new Map<string, Uint8Array>()
   const server = createServer(async (request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://host').pathname)
@@ -37,7 +37,8 @@ export async function serve({ isolated }: { readonly isolated: boolean }): Promi
         'Content-Type': types.html,
       })
     }
-    if (path === '/driver.js') return answer(driver)
+    if (path === '/driver.js') return answer(driver!)
+    if (path === '/store-suite.js') return answer(storeSuite!)
     if (path.startsWith('/passed/')) {
       const name = path.slice('/passed/'.length)
       if (request.method !== 'PUT') return answer(passed.get(name) ?? '')
@@ -67,13 +68,15 @@ async function bodyOf(request: IncomingMessage): Promise<Uint8Array> {
   return new Uint8Array(Buffer.concat(parts))
 }
 
-async function bundlePage(): Promise<string> {
+/** A script of page/, with what it imports; the built dist/ is left outside. */
+async function bundlePage(name: string): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL('page/driver.ts', import.meta.url))],
+    entryPoints: [fileURLToPath(new URL(`page/${name}.ts`, import.meta.url))],
+    alias: { vitest: fileURLToPath(new URL('page/vitest.ts', import.meta.url)) },
     bundle: true,
     format: 'esm',
     target: 'es2022',
-    external: ['/dist/*'],
+    external: ['/dist/*', '/store-suite.js'],
     write: false,
     logLevel: 'error',
   })
