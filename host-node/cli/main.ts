@@ -1,6 +1,7 @@
 import { tuneEngine } from '../engine-flags.ts'
 import type { Command } from './command.ts'
 import { checkpointCommand } from './commands/checkpoint.ts'
+import { filesCommand } from './commands/files.ts'
 import { forkCommand } from './commands/fork.ts'
 import { helpCommand } from './commands/help.ts'
 import { inspectCommand } from './commands/inspect.ts'
@@ -27,6 +28,7 @@ const commands: readonly Command[] = [
   verifyCommand,
   replayCommand,
   forkCommand,
+  filesCommand,
   rmCommand,
   helpCommand(() => commands),
   versionCommand,

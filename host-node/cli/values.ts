@@ -17,6 +17,16 @@ export function parseDuration(given: string): number {
   return milliseconds
 }
 
+const bytesOf: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 }
+
+/** '500', '64k', '256M', '1.5G' (also 'KB', 'MB', 'GB') in bytes; powers of ten, as sizes are shown. */
+export function parseSize(given: string): number {
+  const match = /^(\d+(?:\.\d+)?) ?([kmgt]?)b?$/i.exec(given)
+  const bytes = match ? Math.round(Number(match[1]) * bytesOf[match[2]!.toLowerCase()]!) : Number.NaN
+  if (Number.isSafeInteger(bytes)) return bytes
+  throw new UsageError(`"${given}" is no size; write 500, 64k, 256M or 1.5G.`)
+}
+
 /** A whole number from 1 up. */
 export function parseCount(given: string): number {
   const count = Number(given)

@@ -22,7 +22,16 @@ export const maxManifestSize = 1 << 20
 /** A section is a memory, table, stack and so on: a module with more of them than this is not one we can run. */
 export const maxSections = 1 << 16
 
-export const SectionKind = { memory: 1, globals: 2, table: 3, stack: 4, kernel: 5, input: 6 } as const
+export const SectionKind = {
+  memory: 1,
+  globals: 2,
+  table: 3,
+  stack: 4,
+  kernel: 5,
+  input: 6,
+  files: 7,
+  content: 8,
+} as const
 export type SectionKindName = keyof typeof SectionKind
 export const sectionNames: readonly (SectionKindName | undefined)[] = [
   undefined,
@@ -32,6 +41,8 @@ export const sectionNames: readonly (SectionKindName | undefined)[] = [
   'stack',
   'kernel',
   'input',
+  'files',
+  'content',
 ]
 
 export const SectionEncoding = { stored: 0, deflate: 1 } as const

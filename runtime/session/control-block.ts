@@ -5,8 +5,8 @@
  * request costs a call one plain load.
  */
 
-/** `atOnce`: without asking for room first. A guest that stops is in no hurry. */
-export const Request = { checkpoint: 1, stop: 2, atOnce: 4 } as const
+/** `atOnce`: without asking for room first; a guest that stops is in no hurry. `lean`: without contents of the host's files. */
+export const Request = { checkpoint: 1, stop: 2, atOnce: 4, lean: 8 } as const
 
 const requestWord = 0
 const wakeWord = 1

@@ -24,6 +24,11 @@ export interface CommonOptions {
   readonly durable?: boolean
   /** Milliseconds of work that a crash may make necessary to do again; then a checkpoint is taken. Default 5000. */
   readonly maxRecovery?: number
+  /**
+   * Bytes of the host's files that a checkpoint carries: those that the session has written or holds open. More is refused,
+   * by name; 0 leaves all contents out. Default 256 MB. Checkpoints taken for `maxRecovery` carry none.
+   */
+  readonly maxFileBytes?: number
   /** Keep the log of what came before the newest checkpoints, for looking at it and for going back. Default false. */
   readonly keepLog?: boolean
   /** Show every call on stderr, as strace does. Default false. */
@@ -61,9 +66,9 @@ export interface RestoreOptions extends CommonOptions {
   /** Go on even where an open file is no longer as it was. The same as `files: 'keep'`. */
   readonly allowChangedFiles?: boolean
   /**
-   * What to do with files in granted directories that are no longer as they were: 'refuse' where one is open (the
-   * default), 'keep' them as they are, or 'restore' what the session had written, for a version by its number and a log
-   * that reaches back to the beginning.
+   * What to do with files in granted directories that the session has written or holds open and that are no longer as they
+   * were: 'refuse' (the default), 'keep' them as they are, or 'restore' them, from the checkpoint; where that carries none,
+   * from a log that reaches back to the beginning, for a version by its number.
    */
   readonly files?: 'keep' | 'restore' | 'refuse'
 }
@@ -79,6 +84,7 @@ const commonKeys: Keys<CommonOptions> = {
   log: true,
   durable: true,
   maxRecovery: true,
+  maxFileBytes: true,
   keepLog: true,
   strace: true,
   onEvent: true,
@@ -120,17 +126,21 @@ function isPairs(env: NonNullable<StartOptions['env']>): env is readonly (readon
 /** Refuses what types cannot, or what comes from JavaScript. Throws STASIS_OPTION. */
 export function checkCommon(options: CommonOptions): void {
   const { mounts = [], triggers = [], torture = 1, maxRecovery = 1, log = true, durable = false } = options
+  const { maxFileBytes = 0 } = options
   const refuse = (message: string): never => {
     throw new StasisError('STASIS_OPTION', message)
   }
   if (!isPositive(torture)) refuse(`torture is ${torture}, and must be a whole number above 0.`)
   if (!(maxRecovery > 0)) refuse(`maxRecovery is ${maxRecovery}, and must be a number of milliseconds above 0.`)
+  if (!Number.isSafeInteger(maxFileBytes) || maxFileBytes < 0)
+    refuse(`maxFileBytes is ${maxFileBytes}, and must be a whole number of bytes from 0 up.`)
   if (durable && !log)
     refuse('A session without a log has nothing to flush: durable and log: false exclude each other.')
   const guests = new Set<string>()
   for (const mount of mounts) {
     const isWhole = typeof mount.guest === 'string' && ('memory' in mount || typeof mount.host === 'string')
-    if (!isWhole) refuse('A mount is { guest, host } with two paths, or { guest, memory: true }.')
+    if (!isWhole) refuse('A mount is { guest, host }, perhaps with overlay: true, or { guest, memory: true }.')
+    if ('memory' in mount && 'host' in mount) refuse('A mount has a host directory or lives in memory, not both.')
     if (guests.has(mount.guest)) refuse(`Two mounts are granted as "${mount.guest}".`)
     guests.add(mount.guest)
   }

@@ -7,7 +7,7 @@ import { saveModule } from '../store/checkpoints.ts'
 import { dropTail, hasCheckpoints, markEnded, removeRun } from '../store/retention.ts'
 import type { SessionLock, Store } from '../store/store.ts'
 import { type ControlBlock, Request } from './control-block.ts'
-import type { Captured, FromGuest, Message, Post, Recovered, ToGuest, TortureCount } from './messages.ts'
+import type { Captured, FromGuest, Message, MountInMemory, Post, Recovered, ToGuest, TortureCount } from './messages.ts'
 import { checkKeys, checkpointKeys } from './options.ts'
 import { TrapError, unpackError } from './packed-error.ts'
 import { isOver, move, type SessionState } from './state.ts'
@@ -51,7 +51,9 @@ export type SessionEvent =
   | ({ readonly kind: 'recovered' } & Recovered)
   /** Where a replay stopped or ended, what the program had written below its host directories. */
   | { readonly kind: 'files'; readonly trees: readonly WrittenTree[] }
-  /** Before going on from an older version, files were put back to what they held then. */
+  /** Directories of the host that were not granted again: they go on in memory, with the files that were carried. */
+  | { readonly kind: 'inMemory'; readonly mounts: readonly MountInMemory[] }
+  /** Before going on, files were put back to what the session had written then. */
   | { readonly kind: 'filesRestored'; readonly written: number; readonly removed: number }
   /** The newest checkpoint or its log was of no use, and an older one is tried. */
   | { readonly kind: 'fellBack'; readonly to: string; readonly error: Error }
@@ -123,6 +125,7 @@ export class Session {
   readonly #port: GuestPort
   #state: SessionState = 'starting'
   #engine: Engine['kind'] = 'instrumented'
+  #inMemory: readonly MountInMemory[] = []
   #exports: readonly string[] = []
   readonly #ready: Pending<void>
   readonly #started: Promise<void>
@@ -195,6 +198,11 @@ export class Session {
   /** What runs the program. */
   get engine(): Engine['kind'] {
     return this.#engine
+  }
+
+  /** Directories of the host that were not granted again, and go on in memory. */
+  get inMemory(): readonly MountInMemory[] {
+    return this.#inMemory
   }
 
   /** Names of the module's exports. */
@@ -277,7 +285,8 @@ export class Session {
     }
     const [request] = this.#requests
     if (request === undefined) return
-    this.#parts.control.request(Request.checkpoint | (request.options.stop ? Request.stop : 0) | how)
+    const lean = request.options.cause === 'keyframe' ? Request.lean : 0
+    this.#parts.control.request(Request.checkpoint | (request.options.stop ? Request.stop : 0) | lean | how)
     this.#port.post('check', {})
   }
 
@@ -308,6 +317,10 @@ export class Session {
         return
       case 'files':
         this.#parts.onEvent({ kind: 'files', ...message.payload })
+        return
+      case 'inMemory':
+        this.#inMemory = message.payload.mounts
+        this.#parts.onEvent({ kind: 'inMemory', ...message.payload })
         return
       case 'recovered':
         this.#parts.onEvent({ kind: 'recovered', ...message.payload })

@@ -73,7 +73,7 @@ function startRecord(
     const { guest, readOnly = false } = grant
     return 'memory' in grant
       ? { guest, kind: 'memory', source: null, readOnly }
-      : { guest, kind: 'host', source: grant.host, readOnly }
+      : { guest, kind: grant.overlay === true ? 'overlay' : 'host', source: grant.host, readOnly }
   })
   const kernel = encodeInitialState(args, environmentPairs(env), states)
   return {

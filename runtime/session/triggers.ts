@@ -15,6 +15,8 @@ export interface CaptureReason {
   readonly cause: string
   readonly requested: boolean
   readonly stop: boolean
+  /** Without the contents of the host's files. */
+  readonly lean?: boolean
 }
 
 /**
@@ -119,7 +121,10 @@ export class CaptureDecider {
     const hostCause = this.#hostCause
     this.#hostCause = undefined
     const bits = this.#control.take()
-    if (bits !== 0) return { cause: 'request', requested: true, stop: (bits & Request.stop) !== 0 }
+    if (bits !== 0) {
+      const has = (bit: number) => (bits & bit) !== 0
+      return { cause: 'request', requested: true, stop: has(Request.stop), lean: has(Request.lean) }
+    }
     return { cause: hostCause ?? this.#numberCause(), requested: false, stop: false }
   }
 

@@ -198,9 +198,9 @@ test('a guest without polls cannot be stopped in a loop, and whoever asks is tol
   expect(err).toContain('--polls=all')
 })
 
-test('a directory that the session has open must be granted again, and the message says how', async () => {
+test('a directory whose files were left out must be granted again, and the message says how', async () => {
   mkdirSync(join(place.directory, 'data'))
-  const session = place.start('run', '--dir', 'data::/data', '--name', 'calc', 'echo.wasm')
+  const session = place.start('run', '--dir', 'data::/data', '--max-file-bytes', '0', '--name', 'calc', 'echo.wasm')
   await session.says('ready')
   session.child.kill('SIGTSTP')
   await session.finished
@@ -210,6 +210,18 @@ test('a directory that the session has open must be granted again, and the messa
   expect(refused.err).toContain('STASIS_MOUNT_NOT_GRANTED')
   expect((await place.run('restore', 'clac')).err).toContain('Did you mean calc?')
   expect(await place.run('restore', 'calc', '--dir', 'data::/data')).toMatchObject({ code: 0 })
+})
+
+test('a directory that is not granted again goes on in memory, and the message says so', async () => {
+  mkdirSync(join(place.directory, 'data'))
+  const session = place.start('run', '--dir', 'data::/data', '--mem', '/tmp', '--name', 'calc', 'echo.wasm')
+  await session.says('ready')
+  session.child.kill('SIGTSTP')
+  await session.finished
+  const restored = await place.run('restore', 'calc', '--keep')
+  expect(restored.code).toBe(0)
+  expect(restored.err).toMatch(/\/data was a directory of the host.*in memory.*--dir HOST::\/data/)
+  expect((await place.run('files', 'calc')).out).toContain('no files')
 })
 
 test('a damaged image is refused with a sentence that names the file, and the newest state is that of the version before', async () => {

@@ -54,7 +54,7 @@ async function stateOf(from: Store, address: string) {
 }
 
 /** Runs a case with its whole log kept and checkpoints at some calls. */
-async function run(name: string, calls: readonly number[]) {
+async function run(name: string, calls: readonly number[], maxFileBytes = 0) {
   const each = caseNamed(name)
   prepared = prepare(each)
   const session = await Session.start({
@@ -66,6 +66,7 @@ async function run(name: string, calls: readonly number[]) {
     store,
     name: 'calc',
     keepLog: true,
+    maxFileBytes,
     triggers: calls.map((call) => ({ kind: 'call' as const, call })),
     ...streams(),
   })
@@ -154,12 +155,15 @@ test('a fork goes on independently from where the other session was last', async
 })
 
 test.each([
-  ['files', [40, 75, 100]],
-  ['lua-closures', [30, 55]],
-  ['sqlite-shop', [60, 150]],
-] as const)('%s goes on from an older version with its files put back', async (name, calls) => {
+  ['files', [40, 75, 100], 'log'],
+  ['lua-closures', [30, 55], 'log'],
+  ['sqlite-shop', [60, 150], 'log'],
+  ['files', [40, 75, 100], 'checkpoint'],
+  ['lua-closures', [30, 55], 'checkpoint'],
+  ['sqlite-shop', [60, 150], 'checkpoint'],
+] as const)('$0 goes on from an older version with its files put back from the $2', async (name, calls, from) => {
   const each = caseNamed(name)
-  const { stdout, mounts, outcome } = await run(name, calls)
+  const { stdout, mounts, outcome } = await run(name, calls, from === 'log' ? 0 : 1e8)
   const files = prepared!.files()
   for (const { version, content } of await listVersions(store, 'calc')) {
     output = ''
