@@ -113,10 +113,10 @@ async function listen(session: Supervised, options: SuperviseOptions): Promise<(
   try {
     const control = await ControlServer.listen(options.storeId, session.name, {
       status: () => ({ name: session.name, pid: process.pid, module: options.module, started }),
-      checkpoint: async ({ stop, label }): Promise<CheckpointResult> => {
+      checkpoint: async ({ stop, ...rest }): Promise<CheckpointResult> => {
         const stopped = stop || options.stopAfterSnapshot
         if (stopped && isLogOnly(session)) return stopByLog(session, options.resume(session.name))
-        const { version, size } = await session.checkpoint({ stop: stopped, ...(label !== undefined && { label }) })
+        const { version, size } = await session.checkpoint({ stop: stopped, ...rest })
         return { name: session.name, version, size, stopped, resume: options.resume(session.name) }
       },
     })

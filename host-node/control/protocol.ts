@@ -25,6 +25,8 @@ export interface CheckpointParams {
   readonly label?: string
   /** End the session after the checkpoint; default: it goes on. */
   readonly stop: boolean
+  /** Carry the contents of the host's files; default: yes. */
+  readonly files?: boolean
 }
 
 export interface CheckpointResult {

@@ -102,7 +102,7 @@ const startOnly = {
 const restoreOnly = { name: true, module: true, allowChangedFiles: true, files: true } as const
 export const startKeys: Keys<StartOptions> = { ...commonKeys, ...startOnly }
 export const restoreKeys: Keys<RestoreOptions> = { ...commonKeys, ...restoreOnly }
-export const checkpointKeys = { label: true, stop: true, cause: true } as const
+export const checkpointKeys = { label: true, stop: true, cause: true, files: true } as const
 
 /** Throws STASIS_OPTION_UNKNOWN. */
 export function checkKeys(options: object, known: Readonly<Record<string, true>>, what: string): void {

@@ -66,6 +66,8 @@ export interface CheckpointOptions {
   readonly stop?: boolean
   /** Default: 'request'. */
   readonly cause?: string
+  /** Carry the contents of the host's files. Default true, but for the cause 'keyframe'. */
+  readonly files?: boolean
 }
 
 /** The thread that the guest runs in, as seen by the session. */
@@ -285,7 +287,8 @@ export class Session {
     }
     const [request] = this.#requests
     if (request === undefined) return
-    const lean = request.options.cause === 'keyframe' ? Request.lean : 0
+    const { cause, files = cause !== 'keyframe' } = request.options
+    const lean = files ? 0 : Request.lean
     this.#parts.control.request(Request.checkpoint | (request.options.stop ? Request.stop : 0) | lean | how)
     this.#port.post('check', {})
   }

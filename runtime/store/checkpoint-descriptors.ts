@@ -1,6 +1,6 @@
 import { type DescriptorSummary, describeState } from '../../wasm-shim/wasi/describe.ts'
 import { sectionContents } from '../image/decode.ts'
-import { readHead } from '../image/head.ts'
+import { headLength, readHead } from '../image/head.ts'
 import { SectionKind } from '../image/layout.ts'
 import { sessionFolder } from './session-log.ts'
 import type { Store } from './store.ts'
@@ -17,7 +17,9 @@ export async function readDescriptors(
   const blob = `${sessionFolder(session)}${version}.ckpt`
   const start = await store.get(blob, { end: 65_536 })
   if (start === undefined) return []
-  const section = readHead(start).sections.find(({ kind }) => kind === SectionKind.kernel)
+  const needed = headLength(start)
+  const head = needed > start.length ? await store.get(blob, { end: needed }) : start
+  const section = readHead(head ?? start).sections.find(({ kind }) => kind === SectionKind.kernel)
   if (section === undefined) return []
   const { offset, length } = section
   const stored = await store.get(blob, { start: offset, end: offset + length })

@@ -13,6 +13,7 @@ import { listVersions, loadCheckpoint } from '../../runtime/store/checkpoints.ts
 import { MemoryStore } from '../../runtime/store/memory-store.ts'
 import { listSegments } from '../../runtime/store/session-log.ts'
 import type { Store } from '../../runtime/store/store.ts'
+import { decodeState } from '../../wasm-shim/wasi/saved-state.ts'
 import { caseNamed } from '../programs/cases.ts'
 import { type Prepared, prepare } from '../programs/prepare.ts'
 import { program } from '../programs/programs.ts'
@@ -41,16 +42,17 @@ const streams = () => ({
   cache: join(tmpdir(), 'stasis-test-cache'),
 })
 
-/** What the program is at an instant: memory, globals, tables and stack. */
+/** What the program is at an instant: memory, globals, tables and stack, and what it has written. */
 async function stateOf(from: Store, address: string) {
   const { bytes } = await loadCheckpoint(from, parseAddress(address))
-  const { instances, stacks, calls } = decodeCheckpoint(bytes)
+  const { instances, stacks, calls, kernel } = decodeCheckpoint(bytes)
   const states = instances.map(({ memories, globals, tables }) => ({
     memories: memories.map((memory) => createHash('sha256').update(memory.bytes).digest('hex')),
     globals: [...globals],
     tables: tables.map((table) => table && [...table]),
   }))
-  return { calls, stacks, states }
+  const { written } = decodeState(kernel)
+  return { calls, stacks, states, written }
 }
 
 /** Runs a case with its whole log kept and checkpoints at some calls. */
@@ -74,7 +76,12 @@ async function run(name: string, calls: readonly number[], maxFileBytes = 0) {
   return { outcome, stdout: output, mounts: prepared.mounts }
 }
 
-const names = { 'lua-closures': [20, 50], files: [60, 100], 'cpython-session': [150, 400] } as const
+const names = {
+  'lua-closures': [20, 50],
+  files: [60, 100],
+  effects: [40, 90],
+  'cpython-session': [150, 400],
+} as const
 
 describe.each(Object.entries(names))('%s', (name, calls) => {
   const { available, reason } = program(caseNamed(name).program)
