@@ -116,11 +116,16 @@ const shownFiles = 20
 function printFiles(report: FilesReport, title: (text: string) => string, terminal: Terminal): string[] {
   const { content, files, size } = report
   if (files.length === 0) return []
-  const how = content === 'carried' ? `, ${formatSize(size)}` : '; their contents were left out'
+  const how = content === 'carried' ? `, with ${formatSize(size)} of contents` : ', without their contents'
   const listing = files.slice(0, shownFiles)
   const more =
     files.length > listing.length ? [`  … ${files.length - listing.length} more; "stasis files" shows all`] : []
-  return ['', title(`Files that it carries: ${files.length}${how}`), printListing(listing, terminal), ...more]
+  return [
+    '',
+    title(`Files in directories of the host: ${files.length}${how}`),
+    printListing(listing, terminal),
+    ...more,
+  ]
 }
 
 const moveColours = { moves: 'green', 'moves if granted': 'yellow', 'does not move': 'red' } as const
