@@ -14,7 +14,7 @@ import { MemoryStore } from '../../runtime/store/memory-store.ts'
 import { listSegments } from '../../runtime/store/session-log.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { decodeState } from '../../wasm-shim/wasi/saved-state.ts'
-import { caseNamed } from '../programs/cases.ts'
+import { caseNamed, expectedOutcome } from '../programs/cases.ts'
 import { type Prepared, prepare } from '../programs/prepare.ts'
 import { program } from '../programs/programs.ts'
 import { counter } from './guests.ts'
@@ -88,7 +88,8 @@ describe.each(Object.entries(names))('%s', (name, calls) => {
 
   test.skipIf(!available)(`is reached where checkpoints were${available ? '' : `: ${reason}`}`, async () => {
     const { outcome, stdout } = await run(name, calls)
-    expect(outcome).toMatchObject({ kind: 'exited', code: 0 })
+    const { exitCode: code } = expectedOutcome(caseNamed(name))
+    expect(outcome).toMatchObject({ kind: 'exited', code })
     const versions = await listVersions(store, 'calc')
     expect(versions.length).toBeGreaterThan(1)
     for (const { version } of versions) {
@@ -107,7 +108,7 @@ describe.each(Object.entries(names))('%s', (name, calls) => {
     }
     output = ''
     const all = await Session.replay(store, 'calc', { store: new MemoryStore(), name: 'again', ...streams() })
-    expect(await all.done).toMatchObject({ kind: 'exited', code: 0 })
+    expect(await all.done).toMatchObject({ kind: 'exited', code })
     expect(stdout.endsWith(output)).toBe(true)
   })
 })
