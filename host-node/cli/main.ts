@@ -6,6 +6,7 @@ import { compactCommand } from './commands/compact.ts'
 import { copyCommand } from './commands/copy.ts'
 import { diffCommand } from './commands/diff.ts'
 import { exportCommand } from './commands/export.ts'
+import { filesCommand } from './commands/files.ts'
 import { forkCommand } from './commands/fork.ts'
 import { gcCommand } from './commands/gc.ts'
 import { helpCommand } from './commands/help.ts'
@@ -44,6 +45,7 @@ const commands: readonly Command[] = [
   copyCommand,
   exportCommand,
   importCommand,
+  filesCommand,
   rmCommand,
   serveCommand,
   pushCommand,

@@ -1,4 +1,4 @@
-import { parseMount } from './mounts.ts'
+import { parseMemory, parseMount } from './mounts.ts'
 import { flag, grouped, list, optional, value } from './options.ts'
 import {
   oneOf,
@@ -7,6 +7,7 @@ import {
   parseImport,
   parseLongDuration,
   parseSignal,
+  parseSize,
   parseTrigger,
   text,
 } from './values.ts'
@@ -29,9 +30,16 @@ export const tokenOption = value(
 export const jsonOption = flag('Print JSON for machines.')
 
 export const dirOption = list(
-  'HOST[::GUEST][:ro]',
-  'Grant the directory HOST, seen by the guest as GUEST (default: as HOST); ":ro" for reading only.',
+  'HOST[::GUEST][:ro|:overlay]',
+  'Grant the directory HOST, seen by the guest as GUEST (default: as HOST); ":ro" for reading only, ":overlay" to keep what ' +
+    'the program changes in the session, and HOST as it is.',
   parseMount,
+)
+
+export const memOption = list(
+  'GUEST',
+  'Give the guest an empty directory GUEST that lives in the session and travels with its checkpoints.',
+  parseMemory,
 )
 
 export const importOption = list(
@@ -71,6 +79,12 @@ export const snapshotOptions = grouped('Checkpoints', {
     'K',
     'Test: at every K-th call capture, encode, decode into a fresh instance, and go on there.',
     parseCount,
+  ),
+  'max-file-bytes': value(
+    'SIZE',
+    'What a checkpoint carries at most of files that the program has written or holds open in directories of the host ' +
+      '(64k, 1G); 0 leaves their contents out. More is refused. Default: 256 MB.',
+    parseSize,
   ),
   keep: optional(
     'N',

@@ -1,6 +1,8 @@
 import { deflateSync } from 'fflate'
 import { invariant } from '../../wasm-shim/errors.ts'
+import type { CarriedFiles, ContentSource } from '../../wasm-shim/wasi/carried.ts'
 import { checksum, checksumInSlices } from './checksum.ts'
+import { encodeFiles } from './files.ts'
 import {
   align8,
   entrySize,
@@ -24,7 +26,9 @@ export interface Body {
   readonly sections: readonly SectionEntry[]
 }
 
-export type CheckpointState = Pick<Checkpoint, 'instances' | 'stacks' | 'kernel' | 'input' | 'screen'>
+export type CheckpointState = Pick<Checkpoint, 'instances' | 'stacks' | 'kernel' | 'input' | 'screen'> & {
+  readonly files?: CarriedFiles<Uint8Array | ContentSource>
+}
 
 export interface EncodeOptions {
   /** 'none' (default) is made at the speed of a copy; 'deflate' is for images that travel. */
@@ -32,7 +36,10 @@ export interface EncodeOptions {
 }
 
 /** The bytes of an image as docs/format.md specifies them. The same checkpoint gives the same bytes. */
-export function encodeCheckpoint(checkpoint: Checkpoint, options: EncodeOptions = {}): Uint8Array {
+export function encodeCheckpoint(
+  checkpoint: Omit<Checkpoint, 'files'> & CheckpointState,
+  options: EncodeOptions = {},
+): Uint8Array {
   const packed = packBody(checkpoint)
   const body = options.compression === 'deflate' ? deflateBody(packed) : packed
   const head = encodeHead(manifestOf(checkpoint), body)
@@ -107,7 +114,7 @@ function terminalParts(input: Uint8Array, screen: Uint8Array): Part[] {
   ]
 }
 
-function partsOf({ instances, stacks, kernel, input = none, screen = none }: CheckpointState): Part[] {
+function partsOf({ instances, stacks, kernel, files, input = none, screen = none }: CheckpointState): Part[] {
   const parts: Part[] = []
   const bytesPart = (...args: Parameters<typeof plainPart>): void => {
     parts.push(plainPart(...args))
@@ -127,6 +134,14 @@ function partsOf({ instances, stacks, kernel, input = none, screen = none }: Che
     bytesPart(SectionKind.stack, 0, index, encodeStack(stack))
   })
   bytesPart(SectionKind.kernel, 0, 0, kernel)
+  if (files !== undefined) {
+    bytesPart(SectionKind.files, 0, 0, encodeFiles(files))
+    files.contents.forEach((content, index) => {
+      const write = (target: Uint8Array): void =>
+        content instanceof Uint8Array ? target.set(content) : content.read(target)
+      parts.push({ kind: SectionKind.content, instance: 0, index, size: content.length, write })
+    })
+  }
   return [...parts, ...terminalParts(input, screen)]
 }
 

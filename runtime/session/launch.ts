@@ -36,7 +36,7 @@ export async function launch(
 ): Promise<Session> {
   const { mounts = [], triggers = [], stopAfterSnapshot = false, keep = false } = options
   const { torture = 0, strace = false, keepLog = false, maxRecovery = defaultMaxRecovery } = options
-  const { retention = {}, returnFiles = false } = options
+  const { retention = {}, returnFiles = false, maxFileBytes = defaultMaxFileBytes } = options
   const { store, name, id } = parts
   const control = new ControlBlock(host.controlBuffer?.())
   const isLogged = log !== undefined && log.replay === undefined
@@ -67,6 +67,7 @@ export async function launch(
     stopAfterSnapshot,
     returnFiles,
     torture,
+    maxFileBytes,
     strace,
     ...(log && { log }),
   })
@@ -78,6 +79,8 @@ export async function launch(
 
 /** Milliseconds of work that a crash may make necessary to do again. */
 const defaultMaxRecovery = 5000
+/** Bytes of files that a checkpoint carries: a quarter of a second from the page cache of a common machine. */
+export const defaultMaxFileBytes: number = 256_000_000
 /** Milliseconds after which a program is worth a copy of its module in the store. */
 const moduleDelay = 2000
 

@@ -7,7 +7,7 @@ import { saveModule } from '../store/checkpoints.ts'
 import { dropTail, hasCheckpoints, markEnded, removeRun } from '../store/retention.ts'
 import type { SessionLock, Store } from '../store/store.ts'
 import { type ControlBlock, Request } from './control-block.ts'
-import type { Captured, FromGuest, Message, Post, Recovered, ToGuest, TortureCount } from './messages.ts'
+import type { Captured, FromGuest, Message, MountInMemory, Post, Recovered, ToGuest, TortureCount } from './messages.ts'
 import { checkKeys, checkpointKeys } from './options.ts'
 import { TrapError, unpackError } from './packed-error.ts'
 import { filesOf, type SessionFile } from './session-files.ts'
@@ -60,7 +60,9 @@ export type SessionEvent =
   | ({ readonly kind: 'recovered' } & Recovered)
   /** Where a replay stopped or ended, what the program had written below its host directories. */
   | { readonly kind: 'files'; readonly trees: readonly WrittenTree[] }
-  /** Before going on from an older version, files were put back to what they held then. */
+  /** Directories of the host that were not granted again: they go on in memory, with the files that were carried. */
+  | { readonly kind: 'inMemory'; readonly mounts: readonly MountInMemory[] }
+  /** Before going on, files were put back to what the session had written then. */
   | { readonly kind: 'filesRestored'; readonly written: number; readonly removed: number }
   /** The newest checkpoint or its log was of no use, and an older one is tried. */
   | { readonly kind: 'fellBack'; readonly to: string; readonly error: Error }
@@ -77,6 +79,8 @@ export interface CheckpointOptions {
   readonly stop?: boolean
   /** Default: 'request'. */
   readonly cause?: string
+  /** Carry the contents of the host's files. Default true, but for the cause 'keyframe'. */
+  readonly files?: boolean
 }
 
 /** The thread that the guest runs in, as seen by the session. */
@@ -143,6 +147,7 @@ export class Session {
   readonly #writer: CheckpointWriter
   #state: SessionState = 'starting'
   #engine: Engine['kind'] = 'instrumented'
+  #inMemory: readonly MountInMemory[] = []
   #exports: readonly string[] = []
   readonly #ready: Pending<void>
   readonly #started: Promise<void>
@@ -222,6 +227,11 @@ export class Session {
   /** What runs the program. */
   get engine(): Engine['kind'] {
     return this.#engine
+  }
+
+  /** Directories of the host that were not granted again, and go on in memory. */
+  get inMemory(): readonly MountInMemory[] {
+    return this.#inMemory
   }
 
   /** Names of the module's exports. */
@@ -307,7 +317,9 @@ export class Session {
     }
     const [request] = this.#requests
     if (request === undefined) return
-    const bits = Request.checkpoint | (request.options.stop ? Request.stop : 0) | how
+    const { cause, files = cause !== 'keyframe' } = request.options
+    const lean = files ? 0 : Request.lean
+    const bits = Request.checkpoint | (request.options.stop ? Request.stop : 0) | lean | how
     this.#parts.control.request(bits)
     this.#port.post('check', { request: bits })
   }
@@ -339,6 +351,10 @@ export class Session {
         return
       case 'files':
         this.#parts.onEvent({ kind: 'files', ...message.payload })
+        return
+      case 'inMemory':
+        this.#inMemory = message.payload.mounts
+        this.#parts.onEvent({ kind: 'inMemory', ...message.payload })
         return
       case 'recovered':
         this.#parts.onEvent({ kind: 'recovered', ...message.payload })

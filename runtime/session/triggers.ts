@@ -26,6 +26,8 @@ export interface CaptureReason {
   readonly cause: string
   readonly requested: boolean
   readonly stop: boolean
+  /** Without the contents of the host's files. */
+  readonly lean?: boolean
 }
 
 /** The cause of a capture after which the guest goes on in place, when the event loop has turned. */
@@ -169,7 +171,10 @@ export class CaptureDecider {
     this.#hostCause = undefined
     // A turn of the event loop meets no request that the program holds off.
     const bits = hostCause === turn && this.#hold.isHeld() ? 0 : this.#control.take()
-    if (bits !== 0) return { cause: 'request', requested: true, stop: (bits & Request.stop) !== 0 }
+    if (bits !== 0) {
+      const has = (bit: number) => (bits & bit) !== 0
+      return { cause: 'request', requested: true, stop: has(Request.stop), lean: has(Request.lean) }
+    }
     return { cause: hostCause ?? this.#numberCause(), requested: false, stop: false }
   }
 

@@ -45,6 +45,7 @@ const state = encodeState({
   poll: null,
   exit: null,
   orphans: [Uint8Array.of(1, 2)],
+  written: { complete: true, mounts: [] },
 } as never)
 
 const place = { mount: 0, path: 'a/b' }
@@ -53,7 +54,7 @@ const notes = [
   encodeNote({ kind: 'size', size: 3n }),
   encodeNote({ kind: 'opened', type: 'file', ...place } as never),
   encodeNote({ kind: 'removed', ...place, orphans }),
-  encodeNote({ kind: 'renamed', from: place, to: place, ino: 5n, replaces: true, orphans }),
+  encodeNote({ kind: 'renamed', from: place, to: place, ino: 5n, replaces: true, existed: true, orphans }),
 ]
 
 const started = new MemoryStore()

@@ -21,7 +21,8 @@ export const restoreCommand = defineCommand({
       'count from 1; @-1 is the one before the newest. Without a version the program goes on where it was last: the call log ' +
       'tells what it did after its newest checkpoint, also when its process was killed.',
     'A checkpoint carries no permissions: directories are granted again with --dir. GUEST has to be as it was, HOST may be ' +
-      'another directory. Files that were open must be there unchanged.',
+      'another directory. Files that the program has written or holds open must be there unchanged, or --files says what to do. ' +
+      'A directory that is not granted goes on in memory, with the files that the checkpoint carries.',
     'When the program ends by itself, its checkpoints are removed, unless --keep is given. An older version goes on beside ' +
       'the newer ones: as a fork, whose checkpoints become the newest.',
     'FILE.stasis is what "stasis export" wrote, or "-" for stdin: it becomes a session of the store, and goes on.',
@@ -33,8 +34,9 @@ export const restoreCommand = defineCommand({
     module: value('FILE', 'The module, where the store does not have it.', text),
     files: value(
       'WHAT',
-      'Files in granted directories that are not as they were: "refuse" where one is open (the default), "keep" them, or ' +
-        '"restore" what the session had written at that version (needs --keep-log from the beginning).',
+      'Files in granted directories that the program has written or holds open, and that are not as the checkpoint has ' +
+        'them: "refuse" (the default), "keep" them as they are, or "restore" them. A checkpoint without contents needs ' +
+        '--keep-log from the beginning for the latter.',
       oneOf(['keep', 'restore', 'refuse'], 'way with files'),
     ),
     'force-fork': flag('Go on although the session has moved elsewhere: as a session of its own.'),

@@ -15,6 +15,7 @@ import {
   engineOption,
   importOption,
   logOptions,
+  memOption,
   pollsOption,
   snapshotOptions,
   storeOption,
@@ -40,6 +41,7 @@ export const runCommand = defineCommand({
   options: {
     name: value('NAME', 'Name of the session. Default: the module’s name and a number.', text),
     dir: dirOption,
+    mem: memOption,
     import: importOption,
     env: list('NAME[=VALUE]', 'Set a variable for the program; without a value it inherits yours.', (given) =>
       parseEnv(given),
@@ -81,7 +83,7 @@ export const runCommand = defineCommand({
     const path = operands[0] as string
     const moduleName = basename(path)
     checkFile(path, 'the module')
-    checkMounts(values.dir)
+    checkMounts(values.dir, values.mem)
     const preparing = `Preparing ${moduleName} (${formatSize(statSync(path).size)})…`
     const place = placeOf(values)
     const store = await openPlace(values)
