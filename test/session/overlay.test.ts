@@ -101,7 +101,7 @@ describe.skipIf(!available)(`an overlay${available ? '' : ` (${reason})`}`, () =
     }
     // Without its newest checkpoints a session that was stopped goes on from the one before, or begins, by its log.
     world.output = ''
-    const stopped = await world.start({ mounts: mountsOf(host), triggers: [late[9]!], name: 'stopped' })
+    const stopped = await world.start({ mounts: mountsOf(host), triggers: [late[9]!], name: 'stopped', keepLog: true })
     while (!world.events.some(({ kind, ...rest }) => kind === 'checkpoint' && isOf(rest, 'stopped'))) await turn()
     await stopped.checkpoint({ stop: true })
     expect(await stopped.done).toMatchObject({ kind: 'suspended', checkpoint: { version: 2 } })
