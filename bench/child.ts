@@ -3,6 +3,7 @@ import { measureAfterRestore } from './jobs/after-restore.ts'
 import { measureBoot, saveBoot } from './jobs/boot.ts'
 import { measureCalls } from './jobs/calls.ts'
 import { measureCheckpointFile } from './jobs/checkpoint-file.ts'
+import { measureImageSize } from './jobs/image-size.ts'
 import { measureLogBytes, measureLogRuns } from './jobs/log.ts'
 import { measureMemory } from './jobs/memory.ts'
 import { measurePause, measureRestore } from './jobs/pause.ts'
@@ -26,6 +27,7 @@ const jobs = {
   memory: measureMemory,
   checkpointFile: measureCheckpointFile,
   versions: measureVersions,
+  imageSize: measureImageSize,
 }
 
 export type Jobs = typeof jobs

@@ -14,6 +14,7 @@ import { boot } from './rows/boot.ts'
 import { calls } from './rows/calls.ts'
 import { checkpoint } from './rows/checkpoint.ts'
 import { checkpointFile } from './rows/checkpoint-file.ts'
+import { imageSize } from './rows/image-size.ts'
 import { log } from './rows/log.ts'
 import { memory } from './rows/memory.ts'
 import { prelinkTime } from './rows/prelink.ts'
@@ -40,6 +41,7 @@ const rows: Readonly<Record<string, (bench: Bench) => Promise<Section>>> = {
   memory,
   'checkpoint-file': checkpointFile,
   versions,
+  'image-size': imageSize,
   log,
 }
 
