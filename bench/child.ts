@@ -3,6 +3,7 @@ import { measureAfterRestore } from './jobs/after-restore.ts'
 import { measureBoot, saveBoot } from './jobs/boot.ts'
 import { measureCalls } from './jobs/calls.ts'
 import { measureCheckpointFile } from './jobs/checkpoint-file.ts'
+import { measureImageSize } from './jobs/image-size.ts'
 import { measureLogBytes, measureLogRuns } from './jobs/log.ts'
 import { measureMemory } from './jobs/memory.ts'
 import { measureMigrate } from './jobs/migrate.ts'
@@ -28,6 +29,7 @@ const jobs = {
   checkpointFile: measureCheckpointFile,
   migrate: measureMigrate,
   versions: measureVersions,
+  imageSize: measureImageSize,
 }
 
 export type Jobs = typeof jobs

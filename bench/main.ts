@@ -15,6 +15,7 @@ import { calls } from './rows/calls.ts'
 import { checkpoint } from './rows/checkpoint.ts'
 import { checkpointFile } from './rows/checkpoint-file.ts'
 import { goTo } from './rows/go-to.ts'
+import { imageSize } from './rows/image-size.ts'
 import { log } from './rows/log.ts'
 import { memory } from './rows/memory.ts'
 import { migrate } from './rows/migrate.ts'
@@ -42,6 +43,7 @@ const rows: Readonly<Record<string, (bench: Bench) => Promise<Section>>> = {
   memory,
   'checkpoint-file': checkpointFile,
   versions,
+  'image-size': imageSize,
   log,
   migrate,
   goto: goTo,

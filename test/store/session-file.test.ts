@@ -283,6 +283,8 @@ test('a compaction that is cut short anywhere leaves the old file or the fresh o
       () => false,
     )
     for (const version of left) expect(digest(await imageOf(store, version))).toBe(digest(images[version - 1]))
+    expect((await listVersions(store, 'calc')).map(({ version }) => version)).toEqual(left)
+    expect(await kinds(store)).toEqual(['intact', 'intact', 'intact'])
     expect(await saveCheckpoint(store, 'calc', [images[0]!])).toBe(7)
     if (isDone) {
       expect(step).toBeGreaterThan(4)
