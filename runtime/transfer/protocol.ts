@@ -55,8 +55,8 @@ export interface Messages {
   keep: { line: string; epoch: number; peer: string }
   /** <: done. */
   kept: Record<never, never>
-  /** >: put it in place, to be yours when I say so. */
-  offer: { transfer: string; line: string; epoch: number; peer: string }
+  /** >: put it in place, to be yours when I say so. `start`: and I shall want it to run, so say now if it cannot. */
+  offer: { transfer: string; line: string; epoch: number; peer: string; start: boolean }
   /** <: it is in place, and does not run. */
   received: { transfer: string }
   /** >: I have let go: it is yours. `start`: and run it. Also as the first message of a new connection, to finish. */
@@ -151,7 +151,7 @@ const shapes: { readonly [K in Kind]: Shape<Messages[K]> } = {
   stored: nothing,
   keep: record<Messages['keep']>({ line: uuid, epoch: integer, peer }),
   kept: nothing,
-  offer: record<Messages['offer']>({ transfer: uuid, line: uuid, epoch: integer, peer }),
+  offer: record<Messages['offer']>({ transfer: uuid, line: uuid, epoch: integer, peer, start: flag }),
   received: record<Messages['received']>({ transfer: uuid }),
   activate: record<Messages['activate']>({ session, transfer: uuid, start: flag }),
   active: record<Messages['active']>({ transfer: uuid, running: flag, reason: short(4096) }),

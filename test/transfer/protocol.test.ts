@@ -13,7 +13,7 @@ const messages: readonly Message[] = [
   { kind: 'data', name: '@/chunks/abc', at: 0, deflated: false, bytes: Uint8Array.of(1, 2, 3) },
   { kind: 'end', name: '@/1.ckpt', size: 7, digest },
   { kind: 'flush' },
-  { kind: 'offer', transfer: uuid, line: uuid, epoch: 4, peer: '' },
+  { kind: 'offer', transfer: uuid, line: uuid, epoch: 4, peer: '', start: false },
   { kind: 'activate', session: 'calc', transfer: uuid, start: true },
   { kind: 'active', transfer: uuid, running: false, reason: '' },
   { kind: 'resize', columns: 80, rows: 24 },
