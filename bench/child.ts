@@ -3,6 +3,7 @@ import { measureAfterRestore } from './jobs/after-restore.ts'
 import { measureBoot, saveBoot } from './jobs/boot.ts'
 import { measureCalls } from './jobs/calls.ts'
 import { measureCheckpointFile } from './jobs/checkpoint-file.ts'
+import { measureImageSize } from './jobs/image-size.ts'
 import { measureLogBytes, measureLogRuns } from './jobs/log.ts'
 import { measureMemory } from './jobs/memory.ts'
 import { measureMigrate } from './jobs/migrate.ts'
@@ -10,6 +11,7 @@ import { measurePause, measureRestore } from './jobs/pause.ts'
 import { measurePrelink } from './jobs/prelink.ts'
 import { measureRunTime } from './jobs/run-time.ts'
 import { measureStacks } from './jobs/stacks.ts'
+import { measureVersions } from './jobs/versions.ts'
 
 const jobs = {
   runTime: measureRunTime,
@@ -26,6 +28,8 @@ const jobs = {
   memory: measureMemory,
   checkpointFile: measureCheckpointFile,
   migrate: measureMigrate,
+  versions: measureVersions,
+  imageSize: measureImageSize,
 }
 
 export type Jobs = typeof jobs

@@ -3,9 +3,11 @@ import type { Command } from './command.ts'
 import { attachCommand } from './commands/attach.ts'
 import { checkpointCommand } from './commands/checkpoint.ts'
 import { compactCommand } from './commands/compact.ts'
+import { diffCommand } from './commands/diff.ts'
 import { forkCommand } from './commands/fork.ts'
 import { gcCommand } from './commands/gc.ts'
 import { helpCommand } from './commands/help.ts'
+import { imageCommand } from './commands/image.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { logCommand } from './commands/log.ts'
 import { lsCommand } from './commands/ls.ts'
@@ -31,6 +33,8 @@ const commands: readonly Command[] = [
   logCommand,
   reportCommand,
   inspectCommand,
+  diffCommand,
+  imageCommand,
   verifyCommand,
   replayCommand,
   forkCommand,

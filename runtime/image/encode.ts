@@ -151,11 +151,41 @@ export async function encodeHeadInSlices(
   return headOf(manifest, rows)
 }
 
-function headOf(
-  manifest: Manifest,
-  rows: readonly { readonly section: SectionEntry; readonly sum: Uint8Array }[],
+/** A whole image of an encoded manifest and the contents of its sections, in their order. */
+export function buildImage(
+  manifest: Uint8Array,
+  sections: readonly {
+    readonly kind: number
+    readonly instance: number
+    readonly index: number
+    readonly contents: Uint8Array
+    readonly isDeflated: boolean
+  }[],
 ): Uint8Array {
-  const cbor = encodeManifest(manifest)
+  const parts = sections.map(({ contents, isDeflated, ...place }) => {
+    const bytes = isDeflated ? deflateSync(contents, { level: 6 }) : contents
+    const encoding = isDeflated ? SectionEncoding.deflate : SectionEncoding.stored
+    const section = { ...place, encoding, length: bytes.length, rawLength: contents.length }
+    return { section, bytes, sum: checksum(bytes) }
+  })
+  const head = headFrom(manifest, parts)
+  const image = new Uint8Array(parts.reduce((sum, { bytes }) => sum + align8(bytes.length), head.length))
+  image.set(head)
+  let at = head.length
+  for (const { bytes } of parts) {
+    image.set(bytes, at)
+    at += align8(bytes.length)
+  }
+  return image
+}
+
+type Rows = readonly { readonly section: SectionEntry; readonly sum: Uint8Array }[]
+
+function headOf(manifest: Manifest, rows: Rows): Uint8Array {
+  return headFrom(encodeManifest(manifest), rows)
+}
+
+function headFrom(cbor: Uint8Array, rows: Rows): Uint8Array {
   const tableAt = headerSize + align8(cbor.length)
   const head = new Uint8Array(tableAt + rows.length * entrySize)
   const view = new DataView(head.buffer)

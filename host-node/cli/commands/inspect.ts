@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
 import { decodeCheckpoint } from '../../../runtime/image/decode.ts'
 import { magic as imageMagic } from '../../../runtime/image/layout.ts'
+import { imageToJson } from '../../../runtime/image/whole-json.ts'
 import { parseAddress } from '../../../runtime/store/address.ts'
 import { listVersions, loadModule } from '../../../runtime/store/checkpoints.ts'
 import { StasisError } from '../../../wasm-shim/errors.ts'
@@ -16,7 +17,8 @@ import { printCheckpoint } from '../inspect/print-checkpoint.ts'
 import { printModule } from '../inspect/print-module.ts'
 import { printStart, reportStart, type StartReport } from '../inspect/start-report.ts'
 import { lookUp } from '../look-up.ts'
-import { value } from '../options.ts'
+import { flag, value } from '../options.ts'
+import { readImage } from '../read-image.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
 import { locateStore } from '../store-place.ts'
 import type { Terminal } from '../terminal.ts'
@@ -44,6 +46,7 @@ export const inspectCommand = defineCommand({
     ),
     store: storeOption,
     json: jsonOption,
+    full: flag('With --json, of a checkpoint: everything that is in it. "stasis image" makes the same image of that.'),
   },
   examples: [
     { line: 'stasis inspect calc', does: 'the newest checkpoint of calc' },
@@ -52,7 +55,13 @@ export const inspectCommand = defineCommand({
     { line: 'stasis inspect app.wasm', does: 'what a module needs, before running it' },
   ],
   run: async ({ values, operands, terminal }) => {
-    const report = await inspect(operands[0] as string, values.store)
+    const subject = operands[0] as string
+    if (values.full) {
+      if (!values.json) throw new UsageError('--full is for --json.', 'inspect')
+      terminal.out(JSON.stringify(imageToJson(await readImage(subject, values.store)), null, 1))
+      return 0
+    }
+    const report = await inspect(subject, values.store)
     const target = values['can-move']
     if (target !== undefined) return inspectMovement(report, target, values, terminal)
     if (values.json) terminal.out(JSON.stringify(report, null, 2))
