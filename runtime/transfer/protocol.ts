@@ -118,7 +118,15 @@ const blobName = matching(
   /^(@(\/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}){1,2}|modules\/[0-9a-f]{64}\.wasm)$/,
   "the name of a session's blob",
 )
-const peer = short(1024)
+/** Shown to people, on terminals: without what those take for commands. */
+const shown =
+  (limit: number): Shape<string> =>
+  (value, where) => {
+    const given = short(limit)(value, where)
+    if (/\p{Cc}/u.test(given)) throw new ShapeError(`${where} has control characters`)
+    return given
+  }
+const peer = shown(1024)
 
 const listed =
   <T>(shape: Shape<T>): Shape<T[]> =>
@@ -131,7 +139,7 @@ const blob = { name: blobName, size: integer }
 const nothing = record<Record<never, never>>({})
 
 const shapes: { readonly [K in Kind]: Shape<Messages[K]> } = {
-  hello: record<Messages['hello']>({ version: integer, agent: short(256) }),
+  hello: record<Messages['hello']>({ version: integer, agent: shown(256) }),
   push: record<Messages['push']>({ session, as: session, line: uuid, epoch: integer, force: flag }),
   pull: record<Messages['pull']>({
     session,

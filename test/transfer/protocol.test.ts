@@ -37,6 +37,7 @@ const refused: readonly [string, Uint8Array][] = [
   ['a number that is not the shortest', Uint8Array.from(Buffer.from('a2646b696e646572657369', 'hex'))],
   ['a list of no definite length', Uint8Array.from(Buffer.from('9fff', 'hex'))],
   ['a field twice', Uint8Array.from(Buffer.from('a2646b696e6465666c757368646b696e6465666c757368', 'hex'))],
+  ['commands to a terminal', encode({ kind: 'pull', session: 'calc', take: true, peer: '\x1b[2J', transfer: '' })],
   ['more than a frame holds', encode({ kind: 'input', bytes: new Uint8Array(maxFrame) })],
 ]
 

@@ -1,7 +1,7 @@
 import { checkSessionName } from '../../../runtime/store/address.ts'
 import { openStore } from '../../open-store.ts'
 import { defineCommand } from '../command.ts'
-import { formatSize } from '../format.ts'
+import { formatSize, printable } from '../format.ts'
 import { flag, value } from '../options.ts'
 import { locateStore, type StorePlace } from '../store-place.ts'
 import { tell } from '../supervise.ts'
@@ -54,7 +54,7 @@ export const migrateCommand = defineCommand({
       if (running) terminal.out(`See it: ${terminal.style('bold', `stasis attach ${url}`)}`)
     }
     if (!start || running) return 0
-    if (!values.json) tell(`It does not run there: ${reason}`, terminal)
+    if (!values.json) tell(`It does not run there: ${printable(reason)}`, terminal)
     return 1
   },
 })
