@@ -14,7 +14,7 @@ test('A typed line is echoed, edited, and sent when it is complete', () => {
   const editor = new LineEditor()
   expect(editor.type('helo')).toMatchObject({ send: '', echo: 'helo' })
   expect(editor.type('\x7flo')).toMatchObject({ send: '', echo: '\b \blo' })
-  expect(editor.type('\r')).toEqual({ send: 'hello\n', echo: '\r\n', eof: false, detach: false })
+  expect(editor.type('\r')).toEqual({ send: 'hello\n', echo: '\n', eof: false, detach: false })
   expect(editor.type('\x7f')).toMatchObject({ echo: '' })
   expect(editor.type('gone\x15here\n')).toMatchObject({ send: 'here\n' })
   expect(editor.type('no\x03yes\r')).toMatchObject({ send: 'yes\n' })

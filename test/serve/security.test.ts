@@ -217,7 +217,7 @@ test('Nonsense, paths for names, and messages out of place are refused, logged, 
     [encodeMessage(push), inventory('@/lease.cbor')],
     [encodeMessage(push), data('@/1.ckpt')],
     [encodeMessage(push), encodeMessage({ kind: 'keep', line, epoch: 0, peer: '' })],
-    [encodeMessage(push), encodeMessage({ kind: 'offer', transfer: line, line, epoch: 1, peer: '' })],
+    [encodeMessage(push), encodeMessage({ kind: 'offer', transfer: line, line, epoch: 1, peer: '', start: false })],
     [encodeMessage({ kind: 'keep', line, epoch: 0, peer: '' })],
     [encodeMessage(push), inventory('@/1.ckpt'), encodeMessage({ kind: 'flush' })],
     [

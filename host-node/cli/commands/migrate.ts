@@ -1,6 +1,6 @@
 import { checkSessionName } from '../../../runtime/store/address.ts'
 import { defineCommand } from '../command.ts'
-import { formatSize } from '../format.ts'
+import { formatSize, printable } from '../format.ts'
 import { openPlace, placeOf, type StoreValues } from '../open-place.ts'
 import { flag, value } from '../options.ts'
 import type { StorePlace } from '../store-place.ts'
@@ -54,7 +54,7 @@ export const migrateCommand = defineCommand({
       if (running) terminal.out(`See it: ${terminal.style('bold', `stasis attach ${url}`)}`)
     }
     if (!start || running) return 0
-    if (!values.json) tell(`It does not run there: ${reason}`, terminal)
+    if (!values.json) tell(`It does not run there: ${printable(reason)}`, terminal)
     return 1
   },
 })
