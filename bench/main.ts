@@ -11,6 +11,7 @@ import { type Results, renderMarkdown, renderTerminal } from './render.ts'
 import type { Section } from './report.ts'
 import { afterRestore } from './rows/after-restore.ts'
 import { boot } from './rows/boot.ts'
+import { browser } from './rows/browser.ts'
 import { calls } from './rows/calls.ts'
 import { checkpoint } from './rows/checkpoint.ts'
 import { checkpointFile } from './rows/checkpoint-file.ts'
@@ -39,6 +40,7 @@ const rows: Readonly<Record<string, (bench: Bench) => Promise<Section>>> = {
   memory,
   'checkpoint-file': checkpointFile,
   log,
+  browser,
 }
 
 const usage = `npm run bench -- [--quick] [--only ROW,ROW] [--node machine|newest] [--rounds N] [--json]
