@@ -11,10 +11,11 @@ import { type Results, renderMarkdown, renderTerminal } from './render.ts'
 import type { Section } from './report.ts'
 import { afterRestore } from './rows/after-restore.ts'
 import { boot } from './rows/boot.ts'
+import { browser } from './rows/browser.ts'
 import { calls } from './rows/calls.ts'
 import { checkpoint } from './rows/checkpoint.ts'
 import { checkpointFile } from './rows/checkpoint-file.ts'
-import { goTo } from './rows/go-to.ts'
+import type { goTo } from './rows/go-to.ts'
 import { imageSize } from './rows/image-size.ts'
 import { log } from './rows/log.ts'
 import { memory } from './rows/memory.ts'
@@ -47,6 +48,7 @@ const rows: Readonly<Record<string, (bench: Bench) => Promise<Section>>> = {
   log,
   migrate,
   goto: goTo,
+  browser,
 }
 
 const usage = `npm run bench -- [--quick] [--only ROW,ROW] [--node machine|newest] [--rounds N] [--json]
