@@ -1,8 +1,12 @@
 import type { CheckpointInfo, Outcome, SessionEvent } from '../../runtime/session/session.ts'
 import { listSessions, listVersions } from '../../runtime/store/checkpoints.ts'
+import { loadLease, mayRun } from '../../runtime/store/lease.ts'
 import type { Store } from '../../runtime/store/store.ts'
+import type { Progress } from '../../runtime/transfer/send-blobs.ts'
 import { isStasisError } from '../../wasm-shim/errors.ts'
 import { Session } from '../sessions.ts'
+import { lastServer } from './handover/last-server.ts'
+import { isLeaseMoved, type ServerPlace, sendToServer, serverOf, takeFromServer } from './handover/server.ts'
 import type { Tabs } from './handover/tabs.ts'
 import { messageOf, type Notice, noticeOf } from './notice.ts'
 import type { Phase } from './phase.ts'
@@ -131,9 +135,16 @@ export class SessionController {
       this.#tabs.tell({ kind: 'changed' })
       void session.done.then((outcome) => this.#over(session, outcome))
     } catch (error) {
-      this.#setPhase(isBusy(error) ? { kind: 'elsewhere' } : { kind: 'failed', error })
+      this.#setPhase(await this.#phaseOf(error))
     }
     this.#events.onHistory()
+  }
+
+  async #phaseOf(error: unknown): Promise<Phase> {
+    if (isBusy(error)) return { kind: 'elsewhere' }
+    if (!isLeaseMoved(error)) return { kind: 'failed', error }
+    const { peer = '' } = (await loadLease(this.store, this.name)) ?? {}
+    return { kind: 'handedOver', to: peer.replace(/\/[^/]*$/, '') || 'another store' }
   }
 
   #told(event: SessionEvent): void {
@@ -204,6 +215,55 @@ export class SessionController {
       throw error
     }
     if (this.#phase.kind === 'paused') this.#setPhase({ kind: 'handedOver', to })
+  }
+
+  /** Copies it to a server while it runs, and hands it over. */
+  async sendTo(place: ServerPlace, onProgress: (progress: Progress) => void): Promise<void> {
+    const session = this.#session
+    const live = session && {
+      checkpoint: async () => void (await session.checkpoint({ cause: 'keyframe' })),
+      stop: () => this.handOver(place.url),
+    }
+    try {
+      const reason = await sendToServer(this.store, this.name, { place, onProgress, ...(live && { live }) })
+      this.#setPhase({ kind: 'handedOver', to: place.url })
+      if (reason !== '') {
+        this.#events.onNotice({
+          look: 'warn',
+          topic: 'handover',
+          title: 'It is there and does not run yet.',
+          text: reason,
+        })
+      }
+    } catch (error) {
+      // It was stopped for the last round, and did not go: it goes on here.
+      const isOurs = mayRun(await loadLease(this.store, this.name).catch(() => undefined))
+      if (this.#session === undefined && session !== undefined && isOurs) await this.resume()
+      throw error
+    } finally {
+      this.#events.onHistory()
+      this.#tabs.tell({ kind: 'changed' })
+    }
+  }
+
+  /** What was handed over comes back: from the tab that runs it, or from the server that has it. */
+  async bringBack(): Promise<void> {
+    const lease = await loadLease(this.store, this.name)
+    if (mayRun(lease)) {
+      const isElsewhere = (await this.store.owners()).has(this.name)
+      return isElsewhere ? this.takeOver() : this.resume()
+    }
+    const to = this.#phase
+    this.#setPhase({ kind: 'opening', text: `Fetching it from ${lease!.peer}` })
+    try {
+      const url = serverOf(lease!.peer)
+      const { token } = lastServer()
+      await takeFromServer(this.store, this.name, { url, token }, () => undefined)
+    } catch (error) {
+      this.#setPhase(to)
+      throw error
+    }
+    await this.resume()
   }
 
   /** Another tab wants it. */

@@ -1,3 +1,4 @@
+import { formatSize } from '../../runtime/inspect/format.ts'
 import { readScreen } from '../../runtime/store/checkpoint-screen.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { SessionController } from './controller.ts'
@@ -162,8 +163,8 @@ export class SessionView {
   async #resume(): Promise<void> {
     const { phase } = this.controller
     if (phase.kind === 'elsewhere') return this.controller.takeOver()
-    if (phase.kind === 'handedOver' && (await this.#options.store.owners()).has(this.#options.name)) {
-      return this.controller.takeOver()
+    if (phase.kind === 'handedOver') {
+      return this.#attempt('It could not be brought back.', () => this.controller.bringBack())
     }
     // Of a program that has ended or trapped, the newest checkpoint is where there is something to go on with.
     const isOver = phase.kind === 'ended' || phase.kind === 'failed'
@@ -203,9 +204,13 @@ export class SessionView {
         tabs.tell({ kind: 'offer', session: name }, id)
       },
       toFile: async () => {
-        if (this.controller.isRunning) await this.controller.handOver('a file')
+        await this.controller.pause()
         await saveSession(store, name)
       },
+      toServer: (place, progress) =>
+        this.controller.sendTo(place, ({ done, total }) =>
+          progress(`${formatSize(done)} of ${formatSize(total)} are there…`),
+        ),
     })
   }
 
