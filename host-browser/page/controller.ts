@@ -39,6 +39,8 @@ export class SessionController {
   #phase: Phase = { kind: 'opening', text: 'Opening' }
   /** Whom the session goes to when it has stopped. */
   #handedTo: string | undefined
+  /** Where the rest of it is sent to, now that it has stopped. */
+  #sendingTo: string | undefined
   /** Why programs run slower here; undefined where they do not. */
   slower: string | undefined
 
@@ -170,6 +172,7 @@ export class SessionController {
       case 'trapped':
         return { kind: 'failed', error: outcome.error }
       default:
+        if (this.#sendingTo !== undefined) return { kind: 'stopping', text: `Handing it over to ${this.#sendingTo}` }
         return this.#handedTo === undefined ? { kind: 'paused' } : { kind: 'handedOver', to: this.#handedTo }
     }
   }
@@ -198,7 +201,7 @@ export class SessionController {
     this.#setPhase({ kind: 'stopping', text: 'Stopping with a checkpoint' })
     try {
       await session.stop({ cause })
-      if (this.#handedTo === undefined) setPaused(this.name, true)
+      if (this.#handedTo === undefined && this.#sendingTo === undefined) setPaused(this.name, true)
     } catch (error) {
       if (this.#session === session) this.#setPhase({ kind: 'running' })
       throw error
@@ -222,7 +225,10 @@ export class SessionController {
     const session = this.#session
     const live = session && {
       checkpoint: async () => void (await session.checkpoint({ cause: 'keyframe' })),
-      stop: () => this.handOver(place.url),
+      stop: async () => {
+        this.#sendingTo = place.url
+        await this.pause('hand-over')
+      },
     }
     try {
       const reason = await sendToServer(this.store, this.name, { place, onProgress, ...(live && { live }) })
@@ -236,11 +242,13 @@ export class SessionController {
         })
       }
     } catch (error) {
+      this.#sendingTo = undefined
       // It was stopped for the last round, and did not go: it goes on here.
       const isOurs = mayRun(await loadLease(this.store, this.name).catch(() => undefined))
       if (this.#session === undefined && session !== undefined && isOurs) await this.resume()
       throw error
     } finally {
+      this.#sendingTo = undefined
       this.#events.onHistory()
       this.#tabs.tell({ kind: 'changed' })
     }

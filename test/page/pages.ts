@@ -5,7 +5,7 @@ import type { Browser, Page } from 'puppeteer-core'
 import { type BrowserName, launchBrowser } from '../browser/browsers.ts'
 import { serve } from '../browser/server.ts'
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
+export const root: string = fileURLToPath(new URL('../../', import.meta.url))
 
 export interface World {
   readonly browser: Browser

@@ -35,7 +35,7 @@ export function serverOf(address: string): string {
   }
   throw new StasisError(
     'STASIS_SERVER_ADDRESS',
-    `"${address}" is no address of a server: http://localhost:8377 is one.`,
+    `"${address}" is no address of a server: http://localhost:8642 is one.`,
   )
 }
 
