@@ -342,7 +342,8 @@ export class SessionController {
 
   /** The page goes: what can still be done is done, and else the call log has it. */
   leave(): void {
-    void this.#session?.checkpoint({ cause: 'leave' }).catch(() => undefined)
+    // Like those that are taken by themselves it goes when there are newer ones.
+    void this.#session?.checkpoint({ cause: 'keyframe' }).catch(() => undefined)
   }
 
   dispose(): void {

@@ -70,7 +70,7 @@ export class SessionView {
     this.#bar = new SessionBar(name, actions)
     this.#veil = new Veil(actions)
     const terminalElement = h('div', { class: 'terminal' })
-    this.#screen = h('main', { class: 'screen', 'aria-label': 'Terminal' }, terminalElement, this.#veil.element)
+    this.#screen = h('section', { class: 'screen', 'aria-label': 'Terminal' }, terminalElement, this.#veil.element)
     this.#inspection = new Inspection(store.url, name)
     this.#preview = new Preview(() => this.terminal.size)
     if (isFull) {
@@ -139,6 +139,9 @@ export class SessionView {
       this.#notices.clear('interrupt')
       this.terminal.focus()
     }
+    // What runs elsewhere is shown as it was when it was last here.
+    const isAway = phase.kind === 'elsewhere' || phase.kind === 'handedOver'
+    if (isAway && this.terminal.text() === '') void this.#showStored()
     this.#options.onPhase(phase)
   }
 
