@@ -2,7 +2,8 @@ import { listSessions } from '../../runtime/store/checkpoints.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { openStore } from '../open-store.ts'
 import { h, replace } from './dom.ts'
-import { importImage, kindOf } from './handover/import-file.ts'
+import { importImage, importSession, kindOf } from './handover/import-file.ts'
+import { takeFromServer } from './handover/server.ts'
 import { Tabs } from './handover/tabs.ts'
 import { HomeView } from './home/home-view.ts'
 import { messageOf } from './notice.ts'
@@ -76,6 +77,11 @@ export class App {
     this.#home = new HomeView(this.#store, this.#tabs, {
       onStart: (program) => void this.#start(program),
       onFiles: (files) => void this.#take(files),
+      onTake: async (name, place) => {
+        const taken = await takeFromServer(this.#store, name, place, () => undefined)
+        this.#tabs.tell({ kind: 'changed' })
+        location.hash = taken
+      },
     })
     replace(this.#main, this.#home.element)
     this.#home.alert(alert)
@@ -135,8 +141,9 @@ export class App {
         if (this.#home === undefined) this.#toHome()
         this.#home?.form.choose(fileName, bytes)
         return
+      case 'session':
       case 'image': {
-        const name = await importImage(this.#store, bytes)
+        const name = await (kindOf(bytes) === 'image' ? importImage : importSession)(this.#store, bytes)
         this.#tabs.tell({ kind: 'changed' })
         location.hash = name
         return

@@ -1,8 +1,12 @@
 import type { CheckpointInfo, Outcome, SessionEvent } from '../../runtime/session/session.ts'
 import { listSessions, listVersions } from '../../runtime/store/checkpoints.ts'
+import { loadLease, mayRun } from '../../runtime/store/lease.ts'
 import type { Store } from '../../runtime/store/store.ts'
+import type { Progress } from '../../runtime/transfer/send-blobs.ts'
 import { isStasisError } from '../../wasm-shim/errors.ts'
 import { Session } from '../sessions.ts'
+import { lastServer } from './handover/last-server.ts'
+import { isLeaseMoved, type ServerPlace, sendToServer, serverOf, takeFromServer } from './handover/server.ts'
 import type { Tabs } from './handover/tabs.ts'
 import { messageOf, type Notice, noticeOf } from './notice.ts'
 import type { Phase } from './phase.ts'
@@ -35,6 +39,8 @@ export class SessionController {
   #phase: Phase = { kind: 'opening', text: 'Opening' }
   /** Whom the session goes to when it has stopped. */
   #handedTo: string | undefined
+  /** Where the rest of it is sent to, now that it has stopped. */
+  #sendingTo: string | undefined
   /** Why programs run slower here; undefined where they do not. */
   slower: string | undefined
 
@@ -131,9 +137,16 @@ export class SessionController {
       this.#tabs.tell({ kind: 'changed' })
       void session.done.then((outcome) => this.#over(session, outcome))
     } catch (error) {
-      this.#setPhase(isBusy(error) ? { kind: 'elsewhere' } : { kind: 'failed', error })
+      this.#setPhase(await this.#phaseOf(error))
     }
     this.#events.onHistory()
+  }
+
+  async #phaseOf(error: unknown): Promise<Phase> {
+    if (isBusy(error)) return { kind: 'elsewhere' }
+    if (!isLeaseMoved(error)) return { kind: 'failed', error }
+    const { peer = '' } = (await loadLease(this.store, this.name)) ?? {}
+    return { kind: 'handedOver', to: peer.replace(/\/[^/]*$/, '') || 'another store' }
   }
 
   #told(event: SessionEvent): void {
@@ -159,6 +172,7 @@ export class SessionController {
       case 'trapped':
         return { kind: 'failed', error: outcome.error }
       default:
+        if (this.#sendingTo !== undefined) return { kind: 'stopping', text: `Handing it over to ${this.#sendingTo}` }
         return this.#handedTo === undefined ? { kind: 'paused' } : { kind: 'handedOver', to: this.#handedTo }
     }
   }
@@ -187,7 +201,7 @@ export class SessionController {
     this.#setPhase({ kind: 'stopping', text: 'Stopping with a checkpoint' })
     try {
       await session.stop({ cause })
-      if (this.#handedTo === undefined) setPaused(this.name, true)
+      if (this.#handedTo === undefined && this.#sendingTo === undefined) setPaused(this.name, true)
     } catch (error) {
       if (this.#session === session) this.#setPhase({ kind: 'running' })
       throw error
@@ -204,6 +218,60 @@ export class SessionController {
       throw error
     }
     if (this.#phase.kind === 'paused') this.#setPhase({ kind: 'handedOver', to })
+  }
+
+  /** Copies it to a server while it runs, and hands it over. */
+  async sendTo(place: ServerPlace, onProgress: (progress: Progress) => void): Promise<void> {
+    const session = this.#session
+    const live = session && {
+      checkpoint: async () => void (await session.checkpoint({ cause: 'keyframe' })),
+      stop: async () => {
+        this.#sendingTo = place.url
+        await this.pause('hand-over')
+      },
+    }
+    try {
+      const reason = await sendToServer(this.store, this.name, { place, onProgress, ...(live && { live }) })
+      this.#setPhase({ kind: 'handedOver', to: place.url })
+      if (reason !== '') {
+        this.#events.onNotice({
+          look: 'warn',
+          topic: 'handover',
+          title: 'It is there and does not run yet.',
+          text: reason,
+        })
+      }
+    } catch (error) {
+      this.#sendingTo = undefined
+      // It was stopped for the last round, and did not go: it goes on here.
+      const isOurs = mayRun(await loadLease(this.store, this.name).catch(() => undefined))
+      if (this.#session === undefined && session !== undefined && isOurs) await this.resume()
+      throw error
+    } finally {
+      this.#sendingTo = undefined
+      this.#events.onHistory()
+      this.#tabs.tell({ kind: 'changed' })
+    }
+  }
+
+  /** What was handed over comes back: from the tab that runs it, or from the server that has it. */
+  async bringBack(): Promise<void> {
+    const lease = await loadLease(this.store, this.name)
+    if (mayRun(lease)) {
+      const isElsewhere = (await this.store.owners()).has(this.name)
+      return isElsewhere ? this.takeOver() : this.resume()
+    }
+    const to = this.#phase
+    this.#setPhase({ kind: 'opening', text: `Fetching it from ${lease!.peer}` })
+    try {
+      const url = serverOf(lease!.peer)
+      const { token } = lastServer()
+      await takeFromServer(this.store, this.name, { url, token }, () => undefined)
+    } catch (error) {
+      this.#setPhase(to)
+      throw error
+    }
+    await this.resume()
   }
 
   /** Another tab wants it. */
@@ -274,7 +342,8 @@ export class SessionController {
 
   /** The page goes: what can still be done is done, and else the call log has it. */
   leave(): void {
-    void this.#session?.checkpoint({ cause: 'leave' }).catch(() => undefined)
+    // Like those that are taken by themselves it goes when there are newer ones.
+    void this.#session?.checkpoint({ cause: 'keyframe' }).catch(() => undefined)
   }
 
   dispose(): void {

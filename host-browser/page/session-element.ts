@@ -2,7 +2,7 @@ import { listSessions } from '../../runtime/store/checkpoints.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { openStore } from '../open-store.ts'
 import { button, h } from './dom.ts'
-import { importImage } from './handover/import-file.ts'
+import { importImage, importSession, kindOf } from './handover/import-file.ts'
 import { Tabs } from './handover/tabs.ts'
 import { messageOf } from './notice.ts'
 import { describePhase, type Phase } from './phase.ts'
@@ -90,12 +90,10 @@ export class StasisSession extends HTMLElement {
       const sessions = await listSessions(store)
       if (sessions.some((session) => session.name === name)) return await this.open({ store, name, tabs, isFull })
       if (this.hasAttribute('image')) {
-        await importImage(
-          store,
-          await fetchBytes(text('image')!),
-          name,
-          src === undefined ? undefined : () => fetchBytes(src),
-        )
+        const bytes = await fetchBytes(text('image')!)
+        const module = src === undefined ? undefined : () => fetchBytes(src)
+        if (kindOf(bytes) === 'session') await importSession(store, bytes, name)
+        else await importImage(store, bytes, name, module)
         return await this.open({ store, name, tabs, isFull })
       }
       const program: Program = {

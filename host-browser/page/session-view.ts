@@ -1,3 +1,4 @@
+import { formatSize } from '../../runtime/inspect/format.ts'
 import { readScreen } from '../../runtime/store/checkpoint-screen.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { SessionController } from './controller.ts'
@@ -69,7 +70,7 @@ export class SessionView {
     this.#bar = new SessionBar(name, actions)
     this.#veil = new Veil(actions)
     const terminalElement = h('div', { class: 'terminal' })
-    this.#screen = h('main', { class: 'screen', 'aria-label': 'Terminal' }, terminalElement, this.#veil.element)
+    this.#screen = h('section', { class: 'screen', 'aria-label': 'Terminal' }, terminalElement, this.#veil.element)
     this.#inspection = new Inspection(store.url, name)
     this.#preview = new Preview(() => this.terminal.size)
     if (isFull) {
@@ -138,6 +139,9 @@ export class SessionView {
       this.#notices.clear('interrupt')
       this.terminal.focus()
     }
+    // What runs elsewhere is shown as it was when it was last here.
+    const isAway = phase.kind === 'elsewhere' || phase.kind === 'handedOver'
+    if (isAway && this.terminal.text() === '') void this.#showStored()
     this.#options.onPhase(phase)
   }
 
@@ -162,8 +166,8 @@ export class SessionView {
   async #resume(): Promise<void> {
     const { phase } = this.controller
     if (phase.kind === 'elsewhere') return this.controller.takeOver()
-    if (phase.kind === 'handedOver' && (await this.#options.store.owners()).has(this.#options.name)) {
-      return this.controller.takeOver()
+    if (phase.kind === 'handedOver') {
+      return this.#attempt('It could not be brought back.', () => this.controller.bringBack())
     }
     // Of a program that has ended or trapped, the newest checkpoint is where there is something to go on with.
     const isOver = phase.kind === 'ended' || phase.kind === 'failed'
@@ -203,9 +207,13 @@ export class SessionView {
         tabs.tell({ kind: 'offer', session: name }, id)
       },
       toFile: async () => {
-        if (this.controller.isRunning) await this.controller.handOver('a file')
+        await this.controller.pause()
         await saveSession(store, name)
       },
+      toServer: (place, progress) =>
+        this.controller.sendTo(place, ({ done, total }) =>
+          progress(`${formatSize(done)} of ${formatSize(total)} are there…`),
+        ),
     })
   }
 

@@ -3,7 +3,9 @@ import { magic as imageMagic } from '../../../runtime/image/layout.ts'
 import type { Manifest } from '../../../runtime/image/manifest.ts'
 import { listSessions, loadModule, saveCheckpoint, saveModule } from '../../../runtime/store/checkpoints.ts'
 import type { Store } from '../../../runtime/store/store.ts'
+import { isSessionFile, nameInFile, readSessionFile } from '../../../runtime/transfer/session-file.ts'
 import { StasisError } from '../../../wasm-shim/errors.ts'
+import { uuid } from '../../page-host.ts'
 import { freeName } from '../program.ts'
 
 const moduleMagic = Uint8Array.of(0x00, 0x61, 0x73, 0x6d)
@@ -11,7 +13,8 @@ const moduleMagic = Uint8Array.of(0x00, 0x61, 0x73, 0x6d)
 const startsWith = (bytes: Uint8Array, magic: Uint8Array): boolean => magic.every((byte, at) => bytes[at] === byte)
 
 /** What a file is, by its first bytes. */
-export function kindOf(bytes: Uint8Array): 'module' | 'image' | 'other' {
+export function kindOf(bytes: Uint8Array): 'module' | 'image' | 'session' | 'other' {
+  if (isSessionFile(bytes)) return 'session'
   if (startsWith(bytes, moduleMagic)) return 'module'
   return startsWith(bytes, imageMagic) ? 'image' : 'other'
 }
@@ -46,4 +49,12 @@ async function provideModule(store: Store, { module: { sha256, name } }: Manifes
     throw new StasisError('STASIS_MODULE_MISSING', message, { sha256, name })
   }
   await saveModule(store, sha256, await get())
+}
+
+/** Puts a saved session into the store, and resolves to its name. */
+export async function importSession(store: Store, bytes: Uint8Array, name?: string): Promise<string> {
+  const taken = new Set((await listSessions(store)).map((session) => session.name))
+  const own = name ?? freeName(await nameInFile(bytes), taken)
+  await readSessionFile(store, own, bytes, { uuid })
+  return own
 }

@@ -1,9 +1,10 @@
-import { loadCheckpoint } from '../../../runtime/store/checkpoints.ts'
 import type { Store } from '../../../runtime/store/store.ts'
+import { writeSessionFile } from '../../../runtime/transfer/session-file.ts'
+import { uuid } from '../../page-host.ts'
 import { saveAs } from '../inspector/files-pane.ts'
 
-/** Hands the newest checkpoint to the reader as a file. */
+/** Hands the session to the reader as a file. It must not run. */
 export async function saveSession(store: Store, name: string): Promise<void> {
-  const { bytes, address } = await loadCheckpoint(store, { name, version: 0 })
-  saveAs(`${name}-${address.version}.ckpt`, [bytes])
+  const parts = await writeSessionFile(store, name, { uuid })
+  saveAs(`${name}.stasis`, parts)
 }

@@ -1,5 +1,7 @@
 import { button, h, replace } from '../dom.ts'
 import { messageOf } from '../notice.ts'
+import { lastServer, rememberServer } from './last-server.ts'
+import { type ServerPlace, serverOf } from './server.ts'
 import type { OtherTab } from './tabs.ts'
 
 export interface SendActions {
@@ -7,10 +9,8 @@ export interface SendActions {
   readonly toNewTab: () => Promise<void>
   readonly toTab: (tab: OtherTab) => Promise<void>
   readonly toFile: () => Promise<void>
-  readonly toServer?: (url: string, token: string, progress: (text: string) => void) => Promise<void>
+  readonly toServer: (place: ServerPlace, progress: (text: string) => void) => Promise<void>
 }
-
-const lastServer = 'stasis-server'
 
 /** Where a session may go. Resolves when the dialog is closed. */
 export function openSendDialog(root: ShadowRoot, name: string, actions: SendActions): Promise<void> {
@@ -41,26 +41,28 @@ export function openSendDialog(root: ShadowRoot, name: string, actions: SendActi
     'aria-label': 'Token',
     autocomplete: 'off',
   })
-  url.value = remembered()
-  const { toServer } = actions
-  const server =
-    toServer &&
+  const last = lastServer()
+  url.value = last.url
+  token.value = last.token
+  const toServer = () => {
+    const place = { url: serverOf(url.value || location.origin), token: token.value }
+    rememberServer(place)
+    status.className = ''
+    return actions.toServer(place, (text) => replace(status, text))
+  }
+  const server = h(
+    'section',
+    {},
+    h('h3', {}, 'A server'),
     h(
-      'section',
+      'p',
       {},
-      h('h3', {}, 'A server'),
-      h('p', {}, 'Runs ', h('code', {}, 'stasis serve'), '. Only what it does not have yet is sent.'),
-      h(
-        'div',
-        { class: 'row' },
-        url,
-        token,
-        act('Send', () => {
-          attemptStore(url.value)
-          return toServer(url.value || location.origin, token.value, (text) => replace(status, text))
-        }),
-      ),
-    )
+      'That runs ',
+      h('code', {}, 'stasis serve'),
+      '. It is copied while it goes on, and stops for the rest only.',
+    ),
+    h('div', { class: 'row' }, url, token, act('Send', toServer)),
+  )
   const dialog = h(
     'dialog',
     { 'aria-labelledby': 'send-title' },
@@ -81,7 +83,7 @@ export function openSendDialog(root: ShadowRoot, name: string, actions: SendActi
           h('p', {}, 'Drop it on this page in any browser.'),
         ),
       ),
-      ...(server ? [server] : []),
+      server,
       status,
       h(
         'menu',
@@ -110,20 +112,4 @@ export function openSendDialog(root: ShadowRoot, name: string, actions: SendActi
       resolve()
     })
   })
-}
-
-function remembered(): string {
-  try {
-    return localStorage.getItem(lastServer) ?? ''
-  } catch {
-    return ''
-  }
-}
-
-function attemptStore(url: string): void {
-  try {
-    localStorage.setItem(lastServer, url)
-  } catch {
-    // Then it is typed again.
-  }
 }

@@ -1,18 +1,22 @@
 import { listSessions, removeSession } from '../../../runtime/store/checkpoints.ts'
 import type { Store } from '../../../runtime/store/store.ts'
 import { h, replace } from '../dom.ts'
+import type { ServerPlace } from '../handover/server.ts'
 import type { Tabs } from '../handover/tabs.ts'
 import { messageOf } from '../notice.ts'
 import type { Program } from '../program.ts'
 import { forgetSettings } from '../settings.ts'
 import { galleryList, loadGallery } from './gallery.ts'
 import { LaunchForm } from './launch-form.ts'
+import { RemoteList } from './remote-list.ts'
 import { sessionsList } from './sessions-list.ts'
 import { storageLine } from './storage-line.ts'
 
 export interface HomeEvents {
   readonly onStart: (program: Program) => void
   readonly onFiles: (files: readonly File[]) => void
+  /** Fetches a session from the server that the page came from. */
+  readonly onTake: (name: string, place: ServerPlace) => Promise<void>
 }
 
 /** Programs to start, one's own ones, and the sessions that are kept. */
@@ -25,10 +29,11 @@ export class HomeView {
   readonly #sessions = h('div')
   readonly #stopListening: () => void
 
-  constructor(store: Store, tabs: Tabs, { onStart, onFiles }: HomeEvents) {
+  constructor(store: Store, tabs: Tabs, { onStart, onFiles, onTake }: HomeEvents) {
     this.#store = store
     this.#tabs = tabs
     this.form = new LaunchForm(onStart, onFiles)
+    const remote = new RemoteList(onTake)
     const gallery = h('div', {}, h('p', { class: 'empty' }, 'Loading the list of programs…'))
     this.element = h(
       'div',
@@ -40,6 +45,7 @@ export class HomeView {
         { class: 'lede' },
         'Unmodified WebAssembly programs, stopped in the middle of a call: reload this page, send them to another tab, a file or a server, and they go on from the same instant.',
       ),
+      remote.element,
       h('section', { 'aria-labelledby': 'programs' }, h('h2', { id: 'programs' }, 'Start a program'), gallery),
       h('section', { 'aria-labelledby': 'own' }, h('h2', { id: 'own' }, 'Your own'), this.form.element),
       h(
@@ -62,6 +68,7 @@ export class HomeView {
       if (message.kind === 'changed') void this.refresh()
     })
     void this.refresh()
+    void remote.refresh()
   }
 
   alert(text: string): void {

@@ -21,7 +21,7 @@ export function listFiles(kernel: Uint8Array): readonly FileEntry[] {
       if (typeof entries === 'number') return
       for (const { name, type } of entries) {
         if (found.length >= mostEntries) return
-        const path = directory === '.' ? name : `${directory}/${name}`
+        const path = directory === '' ? name : `${directory}/${name}`
         const stat = fs.stat(path)
         const kind = type === 'directory' || type === 'symlink' ? type : 'file'
         const size = typeof stat === 'number' ? 0 : Number(stat.size)
@@ -29,7 +29,7 @@ export function listFiles(kernel: Uint8Array): readonly FileEntry[] {
         if (kind === 'directory') walk(path)
       }
     }
-    walk('.')
+    walk('')
   })
   return found
 }

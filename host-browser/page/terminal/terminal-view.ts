@@ -77,7 +77,12 @@ export class TerminalView {
 
   /** Resolves once it is shown, so that a program that writes faster than a terminal can show waits. */
   write(bytes: Uint8Array | string): Promise<void> {
-    return new Promise((resolve) => this.#terminal.write(bytes, resolve))
+    const { erase, echo } = this.discipline.shown
+    if (erase === '') return new Promise((resolve) => this.#terminal.write(bytes, resolve))
+    // What is being typed stays behind what the program writes.
+    this.#terminal.write(erase)
+    this.#terminal.write(bytes)
+    return new Promise((resolve) => this.#terminal.write(echo, resolve))
   }
 
   /** As new. */

@@ -27,7 +27,7 @@ const words: Readonly<Record<string, string>> = {
   interval: 'by the clock',
   keyframe: 'by itself, so that little has to be done again',
   fork: 'where a fork began',
-  leave: 'when the page was left',
+  leave: 'when it was left',
   'hand-over': 'to go on elsewhere',
 }
 
