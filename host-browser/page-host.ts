@@ -28,7 +28,7 @@ export function pageHost(store: Store, streams: StreamOptions, onExit?: SpawnOpt
 }
 
 /** crypto.randomUUID is missing where the page is not in a secure context. */
-function uuid(): string {
+export function uuid(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16))
   bytes[6] = (bytes[6]! & 0x0f) | 0x40
   bytes[8] = (bytes[8]! & 0x3f) | 0x80

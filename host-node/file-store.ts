@@ -8,6 +8,10 @@ import type { BlobInfo, ByteRange, LockOwner, SessionLock, Store } from '../runt
 import { isAlive } from './process-identity.ts'
 import { lockOwner, lockSession } from './session-lock.ts'
 
+/** What a checkpoint holds is its owner's alone: passwords that were typed, keys in memory. */
+const privateFile = 0o600
+const privateDirectory = 0o700
+
 const temporaryPattern = /^\.tmp-(\d+)-/
 
 /** Blobs as files below one directory (docs/format.md). Directories are made when needed and removed when empty. */
@@ -115,8 +119,14 @@ export class FileStore implements Store {
     const source = this.locate(from)
     const target = this.locate(to)
     try {
-      await rename(source, target)
+      await rename(source, target).catch(async (error) => {
+        // Of the two it may be the target's directory that is missing.
+        if (!isAbsent(error) || !(await stat(source).catch(undefinedIfAbsent))) throw error
+        await mkdir(dirname(target), { recursive: true })
+        await rename(source, target)
+      })
       await syncDirectory(dirname(target))
+      await this.#removeEmptyDirectories(dirname(source))
       return true
     } catch (error) {
       return undefinedIfAbsent(error) ?? false
@@ -167,9 +177,9 @@ export class FileStore implements Store {
 /** Another process may remove the directory between our making it and using it: tried again a few times. */
 async function createFile(file: string): Promise<FileHandle> {
   for (let attempt = 1; ; attempt++) {
-    await mkdir(dirname(file), { recursive: true })
+    await mkdir(dirname(file), { recursive: true, mode: privateDirectory })
     try {
-      return await open(file, 'wx')
+      return await open(file, 'wx', privateFile)
     } catch (error) {
       if (attempt === 5 || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     }

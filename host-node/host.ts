@@ -12,7 +12,7 @@ export type StdinSource =
   /** This process's own: read directly where it is a regular file, else through the ring that `feedStdin` fills. */
   | { readonly kind: 'inherit'; readonly ring: SharedArrayBuffer }
   /** Whatever the other side of the ring feeds. */
-  | { readonly kind: 'ring'; readonly ring: SharedArrayBuffer }
+  | { readonly kind: 'ring'; readonly ring: SharedArrayBuffer; readonly isTerminal?: boolean }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   | { readonly kind: 'empty' }
 
@@ -53,7 +53,7 @@ function createInput(source: StdinSource): HostStream {
       return kind === 'null' ? createBytesInput(nothing, kind) : createRingInput(new StdinRing(source.ring), kind)
     }
     case 'ring':
-      return createRingInput(new StdinRing(source.ring), 'pipe')
+      return createRingInput(new StdinRing(source.ring), source.isTerminal ? 'tty' : 'pipe')
     case 'bytes':
       return createBytesInput(source.bytes, 'pipe')
     case 'empty':

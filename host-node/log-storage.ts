@@ -101,7 +101,7 @@ export class FileLogStorage implements LogStorage {
     const path = join(this.#directory, 'chunks', address)
     const size = statSync(path, { throwIfNoEntry: false })?.size
     if (size === bytes.length) return
-    mkdirSync(join(this.#directory, 'chunks'), { recursive: true })
+    mkdirSync(join(this.#directory, 'chunks'), { recursive: true, mode: 0o700 })
     const file = new FileLog(path, 0, this.#options)
     file.append(bytes)
     if (this.#options.durable) file.sync()
@@ -167,7 +167,7 @@ class FileLog implements LogFile {
   }
 
   #make(): number {
-    const fd = openSync(this.#path, this.#at > 0 ? 'r+' : 'w')
+    const fd = openSync(this.#path, this.#at > 0 ? 'r+' : 'w', 0o600)
     if (this.#at > 0) ftruncateSync(fd, this.#at)
     return fd
   }

@@ -1,5 +1,6 @@
 import type { LogOptions, LogPlace, LogStorage } from '../runtime/log/storage.ts'
 import { StasisError } from '../wasm-shim/errors.ts'
+import { EncryptedLogStorage } from './encrypted-log.ts'
 import { FileLogStorage } from './log-storage.ts'
 import { SqliteLogStorage } from './sqlite/log-storage.ts'
 
@@ -13,6 +14,6 @@ export function openLog(place: LogPlace, options: LogOptions = {}): LogStorage {
     case 'store':
       throw new StasisError('STASIS_LOG_PLACE', 'A log in a store of a page cannot be opened by Node.')
     case 'encrypted':
-      throw new Error('not yet')
+      return new EncryptedLogStorage(place, options, openLog)
   }
 }

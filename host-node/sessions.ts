@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { open, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import type { RestoreOptions, StartOptions } from '../runtime/session/options.ts'
 import type { ProgramHost } from '../runtime/session/program.ts'
 import { type ForkOptions, forkSession, type ReplayOptions, replaySession } from '../runtime/session/replay.ts'
@@ -67,11 +68,12 @@ export const Session = {
 } as const
 
 function splitStreams<T extends StreamOptions>(options: T): [StreamOptions, Omit<T, keyof StreamOptions>] {
-  const { stdin, stdout, stderr, cache, imports, ...rest } = options
+  const { stdin, stdout, stderr, terminal, cache, imports, ...rest } = options
   const streams = {
     ...(stdin !== undefined && { stdin }),
     ...(stdout !== undefined && { stdout }),
     ...(stderr !== undefined && { stderr }),
+    ...(terminal !== undefined && { terminal }),
     ...(cache !== undefined && { cache }),
     ...(imports !== undefined && { imports }),
   }
@@ -91,6 +93,8 @@ function nodeHost(streams: StreamOptions): SessionHost {
     now: () => Date.now(),
     uuid: () => randomUUID(),
     ...programHost,
+    pause: () => setImmediate(),
+    equal: (a, b) => Buffer.compare(a, b) === 0,
     every: (milliseconds, look) => {
       const timer = setInterval(look, milliseconds)
       return () => clearInterval(timer)

@@ -22,6 +22,8 @@ export interface StreamOptions {
   /** Default: 'inherit', written by the guest's thread at once. A function is called on this thread, soon after. */
   readonly stdout?: OutputSink
   readonly stderr?: OutputSink
+  /** A stream and functions stand for a terminal, and the program is told so. Default false: they are pipes. */
+  readonly terminal?: boolean
   /**
    * Functions for imports that are not WASI: by the import's module name, the path of an ES module with an export
    * `imports`, which is given `{ memory }` in the guest's thread and returns functions by name. Granted again by whoever
@@ -37,6 +39,8 @@ export interface WorkerSetup {
   readonly stdin: StdinSource
   readonly ownStdout: boolean
   readonly ownStderr: boolean
+  /** What is not this process's own stands for a terminal. */
+  readonly terminal: boolean
   readonly cacheDirectory: string | undefined
   readonly stackReserve: number
   /** Lines that this process's terminal has; 0 where it has none. */
@@ -72,13 +76,14 @@ export function spawnGuest(
   receive: (message: Message<FromGuest>) => void,
   fail: (error: unknown) => void,
 ): GuestPort {
-  const { stdin, feed } = openStdin(streams.stdin ?? 'inherit', control)
+  const { stdin, feed } = openStdin(streams.stdin ?? 'inherit', streams.terminal ?? false, control)
   const { port1: roomPort, port2: room } = new MessageChannel()
   const setup: WorkerSetup = {
     stdin,
     room,
     ownStdout: typeof streams.stdout !== 'function',
     ownStderr: typeof streams.stderr !== 'function',
+    terminal: streams.terminal ?? false,
     cacheDirectory,
     imports: Object.fromEntries(
       Object.entries(streams.imports ?? {}).map(([name, path]) => [name, pathToFileURL(path).href]),
@@ -119,6 +124,7 @@ export function spawnGuest(
 
 function openStdin(
   source: NonNullable<StreamOptions['stdin']>,
+  isTerminal: boolean,
   control: ControlBlock,
 ): { stdin: StdinSource; feed?: StdinFeed } {
   if (source === 'empty') return { stdin: { kind: 'empty' } }
@@ -126,5 +132,6 @@ function openStdin(
   const ring = new StdinRing()
   const isInherited = source === 'inherit'
   const feed = feedStdin(ring, control, isInherited ? () => process.stdin : source)
-  return { stdin: { kind: isInherited ? 'inherit' : 'ring', ring: ring.buffer }, feed }
+  if (isInherited) return { stdin: { kind: 'inherit', ring: ring.buffer }, feed }
+  return { stdin: { kind: 'ring', ring: ring.buffer, isTerminal }, feed }
 }

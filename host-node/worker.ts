@@ -71,7 +71,7 @@ function compile(bytes: Uint8Array): WebAssembly.Module {
 /** Output that the session takes instead of this process. */
 function createRelay(fd: 1 | 2): HostStream {
   return {
-    kind: 'pipe',
+    kind: setup.terminal ? 'tty' : 'pipe',
     read: () => 0,
     readable: () => 0,
     write: (source) => {

@@ -31,7 +31,8 @@ const options = (entryPoints) => ({
   format: 'esm',
   platform: 'neutral',
   target: 'node20',
-  external: ['node:*'],
+  // ws asks for Node's modules by their old names, in a way that no bundle of modules can answer.
+  external: ['node:*', 'ws'],
   mainFields: ['module', 'main'],
   conditions: ['import'],
   legalComments: 'eof',

@@ -95,7 +95,7 @@ function padded(text: string, width: i32): string {
 }
 
 function tile(value: i32, text: string): string {
-  if (value == 0) return '\x1b[48;5;238m        \x1b[0m'
+  if (value == 0) return '\x1b[2m' + (text.length > 0 ? padded(text, 8) : '        ') + '\x1b[0m'
   const tint = tints[min(value - 1, tints.length - 1)]
   return '\x1b[48;5;' + tint.toString() + ';38;5;233;1m' + padded(text, 8) + '\x1b[0m'
 }
@@ -107,7 +107,7 @@ function draw(game: Game, note: string): void {
       text += '  '
       for (let x = 0; x < size; x++) {
         const value = game.cells[y * size + x]
-        text += tile(value, row == 1 && value > 0 ? (1 << value).toString() : '') + '  '
+        text += tile(value, row != 1 ? '' : value > 0 ? (1 << value).toString() : '.') + '  '
       }
       text += '\r\n'
     }

@@ -1,4 +1,4 @@
-// Drops falling on water: the wave equation on a grid, drawn in a terminal with two cells a character.
+// Drops falling on water: the wave equation on a grid, drawn in a terminal.
 // Usage: ripples [columns] [rows] [frames, 0 for no end] [milliseconds a frame]
 #include <math.h>
 #include <stdio.h>
@@ -18,12 +18,12 @@ static void drop(Water *water, int cx, int cy, float depth) {
     for (int x = cx - 3; x <= cx + 3; x++) {
       if (x < 1 || y < 1 || x >= water->width - 1 || y >= water->height - 1) continue;
       float d = (float)((x - cx) * (x - cx) + (y - cy) * (y - cy));
-      *at(water->now, water, x, y) -= depth * expf(-d / 4);
+      *at(water->now, water, x, y) -= depth * expf(-d / 5);
     }
 }
 
 static void step(Water *water) {
-  const float speed = 0.22f, damping = 0.996f;
+  const float speed = 0.2f, damping = 0.985f;
   int w = water->width, h = water->height;
   for (int y = 1; y < h - 1; y++)
     for (int x = 1; x < w - 1; x++) {
@@ -37,26 +37,33 @@ static void step(Water *water) {
   water->next = oldest;
 }
 
-// From deep blue to white, as numbers of the terminal's 256 colours.
-static int colour(float level) {
-  static const unsigned char scale[] = {16, 17, 17, 18, 18, 19, 24, 25, 25, 31, 32, 38, 44, 80, 123, 159, 195, 231};
-  const int last = (int)sizeof scale - 1;
-  int index = 6 + (int)lroundf(level * 7);
-  return scale[index < 0 ? 0 : index > last ? last : index];
+// Deep water, still water, foam: red, green, blue.
+static const int low[] = {10, 34, 74}, rest[] = {24, 92, 150}, high[] = {214, 240, 250};
+enum { shades = 24 };
+
+static int shade(float level) {
+  int index = shades / 3 + (int)lroundf(level * shades / 2);
+  return index < 0 ? 0 : index >= shades ? shades - 1 : index;
 }
 
-static void draw(const Water *water, int frame, char *buffer) {
+static char *paint(char *to, int index) {
+  const int *from = index < shades / 3 ? low : rest, *end = index < shades / 3 ? rest : high;
+  int start = index < shades / 3 ? 0 : shades / 3, width = index < shades / 3 ? shades / 3 : shades - 1 - shades / 3;
+  int part[3];
+  for (int i = 0; i < 3; i++) part[i] = from[i] + (end[i] - from[i]) * (index - start) / width;
+  return to + sprintf(to, "\x1b[48;2;%d;%d;%dm", part[0], part[1], part[2]);
+}
+
+// A character is as high as two cells, and shows their mean.
+static void draw(Water *water, int frame, char *buffer) {
   char *to = buffer;
   to += sprintf(to, "\x1b[H");
   for (int y = 0; y + 1 < water->height; y += 2) {
-    int front = -1, back = -1;
+    int last = -1;
     for (int x = 0; x < water->width; x++) {
-      int upper = colour(*at(water->now, (Water *)water, x, y));
-      int lower = colour(*at(water->now, (Water *)water, x, y + 1));
-      if (upper != front) to += sprintf(to, "\x1b[38;5;%dm", front = upper);
-      if (lower != back) to += sprintf(to, "\x1b[48;5;%dm", back = lower);
-      memcpy(to, "\xe2\x96\x80", 3);
-      to += 3;
+      int now = shade((*at(water->now, water, x, y) + *at(water->now, water, x, y + 1)) / 2);
+      if (now != last) to = paint(to, last = now);
+      *to++ = ' ';
     }
     to += sprintf(to, "\x1b[0m\n");
   }
@@ -79,12 +86,12 @@ int main(int argc, char **argv) {
   water.now = calloc(cells, sizeof(float));
   water.before = calloc(cells, sizeof(float));
   water.next = calloc(cells, sizeof(float));
-  char *buffer = malloc(cells * 16 + 64);
+  char *buffer = malloc(cells * 12 + 64);
   if (!water.now || !water.before || !water.next || !buffer) return 1;
   srand(2026);
   printf("\x1b[2J");
   for (int frame = 1; frames == 0 || frame <= frames; frame++) {
-    if (frame % 18 == 1) drop(&water, 4 + rand() % (columns - 8), 4 + rand() % (rows * 2 - 8), 3.2f);
+    if (frame % 14 == 1) drop(&water, 4 + rand() % (columns - 8), 4 + rand() % (rows * 2 - 8), 1.9f);
     step(&water);
     step(&water);
     draw(&water, frame, buffer);

@@ -30,6 +30,14 @@ export function reportEvents(terminal: Terminal): (event: SessionEvent) => void 
         if (event.to > event.from || event.repeated !== undefined || event.loss !== undefined)
           tell(describeRecovery(event), terminal)
         return
+      case 'inMemory':
+        for (const { guest, files } of event.mounts) {
+          const carried = `with the ${plural(files, 'file')} that the checkpoint carries`
+          const what = `${guest} was a directory of the host and is not granted, so it is one in memory now, ${carried}.`
+          const remedy = `To go on in a directory, restore with --dir HOST::${guest}; "stasis files" takes files out.`
+          tell(`${what} Files that it does not carry are missing. ${remedy}`, terminal)
+        }
+        return
       case 'filesRestored': {
         const { written, removed } = event
         tell(

@@ -2,7 +2,7 @@ import type { TortureCount } from '../../runtime/session/messages.ts'
 import { TrapError } from '../../runtime/session/packed-error.ts'
 import type { CheckpointInfo, Outcome, Session } from '../../runtime/session/session.ts'
 import { isStasisError } from '../../wasm-shim/errors.ts'
-import type { CheckpointResult } from '../control/protocol.ts'
+import type { CheckpointParams, CheckpointResult } from '../control/protocol.ts'
 import { ControlServer } from '../control/server.ts'
 import { formatSize, plural, printable } from './format.ts'
 import { shellJoin } from './mounts.ts'
@@ -113,11 +113,9 @@ async function listen(session: Supervised, options: SuperviseOptions): Promise<(
   try {
     const control = await ControlServer.listen(options.storeId, session.name, {
       status: () => ({ name: session.name, pid: process.pid, module: options.module, started }),
-      checkpoint: async ({ stop, label }): Promise<CheckpointResult> => {
-        const stopped = stop || options.stopAfterSnapshot
-        if (stopped && isLogOnly(session)) return stopByLog(session, options.resume(session.name))
-        const { version, size } = await session.checkpoint({ stop: stopped, ...(label !== undefined && { label }) })
-        return { name: session.name, version, size, stopped, resume: options.resume(session.name) }
+      checkpoint: (params) => {
+        const stop = params.stop || options.stopAfterSnapshot
+        return controlCheckpoint(session, { ...params, stop }, options.resume(session.name))
       },
     })
     return () => control.close()
@@ -125,6 +123,18 @@ async function listen(session: Supervised, options: SuperviseOptions): Promise<(
     options.terminal.err(complaint('Other processes cannot reach this session.', error, options.terminal))
     return async () => {}
   }
+}
+
+/** What a running session answers to `stasis checkpoint` and `stasis migrate`. */
+export async function controlCheckpoint(
+  session: Supervised,
+  { stop, label, keyframe = false }: CheckpointParams,
+  resume: readonly string[],
+): Promise<CheckpointResult> {
+  if (stop && isLogOnly(session)) return stopByLog(session, resume)
+  const noted = { ...(label !== undefined && { label }), ...(keyframe && { cause: 'keyframe' }) }
+  const { version, size } = await session.checkpoint({ stop, ...noted })
+  return { name: session.name, version, size, stopped: stop, resume }
 }
 
 /** Stops a session that has no checkpoints. */

@@ -17,6 +17,25 @@ export function parseDuration(given: string): number {
   return milliseconds
 }
 
+/** The same for what no timer waits for, and in days too. */
+export function parseLongDuration(given: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(given)
+  const unit = match?.[2] === 'd' ? 24 * 3_600_000 : millisecondsOf[match?.[2] ?? '']
+  const milliseconds = match && unit !== undefined ? Number(match[1]) * unit : 0
+  if (milliseconds >= 1) return milliseconds
+  throw new UsageError(`"${given}" is no duration; write 30m, 12h or 7d.`)
+}
+
+const bytesOf: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 }
+
+/** '500', '64k', '256M', '1.5G' (also 'KB', 'MB', 'GB') in bytes; powers of ten, as sizes are shown. */
+export function parseSize(given: string): number {
+  const match = /^(\d+(?:\.\d+)?) ?([kmgt]?)b?$/i.exec(given)
+  const bytes = match ? Math.round(Number(match[1]) * bytesOf[match[2]!.toLowerCase()]!) : Number.NaN
+  if (Number.isSafeInteger(bytes)) return bytes
+  throw new UsageError(`"${given}" is no size; write 500, 64k, 256M or 1.5G.`)
+}
+
 /** A whole number from 1 up. */
 export function parseCount(given: string): number {
   const count = Number(given)
@@ -89,4 +108,11 @@ export type SuspendSignal = (typeof catchable)[number]
 export function parseSignal(given: string): SuspendSignal {
   const name = given.toUpperCase()
   return oneOf(catchable, 'signal that can ask for a checkpoint')(name.startsWith('SIG') ? name : `SIG${name}`)
+}
+
+export function parsePort(given: string): number {
+  const port = Number(given)
+  if (!/^\d{1,5}$/.test(given) || port > 65_535)
+    throw new UsageError(`"${given}" is no port: those are numbers up to 65535.`)
+  return port
 }

@@ -25,6 +25,10 @@ export interface CheckpointParams {
   readonly label?: string
   /** End the session after the checkpoint; default: it goes on. */
   readonly stop: boolean
+  /** Not asked for by a person: it is removed by itself when two newer ones are there. */
+  readonly keyframe?: boolean
+  /** Carry the contents of the host's files; default: yes. */
+  readonly files?: boolean
 }
 
 export interface CheckpointResult {

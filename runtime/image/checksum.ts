@@ -14,3 +14,19 @@ export function checksum(...parts: readonly Uint8Array[]): Uint8Array {
 export function checksumHex(...parts: readonly Uint8Array[]): string {
   return Array.from(checksum(...parts), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
+
+/** Bytes hashed before other work of the thread gets its turn: two milliseconds. */
+const sliceSize = 1 << 22
+
+/** The same as `checksum`, of many bytes, with `pause` in between. */
+export async function checksumInSlices(bytes: Uint8Array, pause: () => Promise<void>): Promise<Uint8Array> {
+  if (bytes.length <= sliceSize) return checksum(bytes)
+  // One of its own, since others are at work in the pauses.
+  const own = await createXXHash64()
+  own.init()
+  for (let at = 0; at < bytes.length; at += sliceSize) {
+    own.update(bytes.subarray(at, at + sliceSize))
+    await pause()
+  }
+  return own.digest('binary')
+}

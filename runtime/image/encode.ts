@@ -1,6 +1,8 @@
 import { deflateSync } from 'fflate'
 import { invariant } from '../../wasm-shim/errors.ts'
-import { checksum } from './checksum.ts'
+import type { CarriedFiles, ContentSource } from '../../wasm-shim/wasi/carried.ts'
+import { checksum, checksumInSlices } from './checksum.ts'
+import { encodeFiles } from './files.ts'
 import {
   align8,
   entrySize,
@@ -24,7 +26,9 @@ export interface Body {
   readonly sections: readonly SectionEntry[]
 }
 
-export type CheckpointState = Pick<Checkpoint, 'instances' | 'stacks' | 'kernel' | 'input' | 'screen'>
+export type CheckpointState = Pick<Checkpoint, 'instances' | 'stacks' | 'kernel' | 'input' | 'screen'> & {
+  readonly files?: CarriedFiles<Uint8Array | ContentSource>
+}
 
 export interface EncodeOptions {
   /** 'none' (default) is made at the speed of a copy; 'deflate' is for images that travel. */
@@ -32,7 +36,10 @@ export interface EncodeOptions {
 }
 
 /** The bytes of an image as docs/format.md specifies them. The same checkpoint gives the same bytes. */
-export function encodeCheckpoint(checkpoint: Checkpoint, options: EncodeOptions = {}): Uint8Array {
+export function encodeCheckpoint(
+  checkpoint: Omit<Checkpoint, 'files'> & CheckpointState,
+  options: EncodeOptions = {},
+): Uint8Array {
   const packed = packBody(checkpoint)
   const body = options.compression === 'deflate' ? deflateBody(packed) : packed
   const head = encodeHead(manifestOf(checkpoint), body)
@@ -107,7 +114,7 @@ function terminalParts(input: Uint8Array, screen: Uint8Array): Part[] {
   ]
 }
 
-function partsOf({ instances, stacks, kernel, input = none, screen = none }: CheckpointState): Part[] {
+function partsOf({ instances, stacks, kernel, files, input = none, screen = none }: CheckpointState): Part[] {
   const parts: Part[] = []
   const bytesPart = (...args: Parameters<typeof plainPart>): void => {
     parts.push(plainPart(...args))
@@ -127,6 +134,14 @@ function partsOf({ instances, stacks, kernel, input = none, screen = none }: Che
     bytesPart(SectionKind.stack, 0, index, encodeStack(stack))
   })
   bytesPart(SectionKind.kernel, 0, 0, kernel)
+  if (files !== undefined) {
+    bytesPart(SectionKind.files, 0, 0, encodeFiles(files))
+    files.contents.forEach((content, index) => {
+      const write = (target: Uint8Array): void =>
+        content instanceof Uint8Array ? target.set(content) : content.read(target)
+      parts.push({ kind: SectionKind.content, instance: 0, index, size: content.length, write })
+    })
+  }
   return [...parts, ...terminalParts(input, screen)]
 }
 
@@ -137,8 +152,60 @@ function bytesOf(words: Uint32Array): Uint8Array {
 
 /** The head of the image that consists of it and `bodies`, one after the other. */
 export function encodeHead(manifest: Manifest, ...bodies: readonly Body[]): Uint8Array {
-  const rows = bodies.flatMap(rowsOf)
-  const cbor = encodeManifest(manifest)
+  return headOf(
+    manifest,
+    bodies.flatMap(rowsOf).map(({ section, stored }) => ({ section, sum: checksum(stored) })),
+  )
+}
+
+/** The same for large bodies, with `pause` in between. They must not change meanwhile. */
+export async function encodeHeadInSlices(
+  manifest: Manifest,
+  bodies: readonly Body[],
+  pause: () => Promise<void>,
+): Promise<Uint8Array> {
+  const rows = []
+  for (const { section, stored } of bodies.flatMap(rowsOf)) {
+    rows.push({ section, sum: await checksumInSlices(stored, pause) })
+  }
+  return headOf(manifest, rows)
+}
+
+/** A whole image of an encoded manifest and the contents of its sections, in their order. */
+export function buildImage(
+  manifest: Uint8Array,
+  sections: readonly {
+    readonly kind: number
+    readonly instance: number
+    readonly index: number
+    readonly contents: Uint8Array
+    readonly isDeflated: boolean
+  }[],
+): Uint8Array {
+  const parts = sections.map(({ contents, isDeflated, ...place }) => {
+    const bytes = isDeflated ? deflateSync(contents, { level: 6 }) : contents
+    const encoding = isDeflated ? SectionEncoding.deflate : SectionEncoding.stored
+    const section = { ...place, encoding, length: bytes.length, rawLength: contents.length }
+    return { section, bytes, sum: checksum(bytes) }
+  })
+  const head = headFrom(manifest, parts)
+  const image = new Uint8Array(parts.reduce((sum, { bytes }) => sum + align8(bytes.length), head.length))
+  image.set(head)
+  let at = head.length
+  for (const { bytes } of parts) {
+    image.set(bytes, at)
+    at += align8(bytes.length)
+  }
+  return image
+}
+
+type Rows = readonly { readonly section: SectionEntry; readonly sum: Uint8Array }[]
+
+function headOf(manifest: Manifest, rows: Rows): Uint8Array {
+  return headFrom(encodeManifest(manifest), rows)
+}
+
+function headFrom(cbor: Uint8Array, rows: Rows): Uint8Array {
   const tableAt = headerSize + align8(cbor.length)
   const head = new Uint8Array(tableAt + rows.length * entrySize)
   const view = new DataView(head.buffer)
@@ -147,7 +214,7 @@ export function encodeHead(manifest: Manifest, ...bodies: readonly Body[]): Uint
   view.setUint32(12, cbor.length, true)
   view.setUint32(16, rows.length, true)
   head.set(cbor, headerSize)
-  rows.forEach(({ section, stored }, number) => {
+  rows.forEach(({ section, sum }, number) => {
     const at = tableAt + number * entrySize
     view.setUint32(at, section.kind, true)
     view.setUint32(at + 4, section.instance, true)
@@ -155,7 +222,7 @@ export function encodeHead(manifest: Manifest, ...bodies: readonly Body[]): Uint
     view.setUint32(at + 12, section.encoding, true)
     view.setBigUint64(at + 16, BigInt(section.length), true)
     view.setBigUint64(at + 24, BigInt(section.rawLength), true)
-    head.set(checksum(stored), at + 32)
+    head.set(sum, at + 32)
   })
   head.set(headChecksum(head), headChecksumAt)
   return head

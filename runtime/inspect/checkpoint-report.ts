@@ -6,6 +6,7 @@ import { scanPages } from '../image/pages.ts'
 import { regionsOf } from '../image/regions.ts'
 import { formatMount } from './command-words.ts'
 import type { LogReport } from './log-report.ts'
+import { type FilesReport, type MountReport, reportFiles, reportMount } from './mount-report.ts'
 import type { StackNames } from './stack-names.ts'
 
 /** What `stasis inspect NAME` says of a checkpoint; this is the JSON. */
@@ -35,6 +36,9 @@ export interface CheckpointReport {
   /** Names only: values may be secrets. */
   readonly env: readonly string[]
   readonly descriptors: readonly DescriptorSummary[]
+  readonly mounts: readonly MountReport[]
+  /** Of directories of the host: what the checkpoint knows of their files. Absent for older checkpoints, and without such directories. */
+  readonly files?: FilesReport
   /** The host directories to be granted again, as arguments of --dir. */
   readonly grants: readonly string[]
   /** Of the session; absent without one, and for older checkpoints. */
@@ -109,9 +113,11 @@ export function reportCheckpoint(source: CheckpointSource): CheckpointReport {
     regions: regionsOf(checkpoint).map(({ name, address, length }) => ({ name, address, length })),
     args: kernel.args,
     env: kernel.env.map(([name]) => name),
-    descriptors: describeState(checkpoint.kernel),
+    descriptors: describeState(checkpoint.kernel, checkpoint.files),
+    mounts: kernel.mounts.map((mount) => reportMount(mount, checkpoint.files)),
+    ...(checkpoint.files && { files: reportFiles(checkpoint.files) }),
     grants: kernel.mounts.flatMap(({ kind, source: host, guest, readOnly }) =>
-      kind === 'host' ? [formatMount({ host: host ?? 'HOST', guest, readOnly })] : [],
+      kind === 'memory' ? [] : [formatMount({ host: host ?? 'HOST', guest, readOnly, overlay: kind === 'overlay' })],
     ),
     ...(log !== undefined && { log }),
   }

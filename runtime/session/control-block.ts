@@ -1,20 +1,22 @@
 /**
  * The few words that the thread which serves people (signals, terminal, control connections) shares with the thread the
- * guest runs in. Layout of the Int32Array: [0] pending request bits, [1] wake counter, [2] 1 while the guest sleeps. A
+ * guest runs in. Layout of the Int32Array: [0] pending request bits, [1] wake counter, [2] 1 while the guest sleeps,
+ * [3] captured states that are not saved yet. A
  * waiting guest sleeps on the wake counter; whoever has news (a request, bytes on stdin) bumps it. The guest's side looks
  * at word 0 on every call, so a request costs a call one plain load. Where threads share no memory each has a block of
  * its own, requests come as messages, and nobody sleeps on it.
  */
 
-/** `atOnce`: without asking for room first. A guest that stops is in no hurry. */
-export const Request = { checkpoint: 1, stop: 2, atOnce: 4 } as const
+/** `atOnce`: without asking for room first; a guest that stops is in no hurry. `lean`: without contents of the host's files. */
+export const Request = { checkpoint: 1, stop: 2, atOnce: 4, lean: 8 } as const
 
 /** Size of a block's buffer. */
-export const controlBytes = 12
+export const controlBytes = 16
 
 const requestWord = 0
 const wakeWord = 1
 const sleepWord = 2
+const unsavedWord = 3
 
 export class ControlBlock {
   readonly buffer: ArrayBufferLike
@@ -71,5 +73,22 @@ export class ControlBlock {
   /** Any side: whether the guest sleeps at this moment. */
   get isAsleep(): boolean {
     return Atomics.load(this.#words, sleepWord) === 1
+  }
+
+  /** Guest side: one more state is on its way to the store. */
+  shipped(): void {
+    // Where no memory is shared, nobody would hear that it was saved.
+    if (this.isShared) Atomics.add(this.#words, unsavedWord, 1)
+  }
+
+  /** The other side: one is saved, or given up. */
+  settled(): void {
+    if (!this.isShared) return
+    Atomics.sub(this.#words, unsavedWord, 1)
+    this.wake()
+  }
+
+  get unsaved(): number {
+    return Atomics.load(this.#words, unsavedWord)
   }
 }

@@ -104,8 +104,8 @@ class Guest {
     const { beginning, ...settings } = init
     this.#init = settings
     const control = new ControlBlock(init.control)
-    const checkpoint = beginning.image === undefined ? undefined : decodeCheckpoint(beginning.image)
     this.#control = control
+    const checkpoint = beginning.image === undefined ? undefined : decodeCheckpoint(beginning.image)
     this.#host = thread.createHost(control)
     // What captures nothing gives no turns.
     this.#turns = init.engine === 'log-only' ? undefined : thread.turns?.()
@@ -149,7 +149,16 @@ class Guest {
     const label = this.#machine.kernel.label
     // A checkpoint of another name, of a keyframe for example, was no use of it.
     this.#usedLabel = label === undefined || label.text !== checkpoint?.label ? -1 : label.serial
+    this.#tellInMemory(checkpoint)
     this.#first = this.#firstStep(checkpoint)
+  }
+
+  #tellInMemory(checkpoint: Checkpoint | undefined): void {
+    const guests = this.#machine.kernel.inMemory
+    if (guests.length === 0) return
+    const files = checkpoint?.files?.files ?? []
+    const count = (guest: string) => files.filter(({ mount, type }) => mount === guest && type === 'file').length
+    this.#thread.post('inMemory', { mounts: guests.map((guest) => ({ guest, files: count(guest) })) })
   }
 
   #openLog(calls: number): GuestLog | undefined {
@@ -436,12 +445,20 @@ class Guest {
   /** Views of the state; undefined, and the reason told, where it cannot be saved. */
   #save(reason: CaptureReason, stacks: readonly StackState[]): CheckpointState | undefined {
     try {
-      return { instances: [this.#machine.engine.save()], stacks, kernel: this.#machine.kernel.save() }
+      const { engine, kernel } = this.#machine
+      const files = this.#carried(reason)
+      return { instances: [engine.save()], stacks, kernel: kernel.save(), ...(files && { files }) }
     } catch (error) {
       if (!isStasisError(error)) throw error
       this.#refuse(reason, error)
       return undefined
     }
+  }
+
+  /** The host's files that go along. A program that goes on in this thread finds them where they are. */
+  #carried({ cause, lean = false }: CaptureReason) {
+    if (cause === 'torture') return undefined
+    return this.#machine.kernel.carriedFiles(lean ? 0 : this.#init.maxFileBytes)
   }
 
   /** Whether a checkpoint can be copied to memory at hand; else asks for some, and the guest goes on meanwhile. */
@@ -450,7 +467,9 @@ class Guest {
     if (hasRoom === undefined || this.#init.stopAfterSnapshot) return true
     let size: number
     try {
-      size = bodySize({ instances: [this.#machine.engine.save()], stacks: [], kernel: this.#machine.kernel.save() })
+      const { engine, kernel } = this.#machine
+      const files = kernel.carriedFiles(this.#init.maxFileBytes)
+      size = bodySize({ instances: [engine.save()], stacks: [], kernel: kernel.save(), ...(files && { files }) })
     } catch {
       // The capture will say what is wrong.
       return true
@@ -488,6 +507,7 @@ class Guest {
     this.#tellFiles()
     this.#log?.rotate()
     this.#ownCheckpoints.settle()
+    this.#control.shipped()
     this.#thread.post('captured', payload, bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [])
     return true
   }
@@ -497,9 +517,10 @@ class Guest {
     try {
       return packBody(state, this.#thread.allocate)
     } catch (cause) {
-      if (!(cause instanceof RangeError)) throw cause
+      if (!(cause instanceof RangeError) && !isStasisError(cause)) throw cause
       const message = 'There is no memory for a copy of the program’s state. Give the host more, or take it later.'
-      this.#refuse(reason, new StasisError('STASIS_CAPTURE_MEMORY', message, {}, { cause }))
+      const noMemory = () => new StasisError('STASIS_CAPTURE_MEMORY', message, {}, { cause })
+      this.#refuse(reason, isStasisError(cause) ? cause : noMemory())
       return undefined
     }
   }

@@ -2,6 +2,8 @@ import { StasisError } from '../../wasm-shim/errors.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { LogPlace } from '../log/storage.ts'
 import { listVersions, saveModule } from '../store/checkpoints.ts'
+import { hasRules } from '../store/kept.ts'
+import { leaseName } from '../store/lease.ts'
 import { dropUnneeded } from '../store/retention.ts'
 import { listSegments } from '../store/session-log.ts'
 import type { SessionLock, Store } from '../store/store.ts'
@@ -33,13 +35,8 @@ export async function launch(
   log: LogSettings | undefined,
 ): Promise<Session> {
   const { mounts = [], triggers = [], stopAfterSnapshot = false, keep = false } = options
-  const {
-    torture = 0,
-    strace = false,
-    keepLog = false,
-    returnFiles = false,
-    maxRecovery = defaultMaxRecovery,
-  } = options
+  const { torture = 0, strace = false, keepLog = false, maxRecovery = defaultMaxRecovery } = options
+  const { retention = {}, returnFiles = false, maxFileBytes = defaultMaxFileBytes } = options
   const { store, name, id } = parts
   const control = new ControlBlock(host.controlBuffer?.())
   const isLogged = log !== undefined && log.replay === undefined
@@ -50,7 +47,11 @@ export async function launch(
     keepLog: keepLog && log !== undefined,
     onEvent: (event) => tell(options, event),
     now: () => host.now(),
-    ...(isLogged && !keepLog && { retain: () => dropUnneeded(store, name, id) }),
+    ...(host.pause && { pause: () => host.pause!() }),
+    ...(host.equal && { equal: (a, b) => host.equal!(a, b) }),
+    ...((hasRules(retention) || (isLogged && !keepLog)) && {
+      retain: () => dropUnneeded(store, name, id, { rules: retention, keepLog: !isLogged || keepLog, now: host.now() }),
+    }),
     ...(isLogged && host.every && { settle: keepModule(host, parts) }),
   }
   const session = new Session(whole, (receive, fail) => host.spawnGuest(control, receive, fail))
@@ -66,6 +67,7 @@ export async function launch(
     stopAfterSnapshot,
     returnFiles,
     torture,
+    maxFileBytes,
     strace,
     ...(log && { log }),
   })
@@ -77,6 +79,8 @@ export async function launch(
 
 /** Milliseconds of work that a crash may make necessary to do again. */
 const defaultMaxRecovery = 5000
+/** Bytes of files that a checkpoint carries: a quarter of a second from the page cache of a common machine. */
+export const defaultMaxFileBytes: number = 256_000_000
 /** Milliseconds after which a program is worth a copy of its module in the store. */
 const moduleDelay = 2000
 
@@ -121,7 +125,8 @@ export function tell({ onEvent }: CommonOptions, event: SessionEvent): void {
 /** A name stands for one line of versions: a new program must not go on with another one's. */
 export async function refuseExisting(store: Store, name: string): Promise<void> {
   const isFree = (await listVersions(store, name)).length === 0 && (await listSegments(store, name)).length === 0
-  if (isFree) return
+  // What says where an earlier session of the name has gone is no matter to a new one.
+  if (isFree) return void (await store.delete(leaseName(name)))
   throw new StasisError(
     'STASIS_SESSION_EXISTS',
     `There is a session ${name} already. Restore it ("stasis restore ${name}"), remove it ` +

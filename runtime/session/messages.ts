@@ -11,7 +11,9 @@ import type { Trigger } from './triggers.ts'
 
 /** A directory for the guest: one of the host's, or one that lives in the session and travels with it. */
 export type MountGrant =
-  | { readonly guest: string; readonly host: string; readonly readOnly?: boolean }
+  | { readonly guest: string; readonly host: string; readonly readOnly?: boolean; readonly overlay?: false }
+  /** The host's directory is only read, and what the program changes lives in the session. */
+  | { readonly guest: string; readonly host: string; readonly readOnly?: boolean; readonly overlay: true }
   | {
       readonly guest: string
       readonly memory: true
@@ -73,6 +75,8 @@ export interface GuestInit {
   readonly stopAfterSnapshot: boolean
   /** Tell what the memory mounts of a program hold that exits. */
   readonly returnFiles: boolean
+  /** Bytes of the host's files that a checkpoint carries at most; 0 for none. */
+  readonly maxFileBytes: number
   /** At every how-many-th call to go on in a fresh instance; 0 for never. */
   readonly torture: number
   /** Absent where no log is kept. */
@@ -123,6 +127,12 @@ export interface Captured {
   readonly label?: { readonly text: string; readonly serial: number }
 }
 
+/** A directory of the host that goes on in memory, with the files that the checkpoint carried. */
+export interface MountInMemory {
+  readonly guest: string
+  readonly files: number
+}
+
 /** What was done again of a session whose process had died. */
 export interface Recovered {
   /** Numbers of the call that the checkpoint stands before, and of the first one that is made anew. */
@@ -141,6 +151,8 @@ export interface FromGuest {
   /** Everything is in place, and the guest runs from now on: calls that were replayed are behind it. */
   readonly ready: { readonly exports: readonly string[] }
   readonly recovered: Recovered
+  /** Before 'ready': directories of the host that were not granted again, by their names in the guest. */
+  readonly inMemory: { readonly mounts: readonly MountInMemory[] }
   /** Where a replay stopped or ended, what the program had written. */
   readonly files: { readonly trees: readonly WrittenTree[] }
   /** The log has no room, and the guest stands still until it has; or it has again. */

@@ -1,6 +1,7 @@
 import { isStasisError, StasisError } from '../../wasm-shim/errors.ts'
 import { captureLogOnly } from '../engine/log-only-error.ts'
 import { type Address, parseAddress } from '../store/address.ts'
+import { checkWhole } from '../store/lease.ts'
 import type { Store } from '../store/store.ts'
 import { launch, logPlace, refuseExisting } from './launch.ts'
 import type { ReplaySettings } from './messages.ts'
@@ -54,6 +55,7 @@ export async function replaySession(
   checkKeys(options, replayKeys, 'Session.replay')
   checkCommon(options)
   const wanted = parseAddress(address)
+  await checkWhole(store, wanted.name)
   const point = options.files
     ? await beginning(store, wanted.name)
     : await pointBefore(store, wanted, options.until ?? options.from)
@@ -96,7 +98,8 @@ export async function replaySession(
   }
 }
 
-export type ForkOptions = Pick<CommonOptions, 'onEvent'>
+/** `mounts`: the directories below overlays, which a replay reads. */
+export type ForkOptions = Pick<CommonOptions, 'onEvent' | 'mounts'>
 
 /**
  * Makes a session `name` in the same store of a state of another one: a version, or the newest state. Resolves to its

@@ -136,7 +136,7 @@ async function fromStart(store: Store, name: string, start: StartRecord): Promis
 export function isPointUseless(error: unknown): boolean {
   return (
     isStasisError(error) &&
-    /^STASIS_(IMAGE_|KERNEL_STATE_DAMAGED$|REPLAY_|LOG_(DAMAGED|NOTE|SESSION|FOREIGN|VERSION|CHUNK)|VERSION_UNKNOWN$)/.test(
+    /^STASIS_(IMAGE_|CKP_|KERNEL_STATE_DAMAGED$|REPLAY_|LOG_(DAMAGED|NOTE|SESSION|FOREIGN|VERSION|CHUNK)|VERSION_UNKNOWN$)/.test(
       error.code,
     )
   )

@@ -1,12 +1,13 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
 import { captureLogOnly } from '../engine/log-only-error.ts'
-import { checkSessionName, parseAddress } from '../store/address.ts'
+import { type Address, checkSessionName, parseAddress } from '../store/address.ts'
 import { blameStored } from '../store/checkpoints.ts'
+import { checkWhole, claimLease, forkLease } from '../store/lease.ts'
 import type { Store } from '../store/store.ts'
+import { settleFiles } from './files/settle-files.ts'
 import { launch, logPlace, logSettings, refuseExisting, tell } from './launch.ts'
 import { checkCommon, checkKeys, type RestoreOptions, restoreKeys } from './options.ts'
 import { checkPrelinker, findProgram } from './program.ts'
-import { restoreFiles } from './restore-files.ts'
 import { isPointUseless, type RestorePoint, restorePoints } from './restore-plan.ts'
 import type { Session } from './session.ts'
 import type { SessionHost } from './session-host.ts'
@@ -14,10 +15,9 @@ import type { SessionHost } from './session-host.ts'
 /**
  * Goes on from a checkpoint: `calc`, `calc@3`, `calc@-1`. The bare name is the newest state: the newest checkpoint and, by
  * the call log, all that the program did after it. It goes on as the same session; any other version is a fork with an
- * identity of its own. Where the newest checkpoint or its log is of no use, the one before is tried, once, and an event
- * says so. Rejects, before the guest runs, with STASIS_VERSION_UNKNOWN, STASIS_IMAGE_*, STASIS_MODULE_MISSING,
+ * identity of its own. Where the newest checkpoint or its log is of no use, those before are tried, and an event says so. Rejects, before the guest runs, with STASIS_VERSION_UNKNOWN, STASIS_IMAGE_*, STASIS_MODULE_MISSING,
  * STASIS_MODULE_DIFFERENT, STASIS_PRELINK_VERSION, STASIS_MOUNT_NOT_GRANTED, STASIS_MOUNT_UNKNOWN, STASIS_FILE_MISSING,
- * STASIS_FILE_CHANGED, STASIS_REPLAY_*, STASIS_LOG_*.
+ * STASIS_FILE_CHANGED, STASIS_REPLAY_*, STASIS_LOG_*, STASIS_LEASE_* where it has moved to another store.
  */
 export async function restoreSession(
   host: SessionHost,
@@ -34,21 +34,20 @@ export async function restoreSession(
   if (!['keep', 'restore', 'refuse'].includes(files)) {
     throw new StasisError('STASIS_OPTION', `files is "${files}", and must be keep, restore or refuse.`)
   }
-  if (files === 'restore' && wanted.version !== 0) {
-    const { written, removed } = await restoreFiles(host, store, address, options.mounts ?? [])
-    tell(options, { kind: 'filesRestored', written, removed })
-  }
-  const [first, second] = await restorePoints(store, wanted)
-  try {
-    const point = await first!()
-    const { instead: error } = point
-    if (error !== undefined) tell(options, { kind: 'fellBack', to: point.name, error })
-    return await restoreAt(host, store, wanted.name, point, options)
-  } catch (error) {
-    if (second === undefined || !isPointUseless(error)) throw error
-    const point = await second()
-    tell(options, { kind: 'fellBack', to: point.name, error: error as Error })
-    return await restoreAt(host, store, wanted.name, point, options)
+  const points = await restorePoints(store, wanted)
+  // Versions share pages, so that damage may be that of several.
+  for (let useless: unknown, i = 0; ; i++) {
+    const next = points[i]
+    if (next === undefined) throw useless
+    try {
+      const point = await next()
+      const error = useless ?? point.instead
+      if (error !== undefined) tell(options, { kind: 'fellBack', to: point.name, error: error as Error })
+      return await restoreAt(host, store, wanted, point, options)
+    } catch (error) {
+      if (i + 1 === points.length || !isPointUseless(error)) throw error
+      useless = error
+    }
   }
 }
 
@@ -62,22 +61,26 @@ function refuseFiles({ mounts = [] }: RestoreOptions): void {
 async function restoreAt(
   host: SessionHost,
   store: Store,
-  session: string,
+  { name: session, version }: Address,
   point: RestorePoint,
   options: RestoreOptions,
 ): Promise<Session> {
   const name = options.name ?? session
   const isElsewhere = name !== session
-  const isFork = isElsewhere || !point.isNewest
+  const { forceFork = false } = options
+  const isFork = isElsewhere || forceFork || !point.isNewest
   const lock = await store.lock(name)
   try {
-    if (isElsewhere) await refuseExisting(store, name)
+    if (isElsewhere) await Promise.all([refuseExisting(store, name), checkWhole(store, session)])
+    else if (forceFork) await checkWhole(store, session)
+    else await claimLease(store, session)
     const { base, tail } = point
     const module = await findProgram(host, store, base.kind === 'image' ? base.manifest : base.start, options.module)
     if (base.kind === 'image') checkPrelinker(base.manifest, base.image)
     const id = isFork ? host.uuid() : point.id
-    // What was put back has another time than it had.
-    const allowChangedFiles = options.allowChangedFiles ?? (options.files ?? 'refuse') !== 'refuse'
+    // What was put back may have another time than it had, and so has a copy of the directory.
+    const isSettled = await settleFiles(host, store, point, options, version !== 0)
+    const allowChangedFiles = isSettled || (options.allowChangedFiles ?? (options.files ?? 'refuse') !== 'refuse')
     const from = base.kind === 'image' ? { image: base.image.bytes } : { kernel: base.start.kernel }
     const beginning = { args: [], env: [], ...from, allowChangedFiles }
     const { polls } = base.kind === 'image' ? base.manifest.prelink : base.start
@@ -94,8 +97,14 @@ async function restoreAt(
     const restored = await launch(host, options, parts, beginning, settings).catch((error) => {
       throw base.kind === 'image' ? blameStored(base.image, error) : error
     })
-    // The log of a fork begins behind this checkpoint.
-    if (isFork && settings !== undefined) restored.checkpoint({ cause: 'fork' }).catch(() => undefined)
+    // The log of a fork begins behind this checkpoint, and so does that of a session whose directories live in it from now on.
+    const cause = isFork ? 'fork' : restored.inMemory.length > 0 ? 'restore' : undefined
+    if (cause !== undefined && (settings !== undefined || forceFork)) {
+      const taken = restored.checkpoint({ cause })
+      // Only then: a crash before it must not leave the other session here with the right to run.
+      const claim = () => (forceFork && !isElsewhere ? forkLease(store, name, host.uuid()) : undefined)
+      taken.then(claim).catch(() => undefined)
+    }
     return restored
   } catch (error) {
     await lock.release()

@@ -21,6 +21,10 @@ export interface SessionHost {
   now(): number
   /** A random UUID. */
   uuid(): string
+  /** Lets other work of the thread go first: large checkpoints are saved in steps. */
+  pause?(): Promise<void>
+  /** Comparison of equally long bytes, where the host has a faster one. */
+  equal?(a: Uint8Array, b: Uint8Array): boolean
   /** 64 lower-case hexadecimal digits. */
   sha256(bytes: Uint8Array): Promise<string>
   /** Calls `look` every so many milliseconds until the returned function is called. Absent where no log is kept. */

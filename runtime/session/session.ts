@@ -7,12 +7,12 @@ import { saveModule } from '../store/checkpoints.ts'
 import { dropTail, hasCheckpoints, markEnded, removeRun } from '../store/retention.ts'
 import type { SessionLock, Store } from '../store/store.ts'
 import { type ControlBlock, Request } from './control-block.ts'
-import type { Captured, FromGuest, Message, Post, Recovered, ToGuest, TortureCount } from './messages.ts'
+import type { Captured, FromGuest, Message, MountInMemory, Post, Recovered, ToGuest, TortureCount } from './messages.ts'
 import { checkKeys, checkpointKeys } from './options.ts'
 import { TrapError, unpackError } from './packed-error.ts'
 import { filesOf, type SessionFile } from './session-files.ts'
 import { isOver, move, type SessionState } from './state.ts'
-import { writeCheckpoint } from './write-checkpoint.ts'
+import { CheckpointWriter } from './write-checkpoint.ts'
 
 /** A checkpoint that is in the store. */
 export interface CheckpointInfo {
@@ -26,6 +26,8 @@ export interface CheckpointInfo {
   readonly calls: number
   /** Bytes of the image. */
   readonly size: number
+  /** Bytes that it added to the store: pages of earlier versions are referred to. */
+  readonly added: number
   /** Milliseconds for which the guest stood still. */
   readonly pause: number
 }
@@ -58,7 +60,9 @@ export type SessionEvent =
   | ({ readonly kind: 'recovered' } & Recovered)
   /** Where a replay stopped or ended, what the program had written below its host directories. */
   | { readonly kind: 'files'; readonly trees: readonly WrittenTree[] }
-  /** Before going on from an older version, files were put back to what they held then. */
+  /** Directories of the host that were not granted again: they go on in memory, with the files that were carried. */
+  | { readonly kind: 'inMemory'; readonly mounts: readonly MountInMemory[] }
+  /** Before going on, files were put back to what the session had written then. */
   | { readonly kind: 'filesRestored'; readonly written: number; readonly removed: number }
   /** The newest checkpoint or its log was of no use, and an older one is tried. */
   | { readonly kind: 'fellBack'; readonly to: string; readonly error: Error }
@@ -75,6 +79,8 @@ export interface CheckpointOptions {
   readonly stop?: boolean
   /** Default: 'request'. */
   readonly cause?: string
+  /** Carry the contents of the host's files. Default true, but for the cause 'keyframe'. */
+  readonly files?: boolean
 }
 
 /** The thread that the guest runs in, as seen by the session. */
@@ -109,6 +115,10 @@ export interface SessionParts {
   readonly onEvent: (event: SessionEvent) => void
   /** Milliseconds since the epoch. */
   readonly now: () => number
+  /** Lets other work of the thread go first. */
+  readonly pause?: () => Promise<void>
+  /** Comparison of equally long bytes, where the host has a faster one. */
+  readonly equal?: (a: Uint8Array, b: Uint8Array) => boolean
   /** After a checkpoint was saved: removes what is not needed any more. */
   readonly retain?: () => Promise<void>
   /** Notes with which engine the session runs, where that was not known before. */
@@ -134,8 +144,10 @@ interface CheckpointRequest extends Pending<CheckpointInfo | undefined> {
 export class Session {
   readonly #parts: SessionParts
   readonly #port: GuestPort
+  readonly #writer: CheckpointWriter
   #state: SessionState = 'starting'
   #engine: Engine['kind'] = 'instrumented'
+  #inMemory: readonly MountInMemory[] = []
   #exports: readonly string[] = []
   readonly #ready: Pending<void>
   readonly #started: Promise<void>
@@ -146,6 +158,8 @@ export class Session {
   #lastId = 0
   /** Settles with the latest call, hence after all others. */
   #lastCall: Promise<unknown> = Promise.resolve()
+  /** Captured states that are not saved yet. */
+  #unsaved = 0
   #isEnding = false
   /** Serial of the label that a checkpoint of this run bears. */
   #usedLabel = -1
@@ -165,6 +179,7 @@ export class Session {
     open: (receive: (message: Message<FromGuest>) => void, fail: (error: unknown) => void) => GuestPort,
   ) {
     this.#parts = parts
+    this.#writer = new CheckpointWriter(parts)
     const ready = deferred<void>()
     const over = deferred<Outcome>()
     const resumed = deferred<unknown>()
@@ -214,13 +229,19 @@ export class Session {
     return this.#engine
   }
 
+  /** Directories of the host that were not granted again, and go on in memory. */
+  get inMemory(): readonly MountInMemory[] {
+    return this.#inMemory
+  }
+
   /** Names of the module's exports. */
   get exports(): readonly string[] {
     return this.#exports
   }
 
   /**
-   * Takes a checkpoint at the guest's next call or poll (at once where it waits) and resolves when it is in the store; one
+   * Takes a checkpoint at the guest's next call or poll (at once where it waits; where the program holds checkpoints off, as
+   * soon as it does no more, and an event tells if that takes long) and resolves when it is in the store; one
    * that stops the session, when that is over and could be restored.
    * Rejects where it is refused or cannot be saved, and the guest goes on; or when the session ends before.
    */
@@ -289,13 +310,16 @@ export class Session {
 
   /** Puts the first request before the guest. */
   #ask(how = 0): void {
-    if (this.#state === 'starting') return
+    // One after the other: while a state is being saved no other one is asked for, so that memory holds few.
+    if (this.#state === 'starting' || this.#unsaved > 0) return
     while (this.#engine === 'log-only' && this.#requests[0]?.mayHalt === false) {
       this.#requests.shift()?.reject(captureLogOnly())
     }
     const [request] = this.#requests
     if (request === undefined) return
-    const bits = Request.checkpoint | (request.options.stop ? Request.stop : 0) | how
+    const { cause, files = cause !== 'keyframe' } = request.options
+    const lean = files ? 0 : Request.lean
+    const bits = Request.checkpoint | (request.options.stop ? Request.stop : 0) | lean | how
     this.#parts.control.request(bits)
     this.#port.post('check', { request: bits })
   }
@@ -327,6 +351,10 @@ export class Session {
         return
       case 'files':
         this.#parts.onEvent({ kind: 'files', ...message.payload })
+        return
+      case 'inMemory':
+        this.#inMemory = message.payload.mounts
+        this.#parts.onEvent({ kind: 'inMemory', ...message.payload })
         return
       case 'recovered':
         this.#parts.onEvent({ kind: 'recovered', ...message.payload })
@@ -378,6 +406,7 @@ export class Session {
   }
 
   #refused(cause: string, requested: boolean, error: Error): void {
+    if (requested) this.#isHeldOff = false
     const request = requested ? this.#requests.shift() : undefined
     request?.reject(error)
     this.#parts.onEvent({ kind: 'refused', cause: request?.options.cause ?? cause, error })
@@ -397,6 +426,7 @@ export class Session {
   #queueSave(captured: Captured): void {
     this.#isHeldOff = false
     const request = captured.requested ? this.#requests.shift() : undefined
+    this.#unsaved++
     this.#work = this.#work.then(async () => {
       this.#setState('checkpointing')
       try {
@@ -404,15 +434,17 @@ export class Session {
       } catch (error) {
         this.#saveFailed(captured, request, error)
       }
+      this.#unsaved--
+      this.#parts.control.settled()
+      this.#ask()
     })
-    if (request !== undefined && !captured.stop) this.#ask()
   }
 
   async #save(captured: Captured, request: CheckpointRequest | undefined): Promise<void> {
     const taken = (captured.stop ? this.#port.holdInput?.(captured.input.taken) : undefined) ?? captured.input.taken
     const options = this.#labelled(captured, request?.options ?? {})
-    const checkpoint = await writeCheckpoint(this.#parts, captured, taken, options)
-    if (captured.body.buffer instanceof ArrayBuffer) this.#port.recycle?.(captured.body.buffer)
+    const { info: checkpoint, free } = await this.#writer.write(captured, taken, options)
+    if (free instanceof ArrayBuffer) this.#port.recycle?.(free)
     this.#parts.onEvent({ kind: 'checkpoint', checkpoint })
     await this.#parts.retain?.().catch((error) => this.#tell('end', error))
     if (captured.stop) {
@@ -437,10 +469,11 @@ export class Session {
     request?.reject(error)
     this.#tell(cause, error)
     this.#setState('running')
-    if (!captured.stop) return
-    this.#port.releaseInput?.()
-    this.#port.post('proceed', {})
-    this.#ask()
+    if (captured.body.buffer instanceof ArrayBuffer) this.#port.recycle?.(captured.body.buffer)
+    if (captured.stop) {
+      this.#port.releaseInput?.()
+      this.#port.post('proceed', {})
+    }
   }
 
   #threadFailed(error: unknown): void {

@@ -98,7 +98,7 @@ function startRecord(
           readOnly,
           ...(grant.files && { content: memoryTree(grant.files, time) }),
         }
-      : { guest, kind: 'host', source: grant.host, readOnly }
+      : { guest, kind: grant.overlay === true ? 'overlay' : 'host', source: grant.host, readOnly }
   })
   const kernel = encodeInitialState(args, environmentPairs(env), states, carried)
   return {

@@ -20,11 +20,14 @@ export interface Hold {
 }
 
 const noHold: Hold = { isHeld: () => false, look: () => undefined, over: () => undefined }
+const mostUnsaved = 2
 
 export interface CaptureReason {
   readonly cause: string
   readonly requested: boolean
   readonly stop: boolean
+  /** Without the contents of the host's files. */
+  readonly lean?: boolean
 }
 
 /** The cause of a capture after which the guest goes on in place, when the event loop has turned. */
@@ -98,6 +101,11 @@ export class CaptureDecider {
     return this.#hold.isHeld()
   }
 
+  /** As many states are on their way to the store as memory is to hold: one more is left out. */
+  get isBehind(): boolean {
+    return this.#control.unsaved >= mostUnsaved
+  }
+
   get calls(): number {
     return this.#calls
   }
@@ -163,7 +171,10 @@ export class CaptureDecider {
     this.#hostCause = undefined
     // A turn of the event loop meets no request that the program holds off.
     const bits = hostCause === turn && this.#hold.isHeld() ? 0 : this.#control.take()
-    if (bits !== 0) return { cause: 'request', requested: true, stop: (bits & Request.stop) !== 0 }
+    if (bits !== 0) {
+      const has = (bit: number) => (bits & bit) !== 0
+      return { cause: 'request', requested: true, stop: has(Request.stop), lean: has(Request.lean) }
+    }
     return { cause: hostCause ?? this.#numberCause(), requested: false, stop: false }
   }
 
@@ -206,7 +217,7 @@ export function watchHost(host: Host, triggers: readonly Trigger[], decider: Cap
   }
   const giveWayForIdle = ({ timeout }: WaitCondition): boolean => {
     const call = decider.calls
-    if (!isIdleWatched || timeout === 0n || call === lastIdle || decider.isHeld) return false
+    if (!isIdleWatched || timeout === 0n || call === lastIdle || decider.isHeld || decider.isBehind) return false
     lastIdle = call
     decider.giveWay('idle')
     return true

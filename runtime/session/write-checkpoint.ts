@@ -1,44 +1,79 @@
 import { prelinkVersion } from '../../wasm-shim/prelink/index.ts'
-import { encodeHead, packTerminal } from '../image/encode.ts'
+import { encodeHeadInSlices, packTerminal } from '../image/encode.ts'
 import type { Manifest } from '../image/manifest.ts'
-import { saveCheckpoint, saveModule } from '../store/checkpoints.ts'
+import { keepCheckpoint, saveModule } from '../store/checkpoints.ts'
+import type { KeptVersion } from '../store/session-versions/save-version.ts'
 import type { Captured } from './messages.ts'
 import type { CheckpointInfo, CheckpointOptions, SessionParts } from './session.ts'
 
 /**
- * Makes an image of what the guest's thread has captured, and stores it: everything that needs not happen while the guest
- * stands still. `taken` is the input that was taken from stdin and not read.
+ * Bytes of a checkpoint that stays in memory to be compared with the next one. A session takes the guest's memory, twice this
+ * while a checkpoint is saved, and once between two; of larger ones each is read from the store again, where its
+ * checksums say that it is the same.
  */
-export async function writeCheckpoint(
-  { name, id, store, module, polls, now }: SessionParts,
-  captured: Captured,
-  taken: Uint8Array,
-  options: CheckpointOptions,
-): Promise<CheckpointInfo> {
-  const { calls, instances, stacks } = captured
-  const cause = options.cause ?? captured.cause
-  const time = Math.trunc(now())
-  const label = options.label === undefined ? {} : { label: options.label }
-  const manifest: Manifest = {
-    session: { name, id },
-    cause,
-    ...label,
-    time,
-    module: { sha256: module.sha256, size: module.bytes.length, name: module.name },
-    prelink: { version: prelinkVersion, polls },
-    calls,
-    instances,
-    stacks,
+const maxKept = 2 ** 29
+
+/** Stores what the guest's thread captures: everything that needs not happen while the guest stands still. */
+export class CheckpointWriter {
+  readonly #parts: SessionParts
+  #kept: { readonly version: KeptVersion; readonly body: ArrayBufferLike } | undefined
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts
   }
-  const body = { bytes: captured.body, sections: captured.sections }
-  const terminal = packTerminal(concat(captured.input.first, taken), captured.screen)
-  const parts = [encodeHead(manifest, body, terminal), body.bytes, terminal.bytes]
-  await saveModule(store, module.sha256, module.bytes)
-  const version = await saveCheckpoint(store, name, parts)
-  // Again: whoever removed the last other user of the module meanwhile did not see our checkpoint yet.
-  await saveModule(store, module.sha256, module.bytes)
-  const size = parts.reduce((sum, part) => sum + part.length, 0)
-  return { session: name, version, cause, ...label, time, calls, size, pause: captured.pause / 1e6 }
+
+  /**
+   * Makes an image of what was captured, and stores it as the session's next version. `taken` is the input that was taken from
+   * stdin and not read. `free` is memory for later checkpoints.
+   */
+  async write(
+    captured: Captured,
+    taken: Uint8Array,
+    options: CheckpointOptions,
+  ): Promise<{ readonly info: CheckpointInfo; readonly free: ArrayBufferLike | undefined }> {
+    const { name, store, module, pause = async () => {}, equal } = this.#parts
+    const manifest = this.#manifest(captured, options)
+    const body = { bytes: captured.body, sections: captured.sections }
+    const terminal = packTerminal(concat(captured.input.first, taken), captured.screen)
+    const head = await encodeHeadInSlices(manifest, [body, terminal], pause)
+    const parts = [head, body.bytes, terminal.bytes]
+    await saveModule(store, module.sha256, module.bytes)
+    const before = this.#kept?.version
+    const { version, added, kept } = await keepCheckpoint(store, name, parts, {
+      before,
+      pause,
+      ...(equal && { equal }),
+    })
+    // Again: whoever removed the last other user of the module meanwhile did not see our checkpoint yet.
+    await saveModule(store, module.sha256, module.bytes)
+    const size = parts.reduce((sum, part) => sum + part.length, 0)
+    const { cause, label, time, calls } = manifest
+    const info = { session: name, version, cause, ...(label !== undefined && { label }), time, calls, size, added }
+    return { info: { ...info, pause: captured.pause / 1e6 }, free: this.#keep(kept, captured) }
+  }
+
+  #manifest({ cause, calls, instances, stacks }: Captured, options: CheckpointOptions): Manifest {
+    const { name, id, module, polls, now } = this.#parts
+    return {
+      session: { name, id },
+      cause: options.cause ?? cause,
+      ...(options.label !== undefined && { label: options.label }),
+      time: Math.trunc(now()),
+      module: { sha256: module.sha256, size: module.bytes.length, name: module.name },
+      prelink: { version: prelinkVersion, polls },
+      ...{ calls, instances, stacks },
+    }
+  }
+
+  #keep(version: KeptVersion | undefined, { body, stop }: Captured): ArrayBufferLike | undefined {
+    const before = this.#kept?.body
+    if (version === undefined || stop || body.length > maxKept) {
+      this.#kept = undefined
+      return body.buffer
+    }
+    this.#kept = { version, body: body.buffer }
+    return before
+  }
 }
 
 function concat(first: Uint8Array, second: Uint8Array): Uint8Array {

@@ -1,6 +1,8 @@
 import { sectionContents } from '../image/decode.ts'
-import { type Head, readHead } from '../image/head.ts'
+import { type Head, headLength, readHead } from '../image/head.ts'
 import { sessionFolder } from './session-log.ts'
+import { loadSection } from './session-versions/load-version.ts'
+import { readSessionFile } from './session-versions/session-file.ts'
 import type { Store } from './store.ts'
 
 const usualHead = 65_536
@@ -17,7 +19,8 @@ export async function readSection(
 ): Promise<Uint8Array | undefined> {
   const blob = `${sessionFolder(session)}${version}.ckpt`
   const head = await readStoredHead(store, blob)
-  const section = head?.sections.find((each) => each.kind === kind)
+  if (head === undefined) return readKept(store, session, version, kind)
+  const section = head.sections.find((each) => each.kind === kind)
   if (section === undefined) return undefined
   const { offset, length } = section
   const stored = await store.get(blob, { start: offset, end: offset + length })
@@ -26,5 +29,16 @@ export async function readSection(
 
 async function readStoredHead(store: Store, blob: string): Promise<Head | undefined> {
   const start = await store.get(blob, { end: usualHead })
-  return start && readHead(start)
+  if (start === undefined) return undefined
+  const needed = headLength(start)
+  return readHead(needed > start.length ? ((await store.get(blob, { end: needed })) ?? start) : start)
+}
+
+/** In the session's checkpoint file. */
+async function readKept(store: Store, session: string, version: number, kind: number): Promise<Uint8Array | undefined> {
+  const file = await readSessionFile(store, session)
+  const record = file?.catalog.saves().find(({ head }) => head.version === version)
+  if (file === undefined || record === undefined) return undefined
+  const found = await loadSection(store, session, file, record, kind)
+  return found && sectionContents(found.section, found.stored)
 }

@@ -1,25 +1,19 @@
 import { isStasisError, StasisError } from '../../wasm-shim/errors.ts'
-import { readHead } from '../image/head.ts'
+import { headLength, readHead } from '../image/head.ts'
 import { damaged } from '../image/layout.ts'
 import type { Manifest } from '../image/manifest.ts'
 import { type Address, formatAddress, resolveVersion } from './address.ts'
 import { asSegment, type LogSegment, sessionFolder } from './session-log.ts'
+import { blobsOf } from './session-versions/blobs.ts'
+import { takeApart } from './session-versions/image-parts.ts'
+import { listKept, loadKept } from './session-versions/kept-versions.ts'
+import { deleteFile, removeFromFile } from './session-versions/remove.ts'
+import { type KeptVersion, type SaveSettings, saveVersion } from './session-versions/save-version.ts'
 import { loadStart } from './start-record.ts'
-import type { BlobInfo, ByteRange, LockOwner, Store } from './store.ts'
+import type { BlobInfo, LockOwner, Store } from './store.ts'
+import { named, type VersionInfo } from './version-info.ts'
 
-/** One version of a session as it lies in a store. A damaged one is listed with what is wrong with it. */
-export interface VersionInfo {
-  readonly version: number
-  /** Bytes of the image. */
-  readonly size: number
-  readonly location: string
-  readonly content: { readonly kind: 'intact'; readonly manifest: Manifest } | DamagedContent
-}
-
-export interface DamagedContent {
-  readonly kind: 'damaged'
-  readonly error: StasisError
-}
+export type { VersionInfo }
 
 export interface SessionInfo {
   readonly name: string
@@ -43,7 +37,7 @@ export interface StoredImage {
 
 const sessionsPrefix = 'sessions/'
 const checkpointPattern = /^sessions\/([^/]+)\/([1-9]\d{0,8})\.ckpt$/
-/** A head is about 800 bytes; only programs with very many tables have more. */
+/** A head is about 800 bytes, and 40 for each file that is carried. */
 const usualHeadSize = 16_384
 
 function checkpointName({ name, version }: Address): string {
@@ -58,33 +52,35 @@ interface Entry extends BlobInfo {
   readonly address: Address
 }
 
-async function listEntries(store: Store, prefix: string): Promise<Entry[]> {
-  return asEntries(await store.list(prefix))
-}
-
+/** Images that lie in the store by themselves: those of older builds, and those that cannot be taken apart. */
 function asEntries(blobs: readonly BlobInfo[]): Entry[] {
-  const entries = blobs.flatMap((blob): Entry[] => {
+  return blobs.flatMap((blob): Entry[] => {
     const match = checkpointPattern.exec(blob.name)
     return match === null ? [] : [{ ...blob, address: { name: match[1]!, version: Number(match[2]) } }]
   })
-  return entries.sort((a, b) => a.address.version - b.address.version)
 }
 
 /** The versions of one session, ascending; empty where there is no such session. */
 export async function listVersions(store: Store, name: string): Promise<readonly VersionInfo[]> {
-  const entries = await listEntries(store, `${sessionsPrefix}${name}/`)
-  return Promise.all(entries.map((entry) => readVersion(store, entry)))
+  return versionsOf(store, name, await store.list(`${sessionsPrefix}${name}/`))
+}
+
+async function versionsOf(store: Store, name: string, blobs: readonly BlobInfo[]): Promise<readonly VersionInfo[]> {
+  const own = asEntries(blobs).filter(({ address }) => address.name === name)
+  const alone = await Promise.all(own.map((entry) => readVersion(store, entry)))
+  const isThere = blobs.some((blob) => blob.name === blobsOf(name).data)
+  const kept = isThere ? await listKept(store, name) : []
+  const numbers = new Set(alone.map(({ version }) => version))
+  return [...alone, ...kept.filter(({ version }) => !numbers.has(version))].sort((a, b) => a.version - b.version)
 }
 
 /** All sessions that have checkpoints or run now, by name. */
 export async function listSessions(store: Store): Promise<readonly SessionInfo[]> {
   const [blobs, owners] = await Promise.all([store.list(sessionsPrefix), store.owners()])
-  const entries = asEntries(blobs)
   const names = new Set([...blobs.map(({ name }) => name.split('/')[1]!), ...owners.keys()])
   return Promise.all(
     [...names].sort().map(async (name): Promise<SessionInfo> => {
-      const own = entries.filter(({ address }) => address.name === name)
-      const versions = await Promise.all(own.map((entry) => readVersion(store, entry)))
+      const versions = await versionsOf(store, name, blobs)
       const owner = owners.get(name)
       const segments = blobs.filter((blob) => blob.name.startsWith(sessionFolder(name))).map(asSegment)
       const log = summarizeSegments(
@@ -109,7 +105,7 @@ function summarizeSegments(segments: readonly LogSegment[], newest: VersionInfo 
 
 async function readVersion(store: Store, { name, size, address }: Entry): Promise<VersionInfo> {
   const location = store.locate(name)
-  const info = { version: address.version, size, location }
+  const info = { version: address.version, size, added: size, location }
   try {
     return { ...info, content: { kind: 'intact', manifest: await readStoredManifest(store, name, size) } }
   } catch (error) {
@@ -119,44 +115,61 @@ async function readVersion(store: Store, { name, size, address }: Entry): Promis
 }
 
 async function readStoredManifest(store: Store, name: string, size: number): Promise<Manifest> {
-  const read = async (range?: ByteRange) => readHead((await store.get(name, range)) ?? new Uint8Array(0))
-  const head = await read({ end: usualHeadSize }).catch((error) => {
-    if (size <= usualHeadSize) throw error
-    return read()
-  })
+  const read = async (end: number) => (await store.get(name, { end })) ?? new Uint8Array(0)
+  const first = await read(usualHeadSize)
+  const length = headLength(first)
+  const head = readHead(length > first.length && length <= size ? await read(length) : first)
   if (head.imageLength !== size) throw damaged(`it should be ${head.imageLength} bytes long and has ${size}`, size)
   return head.manifest
 }
 
-/** The same error, saying which file it is about. */
-function named(error: StasisError, address: Address, location: string): StasisError {
-  const fields = { ...error.fields, name: address.name, version: address.version, location }
-  return new StasisError(error.code, `${formatAddress(address)} (${location}): ${error.message}`, fields, {
-    cause: error,
-  })
+export interface Saved {
+  readonly version: number
+  /** Bytes that it added to the store. */
+  readonly added: number
+  /** To be given with the next one; absent for an image that is kept as it is. */
+  readonly kept?: KeptVersion
 }
 
 /**
- * Writes an image, given in parts, as the next version of the session and returns its number. The caller holds the
- * session's lock.
+ * Keeps an image, given in parts, as the next version of the session: in its checkpoint file, or as a blob of its own where it
+ * cannot be taken apart. The caller holds the session's lock.
  */
-export async function saveCheckpoint(store: Store, name: string, parts: readonly Uint8Array[]): Promise<number> {
-  const entries = await listEntries(store, `${sessionsPrefix}${name}/`)
-  const version = (entries.at(-1)?.address.version ?? 0) + 1
+export async function keepCheckpoint(
+  store: Store,
+  name: string,
+  parts: readonly Uint8Array[],
+  settings: SaveSettings = {},
+): Promise<Saved> {
+  const alone = asEntries(await store.list(`${sessionsPrefix}${name}/`)).map(({ address }) => address.version)
+  const least = Math.max(0, ...alone) + 1
+  const image = takeApart(parts)
+  if (image !== undefined) return saveVersion(store, name, image, least, settings)
+  const newest = (await listVersions(store, name)).at(-1)?.version ?? 0
+  const version = Math.max(least, newest + 1)
   await store.put(checkpointName({ name, version }), parts)
-  return version
+  return { version, added: parts.reduce((sum, { length }) => sum + length, 0) }
+}
+
+/** The same, for who wants to know the version's number only. */
+export async function saveCheckpoint(store: Store, name: string, parts: readonly Uint8Array[]): Promise<number> {
+  return (await keepCheckpoint(store, name, parts)).version
 }
 
 /** Reads the image that an address means. Throws STASIS_VERSION_UNKNOWN; what is in it is not looked at. */
 export async function loadCheckpoint(store: Store, address: Address): Promise<StoredImage> {
-  const entries = await listEntries(store, `${sessionsPrefix}${address.name}/`)
-  const versions = entries.map((entry) => entry.address.version)
-  const resolved = { name: address.name, version: resolveVersion(versions, address) }
+  const { name } = address
+  const versions = (await listVersions(store, name)).map(({ version }) => version)
+  const resolved = { name, version: resolveVersion(versions, address) }
+  const isNewest = resolved.version === versions.at(-1)
   const blob = checkpointName(resolved)
-  const bytes = await store.get(blob)
+  const location = store.locate(blob)
+  const alone = await store.get(blob)
+  if (alone !== undefined) return { address: resolved, location, bytes: alone, isNewest }
+  const kept = await loadKept(store, resolved)
+  if (kept !== undefined) return { address: resolved, ...kept, isNewest }
   // Deleted since it was listed.
-  if (bytes === undefined) throw new StasisError('STASIS_VERSION_UNKNOWN', `${formatAddress(resolved)} is gone.`)
-  return { address: resolved, location: store.locate(blob), bytes, isNewest: resolved.version === versions.at(-1) }
+  throw new StasisError('STASIS_VERSION_UNKNOWN', `${formatAddress(resolved)} is gone.`)
 }
 
 /** Runs `read` on an image from a store; its errors say which file they are about. */
@@ -170,7 +183,7 @@ export function readStored<T>(image: StoredImage, read: (bytes: Uint8Array) => T
 
 /** An error about what is in an image, now saying which file that is; any other one as it is. */
 export function blameStored({ address, location }: StoredImage, error: unknown): unknown {
-  const isAboutContent = isStasisError(error) && /^STASIS_(IMAGE_|KERNEL_STATE_DAMAGED$)/.test(error.code)
+  const isAboutContent = isStasisError(error) && /^STASIS_(IMAGE_|CKP_|KERNEL_STATE_DAMAGED$)/.test(error.code)
   return isAboutContent ? named(error, address, location) : error
 }
 
@@ -185,6 +198,7 @@ export async function removeVersions(
 ): Promise<readonly number[]> {
   const removed = (await listVersions(store, name)).filter(which).map(({ version }) => version)
   for (const version of removed) await store.delete(checkpointName({ name, version }))
+  if (removed.length > 0) await removeFromFile(store, name, removed)
   await removeUnusedModules(store)
   return removed
 }
@@ -192,6 +206,7 @@ export async function removeVersions(
 /** Removes all of a session: checkpoints, log, and modules that nobody needs any more. Returns the versions. */
 export async function removeSession(store: Store, name: string): Promise<readonly number[]> {
   const removed = (await listVersions(store, name)).map(({ version }) => version)
+  await deleteFile(store, name)
   for (const blob of await store.list(sessionFolder(name))) await store.delete(blob.name)
   await removeUnusedModules(store)
   return removed

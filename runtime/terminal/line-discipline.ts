@@ -56,6 +56,11 @@ export class LineDiscipline {
     return this.#line.map(({ text }) => text).join('')
   }
 
+  /** Takes the typed text off the terminal, and puts it back: around output that comes while a line is typed. */
+  get shown(): { readonly erase: string; readonly echo: string } {
+    return { erase: erasing(this.#line), echo: this.#line.map(echoOf).join('') }
+  }
+
   /** What a terminal sent: keys, or pasted text. */
   feed(data: string): void {
     let rest = data
@@ -131,7 +136,7 @@ export class LineDiscipline {
 
   #erase(count: number): void {
     const erased = this.#line.splice(this.#line.length - Math.min(count, this.#line.length))
-    this.#sink.echo('\b \b'.repeat(erased.reduce((sum, { width }) => sum + width, 0)))
+    this.#sink.echo(erasing(erased))
   }
 
   #eraseWord(): void {
@@ -156,6 +161,8 @@ export class LineDiscipline {
     tell(hadLine)
   }
 }
+
+const erasing = (cells: readonly Cell[]): string => '\b \b'.repeat(cells.reduce((sum, { width }) => sum + width, 0))
 
 const isControl = (code: number): boolean => code < 32 || code === 127
 

@@ -33,5 +33,6 @@ export const recipes = [
   program('as-life-minimal', life, ['--runtime', 'minimal', '--debug']),
   withCheckpoints('as-ckp-steps', 'ckp-steps'),
   withCheckpoints('as-ckp-check', 'ckp-check'),
+  withCheckpoints('as-upgrade-2', 'upgrade-2', ['--use', 'CKP_STASIS=1']),
   withCheckpoints('as-ckp-check-stasis', 'ckp-check', ['--use', 'CKP_STASIS=1']),
 ]

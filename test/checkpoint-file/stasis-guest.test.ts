@@ -1,9 +1,10 @@
 // C and AssemblyScript programs under Stasis by the command line: killed, restored, and replaced by newer versions of themselves.
-import { copyFileSync, mkdirSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Workplace } from '../cli/processes.ts'
 import { type ProgramName, program } from '../programs/programs.ts'
+import { stasisGuest } from '../session/guests.ts'
 
 const names: readonly ProgramName[] = [
   'ckp-steps',
@@ -15,6 +16,7 @@ const names: readonly ProgramName[] = [
   'upgrade-2',
   'upgrade-2-without',
   'as-ckp-check-stasis',
+  'as-upgrade-2',
 ]
 const missing = names.map((name) => program(name)).find((each) => !each.available)
 const why = missing === undefined ? '' : `: ${missing.reason}`
@@ -88,6 +90,25 @@ describe.skipIf(missing !== undefined)(`programs under Stasis${why}`, () => {
     expect(run.err).toContain('log-only')
   })
 
+  test('Ctrl-Z in a critical section is met at its end, and whoever pressed it is told', async () => {
+    const module = stasisGuest(`
+      (drop (call $disable))
+      (call $put (i32.const 120))
+      (i32.store (i32.const 1032) (i32.const 0)) (i32.store (i32.const 1040) (i32.const 1))
+      (i64.store (i32.const 1048) (i64.const 1500000000))
+      (drop (call $poll_oneoff (i32.const 1024) (i32.const 1200) (i32.const 1) (i32.const 1400)))
+      (call $put (i32.const 121))
+      (drop (call $enable))
+      (call $put (i32.const 122))`)
+    writeFileSync(join(workplace.directory, 'held.wasm'), module)
+    const run = workplace.start('run', '--name', 'held', 'held.wasm')
+    await run.says('x')
+    run.child.kill('SIGTSTP')
+    await run.says('does not want a checkpoint at the moment', 'err')
+    expect(await run.finished).toMatchObject({ code: 75, out: 'xy' })
+    expect(await workplace.run('restore', 'held')).toMatchObject({ code: 0, out: 'z' })
+  })
+
   describe('a new version of a program', () => {
     beforeEach(async () => {
       const run = await workplace.run('run', '--keep', ...granted, '--name', 'calc', 'upgrade-1.wasm')
@@ -119,6 +140,28 @@ describe.skipIf(missing !== undefined)(`programs under Stasis${why}`, () => {
       // The next one has the larger struct already.
       const next = await workplace.run('run', ...granted, '--regions-from', 'grown', 'upgrade-2.wasm')
       expect(next).toMatchObject({ code: 0, out: 'counted to 10000000005, restored 2 times\n' })
+    })
+
+    test('it may be in another language', async () => {
+      const grown = 'counted to 5000000005, restored 1 times\n'
+      expect(await upgrade('as-upgrade-2', '--torture', '1')).toMatchObject({ code: 0, out: grown })
+      const refused = await workplace.run('run', ...granted, '--regions-from', 'calc', 'as-upgrade-2.wasm', 'without')
+      expect(refused).toMatchObject({ code: 1, out: '', err: expect.stringContaining('has 12 bytes, and had 4 in') })
+    })
+
+    test('stopped before it has registered anything, it gets its regions when it is restored', async () => {
+      const early = ['--name', 'early', '--snapshot-on', 'call:5', '--stop-after-snapshot']
+      expect(await upgrade('upgrade-2', ...early)).toMatchObject({ code: 75, out: '' })
+      expect((await workplace.run('rm', 'calc')).code).toBe(0)
+      const restored = await workplace.run('restore', ...granted, 'early')
+      expect(restored.out).toBe('counted to 5000000005, restored 1 times\n')
+    })
+
+    test('its calls are shown like any other', async () => {
+      const { err } = await upgrade('upgrade-2', '--strace')
+      expect(err).toMatch(/^stasis\.region\("state", 0x[0-9a-f]+ 16 bytes\) = filled 0, saved 4 </m)
+      expect(err).toMatch(/^stasis\.region_saved\("state", "\\x05\\x00\\x00\\x00"\) = read 4 </m)
+      expect(err).toMatch(/^stasis\.checkpoint\(\) gives way to a checkpoint <.*\nstasis\.checkpoint\(\) = 1 </m)
     })
 
     test('with another length and no migration it is refused, with both lengths', async () => {

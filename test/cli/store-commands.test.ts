@@ -9,7 +9,7 @@ import { rmCommand } from '../../host-node/cli/commands/rm.ts'
 import { runCommandLine } from '../../host-node/cli/run-command-line.ts'
 import { openStore } from '../../host-node/open-store.ts'
 import { encodeCheckpoint } from '../../runtime/image/encode.ts'
-import { saveCheckpoint, saveModule } from '../../runtime/store/checkpoints.ts'
+import { loadCheckpoint, saveCheckpoint, saveModule } from '../../runtime/store/checkpoints.ts'
 import { encodeState } from '../../wasm-shim/wasi/saved-state.ts'
 
 const { parseWat } = await wabt()
@@ -56,6 +56,7 @@ const kernel = encodeState({
   poll: null,
   exit: null,
   orphans: [],
+  written: { complete: true, mounts: [] },
 })
 
 async function save(name: string, cause: string, label?: string): Promise<void> {
@@ -169,7 +170,9 @@ test('inspect reads modules and images from files, and says what else is no good
   const wasm = join(scratch, 'x.wasm')
   writeFileSync(wasm, moduleBytes)
   expect(JSON.parse((await stasis('inspect', wasm, '--json')).out)).toMatchObject({ kind: 'module', problems: [] })
-  const image = join(directory, 'sessions/calc/1.ckpt')
+  const image = join(scratch, 'image.ckpt')
+  const { bytes } = await loadCheckpoint(await openStore(`file:${directory}`), { name: 'calc', version: 1 })
+  writeFileSync(image, bytes)
   expect(JSON.parse((await stasis('inspect', image, '--json')).out)).toMatchObject({
     kind: 'checkpoint',
     session: 'calc',
@@ -185,14 +188,17 @@ test('inspect reads modules and images from files, and says what else is no good
 
 test('a damaged checkpoint is one sentence with its place, and is listed as damaged', async () => {
   await save('calc', 'signal')
-  const image = join(directory, 'sessions/calc/1.ckpt')
-  const bytes = readFileSync(image)
-  bytes[60] = (bytes[60] as number) ^ 1
-  writeFileSync(image, bytes)
+  const file = join(directory, 'sessions/calc/checkpoints.ckp')
+  // What the index tells is believed where the record is damaged: both are.
+  for (const path of [file, file.replace(/ckp$/, 'cki')]) {
+    const bytes = readFileSync(path)
+    bytes[100] = (bytes[100] as number) ^ 1
+    writeFileSync(path, bytes)
+  }
   const { code, err } = await stasis('inspect', 'calc')
   expect(code).toBe(1)
-  expect(err).toContain(image)
-  expect(err).toContain('STASIS_IMAGE_DAMAGED')
+  expect(err).toContain(file)
+  expect(err).toContain('STASIS_CKP_DAMAGED')
   expect(err.trim().split('\n')).toHaveLength(1)
   expect((await stasis('ls')).out).toContain('damaged')
 })

@@ -58,7 +58,7 @@ function fakeSession(refusal?: Error) {
       if (refusal) throw refusal
       taken.push(request)
       const rest = { session: 'calc', cause: 'x', time: 0, calls: 0, pause: 0 }
-      const checkpoint: CheckpointInfo = { ...rest, version: taken.length, size: 2500 }
+      const checkpoint: CheckpointInfo = { ...rest, version: taken.length, size: 2500, added: 2500 }
       if (request.stop) end({ kind: 'suspended', checkpoint })
       return checkpoint
     },

@@ -107,7 +107,7 @@ describe.skipIf(problem !== undefined)(title('with a full disk'), () => {
     disk.fill()
     await expect(session.checkpoint()).rejects.toThrow(/ENOSPC/)
     const left = readdirSync(join(disk.path, 'store'), { recursive: true }).map(String)
-    expect(left.filter((name) => /\.tmp-|\.ckpt$/.test(name))).toEqual([])
+    expect(left.filter((name) => /\.tmp-|\.ck/.test(name))).toEqual([])
     disk.empty()
     await session.checkpoint({ stop: true })
     const again = await Session.restore(files, 'dice', { ...options, stdin: 'empty' })

@@ -41,6 +41,7 @@ const built = {
   'as-ckp-check': 'check',
   'as-ckp-check-stasis': 'check',
   'stasis-ledger': 'ledger',
+  'as-upgrade-2': 'count',
   'upgrade-1': 'count',
   'upgrade-1-changed': 'count',
   'upgrade-2': 'count',

@@ -77,6 +77,19 @@ test('a refused checkpoint is an errno to the program, and an event with the rea
   ])
 })
 
+test('a program that its checkpoint was to stop goes on when that cannot be saved, and knows', async () => {
+  class Full extends MemoryStore {
+    override async append(): Promise<void> {
+      throw new Error('the disk is full')
+    }
+  }
+  // EIO is 29.
+  const module = stasisGuest('(call $put (i32.add (i32.const 77) (call $checkpoint)))')
+  const { session, host } = await start({ module, store: new Full(), stopAfterSnapshot: true })
+  expect(await session.done).toMatchObject({ kind: 'exited' })
+  expect(host.stdoutText()).toBe('0')
+})
+
 test('no checkpoint is taken between disable and enable, nested ones included', async () => {
   const store = new MemoryStore()
   const module = stasisGuest(`
@@ -102,13 +115,14 @@ test('no checkpoint is taken between disable and enable, nested ones included', 
 })
 
 /** In a worker: asks for a checkpoint when the program has written its first byte. */
-async function stopWhenWritten(module: Uint8Array) {
+async function stopWhenWritten(module: Uint8Array, store = new MemoryStore()) {
   const events: SessionEvent[] = []
   let output = ''
   let stopped: Promise<CheckpointInfo> | undefined
   const session = await Session.start({
     module,
-    store: new MemoryStore(),
+    store,
+    name: 'calc',
     onEvent: (event) => events.push(event),
     stdout: (bytes) => {
       output += new TextDecoder().decode(bytes)
@@ -133,6 +147,27 @@ test('a request waits for the end of a critical section, and whoever made it is 
     (drop (call $enable))
     (call $put (i32.const 97))`)
   expect(await stopWhenWritten(module)).toEqual({ calls: 1_000_003, output: 'x', told: 1 })
+})
+
+test('a program that was restored in the midst of computing takes its own checkpoint as any other', async () => {
+  const store = new MemoryStore()
+  const module = stasisGuest(`
+    (local $outer i32) (local $inner i32)
+    (call $put (i32.const 120))
+    (local.set $outer (i32.const 1000000))
+    (loop $more
+      (local.set $inner (i32.const 1000))
+      (loop $step (br_if $step (local.tee $inner (i32.sub (local.get $inner) (i32.const 1)))))
+      (br_if $more (local.tee $outer (i32.sub (local.get $outer) (i32.const 1)))))
+    (call $put (i32.add (i32.const 48) (call $checkpoint)))`)
+  expect(await stopWhenWritten(module, store)).toEqual({ calls: 1, output: 'x', told: 0 })
+  const again = await restore(store, 'calc', { keep: true })
+  await again.session.done
+  expect(again.host.stdoutText()).toBe('1')
+  expect((await manifests(store)).map(({ cause, calls }) => [cause, calls])).toEqual([
+    ['request', 1],
+    ['guest', 1],
+  ])
 })
 
 test('a wait in a critical section is not ended by a request', async () => {

@@ -16,7 +16,7 @@ export function writeForever(imports: string, store: string): string {
     process.send('ready')
     for (let n = 1; ; n = (n % 200) + 1) {
       await store.put('sessions/calc/small', [new Uint8Array(n * 10).fill(n), new Uint8Array(n * 10).fill(n)])
-      if (n % 7 === 0) await store.put('modules/large', [new Uint8Array(n * 100_000).fill(n)])
+      if (n % 3 === 0) await store.put('modules/large', [new Uint8Array((100 + n) * 100_000).fill(n)])
       await store.put('sessions/calc/new', [new Uint8Array(n).fill(n)])
       await store.rename('sessions/calc/new', 'sessions/calc/renamed')
       for (let i = 0; i < 5; i++, at += 1000) await store.append('sessions/calc/data', at, [record()])
@@ -38,7 +38,7 @@ export async function checkBlobs(store: Store): Promise<void> {
     expect(bytes.every((byte) => byte === value)).toBe(true)
     const lengths: Record<string, number> = {
       'sessions/calc/small': value * 20,
-      'modules/large': value * 100_000,
+      'modules/large': (100 + value) * 100_000,
       'sessions/calc/new': value,
       'sessions/calc/renamed': value,
     }

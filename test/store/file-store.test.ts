@@ -9,9 +9,16 @@ import { FileStore } from '../../host-node/file-store.ts'
 import { openStore } from '../../host-node/open-store.ts'
 import { processStart } from '../../host-node/process-identity.ts'
 import { decodeCheckpoint } from '../../runtime/image/decode.ts'
-import { loadCheckpoint, removeVersions, saveCheckpoint, saveModule } from '../../runtime/store/checkpoints.ts'
+import {
+  listVersions,
+  loadCheckpoint,
+  removeVersions,
+  saveCheckpoint,
+  saveModule,
+} from '../../runtime/store/checkpoints.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { bundleProgram } from '../support/bundle-program.ts'
+import { checkBlobs, writeForever } from './crash.ts'
 import { image, sha, storeSuite } from './store-suite.ts'
 
 let directory: string
@@ -53,7 +60,10 @@ test('what a process left behind that died while writing is not listed, and remo
   await saveCheckpoint(store, 'calc', [image('one')])
   writeFileSync(sessionFile(`.tmp-${dead}-0000`), 'half')
   writeFileSync(sessionFile(`.tmp-${process.pid}-0000`), 'being written')
-  expect((await store.list('')).map(({ name }) => name)).toEqual(['sessions/calc/1.ckpt'])
+  expect((await store.list('')).map(({ name }) => name)).toEqual([
+    'sessions/calc/checkpoints.cki',
+    'sessions/calc/checkpoints.ckp',
+  ])
   await (await store.lock('calc')).release()
   expect(existsSync(sessionFile(`.tmp-${dead}-0000`))).toBe(false)
   expect(existsSync(sessionFile(`.tmp-${process.pid}-0000`))).toBe(true)
@@ -69,7 +79,11 @@ test.each([
   writeFileSync(sessionFile('.lock.7'), JSON.stringify(owner))
   expect((await store.owners()).size).toBe(0)
   const lock = await store.lock('calc')
-  expect(readdirSync(join(directory, '.stasis', 'sessions', 'calc'))).toEqual(['.lock.8', '1.ckpt'])
+  expect(readdirSync(join(directory, '.stasis', 'sessions', 'calc'))).toEqual([
+    '.lock.8',
+    'checkpoints.cki',
+    'checkpoints.ckp',
+  ])
   await lock.release()
 })
 
@@ -103,9 +117,13 @@ test('after a kill at any instant the newest listed version is whole', async () 
     await store.lock('calc')
     process.send('ready')
     const memory = new Uint8Array(300_000).fill(7)
+    let round = 0
     const sample = tinyCheckpoint()
     const state = { ...sample.instances[0], memories: [{ bytes: memory }] }
-    for (;;) await saveCheckpoint(store, 'calc', [encodeCheckpoint({ ...sample, instances: [state] })])`
+    for (;;) {
+      for (let page = 0; page < 70; page += 3) memory[page * 4096] = round++
+      await saveCheckpoint(store, 'calc', [encodeCheckpoint({ ...sample, instances: [state] })])
+    }`
   await bundleProgram(source, script)
   let saved = 0
   for (let round = 0; round < 6; round++) {
@@ -116,12 +134,32 @@ test('after a kill at any instant the newest listed version is whole', async () 
     await delay(round * 17)
     child.kill('SIGKILL')
     await new Promise((done) => child.once('exit', done))
-    const blobs = await store.list('sessions/calc/')
-    for (const { name } of blobs) decodeCheckpoint((await store.get(name))!)
-    saved = blobs.length
+    const versions = await listVersions(store, 'calc')
+    expect(versions.map(({ version }) => version)).toEqual(versions.map((_, i) => i + 1))
+    for (const { version, content } of versions) {
+      expect(content.kind).toBe('intact')
+      decodeCheckpoint((await loadCheckpoint(store, { name: 'calc', version })).bytes)
+    }
+    saved = versions.length
   }
   expect(saved).toBeGreaterThan(0)
   expect((await loadCheckpoint(store, { name: 'calc', version: 0 })).address.version).toBe(saved)
+})
+
+test('after a kill at any instant every blob is whole', async () => {
+  const script = join(directory, 'writer.mjs')
+  const imports = `import { FileStore } from './host-node/file-store.ts'`
+  await bundleProgram(writeForever(imports, 'new FileStore(process.argv[2])'), script)
+  for (let round = 0; round < 6; round++) {
+    const child = spawn(process.execPath, [script, join(directory, '.stasis')], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    })
+    await new Promise((ready) => child.once('message', ready))
+    await delay(round * 23)
+    child.kill('SIGKILL')
+    await new Promise((done) => child.once('exit', done))
+    await checkBlobs(store)
+  }
 })
 
 test('the start of a process is known where the system tells it', () => {

@@ -77,6 +77,21 @@ test('large blobs are whole, in every range over the pieces that they are kept i
   }
 })
 
+test('a large blob is not seen before it is whole, and others write meanwhile', async () => {
+  const other = new SqliteStore(file)
+  await store.put('modules/x', [bytes(1)])
+  const writing = store.put('modules/x', [new Uint8Array(20 << 20).fill(7)])
+  for (let i = 0; i < 3; i++) {
+    await new Promise((next) => setImmediate(next))
+    expect(await other.list('')).toMatchObject([{ name: 'modules/x', size: 1 }, ...Array(i).fill({ size: 2 })])
+    await other.put(`modules/y${i}`, [bytes(1, 2)])
+  }
+  await writing
+  expect((await other.get('modules/x'))!.every((byte) => byte === 7)).toBe(true)
+  expect((await other.list('')).map(({ size }) => size)).toEqual([20 << 20, 2, 2, 2])
+  other.close()
+})
+
 test('many small appends are in few pieces', async () => {
   for (let at = 0; at < 500; at++) await store.append('sessions/a/data', at * 10, [new Uint8Array(10).fill(at)])
   const whole = (await store.get('sessions/a/data'))!

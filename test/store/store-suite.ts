@@ -75,6 +75,8 @@ export function storeSuite(open: () => Promise<Store>, close: (store: Store) => 
     expect(await names('')).toEqual(['sessions/a/old'])
     expect(await store.rename('sessions/a/new', 'sessions/a/old')).toBe(false)
     expect([...(await store.get('sessions/a/old'))!]).toEqual([2, 3])
+    expect(await store.rename('sessions/a/old', 'elsewhere/and/new')).toBe(true)
+    expect((await store.list('elsewhere/')).map(({ name }) => name)).toEqual(['elsewhere/and/new'])
   })
 
   test('what is not there is undefined, and deleting it says so', async () => {

@@ -88,6 +88,14 @@ describe('lines', () => {
     expect(given).toEqual(['ab\n'])
   })
 
+  test('can be taken off the terminal and put back while they are typed', () => {
+    const { type, discipline } = typing()
+    type('日a')
+    expect(discipline.shown).toEqual({ erase: '\b \b'.repeat(3), echo: '日a' })
+    type('\r')
+    expect(discipline.shown).toEqual({ erase: '', echo: '' })
+  })
+
   test('end the input by Ctrl-D where they are empty, and are given without an end where not', () => {
     const { type, given, told } = typing()
     type('ab', '\x04')

@@ -7,6 +7,7 @@ import { type NodeStartOptions, Session } from '../../host-node/sessions.ts'
 import { verify } from '../../host-node/verify.ts'
 import { decodeCheckpoint } from '../../runtime/image/decode.ts'
 import { encodeCheckpoint } from '../../runtime/image/encode.ts'
+import { loadCheckpoint } from '../../runtime/store/checkpoints.ts'
 import { listSegments } from '../../runtime/store/session-log.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { caseNamed } from '../programs/cases.ts'
@@ -38,10 +39,10 @@ const options = (more: Partial<NodeStartOptions>): NodeStartOptions => ({
 })
 const check = (version = 0) => verify(store, { name: 'calc', version })
 
-/** Changes what a checkpoint holds. */
+/** Changes what a checkpoint holds: an image that lies by itself stands before the one in the checkpoint file. */
 async function change(version: number, edit: (memory: Uint8Array, globals: Uint32Array) => void): Promise<void> {
   const blob = `sessions/calc/${version}.ckpt`
-  const checkpoint = decodeCheckpoint((await store.get(blob))!)
+  const checkpoint = decodeCheckpoint((await loadCheckpoint(store, { name: 'calc', version })).bytes)
   const [instance] = checkpoint.instances
   const memory = instance!.memories[0]!.bytes.slice()
   const globals = instance!.globals.slice()

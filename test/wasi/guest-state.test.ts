@@ -1,6 +1,8 @@
 // What the functions of the module `stasis` leave in the kernel's state.
 import { decode, encode } from 'cborg'
 import { expect, test } from 'vitest'
+import { guestRows } from '../../wasm-shim/guest-abi/abi.ts'
+import { guestCalls } from '../../wasm-shim/guest-abi/calls.ts'
 import { MemoryFileSystem } from '../../wasm-shim/wasi/fs/memory.ts'
 import { Kernel } from '../../wasm-shim/wasi/kernel.ts'
 import { decodeState } from '../../wasm-shim/wasi/saved-state.ts'
@@ -88,4 +90,8 @@ test.each([
   const state = decode(kernel.save())
   const damaged = encode({ ...state, guest: { ...state.guest, [field]: value } })
   expect(() => decodeState(damaged)).toThrow(expect.objectContaining({ code: 'STASIS_KERNEL_STATE_DAMAGED' }))
+})
+
+test('every row has its call, and every call its row', () => {
+  expect(Object.keys(guestCalls).sort()).toEqual([...guestRows.keys()].sort())
 })

@@ -1,11 +1,10 @@
 import { checkSessionName } from '../../../runtime/store/address.ts'
 import { type CopyProgress, copySession } from '../../../runtime/store/copy-session.ts'
-import { openStore } from '../../open-store.ts'
 import { defineCommand } from '../command.ts'
 import { formatSize, plural } from '../format.ts'
+import { encryptionOptions, openPlace, placeOf } from '../open-place.ts'
 import { flag, value } from '../options.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
-import { locateStore } from '../store-place.ts'
 import type { Terminal } from '../terminal.ts'
 import { UsageError } from '../usage-error.ts'
 import { text } from '../values.ts'
@@ -24,7 +23,10 @@ export const copyCommand = defineCommand({
     to: value('URL', 'The other store: a directory, file:DIR, or sqlite:FILE.', text),
     as: value('NEW', 'Its name there. Default: the same.', checkSessionName),
     force: flag('Replace another session of that name.'),
+    'to-encrypt': flag('Make the other store an encrypted one, if it is new.'),
+    'to-key-file': value('FILE', 'The key of the other store. Default: a passphrase, as with --key-file.', text),
     store: storeOption,
+    ...encryptionOptions,
     json: jsonOption,
   },
   examples: [
@@ -34,11 +36,12 @@ export const copyCommand = defineCommand({
   run: async ({ values, operands, terminal }) => {
     const name = checkSessionName(operands[0] as string)
     if (values.to === undefined) throw new UsageError('Say where to: --to sqlite:FILE or --to DIR.', 'copy')
-    const from = locateStore(values.store)
-    const to = locateStore(values.to)
+    const from = placeOf(values)
+    const target = { store: values.to, encrypt: values['to-encrypt'], 'key-file': values['to-key-file'] }
+    const to = placeOf(target)
     if (from.id === to.id && (values.as ?? name) === name)
       throw new UsageError('That is the same store. Give the copy another name with --as.', 'copy')
-    const report = await copySession(await openStore(from.url), name, await openStore(to.url), {
+    const report = await copySession(await openPlace(values), name, await openPlace(target), {
       force: values.force,
       ...(values.as !== undefined && { as: values.as }),
       onProgress: showProgress(terminal),

@@ -3,14 +3,13 @@ import { rename, rm } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { formatAddress, parseAddress } from '../../../runtime/store/address.ts'
-import { openStore } from '../../open-store.ts'
 import { Session } from '../../sessions.ts'
 import { defineCommand } from '../command.ts'
 import { formatSize } from '../format.ts'
 import { lookUp } from '../look-up.ts'
+import { encryptionOptions, openPlace } from '../open-place.ts'
 import { value } from '../options.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
-import { locateStore } from '../store-place.ts'
 import { UsageError } from '../usage-error.ts'
 import { text } from '../values.ts'
 
@@ -28,6 +27,7 @@ export const exportCommand = defineCommand({
   options: {
     output: { ...value('FILE', 'Where to write; "-" for stdout. Default: NAME.stasis.', text), short: 'o' },
     store: storeOption,
+    ...encryptionOptions,
     json: jsonOption,
   },
   examples: [
@@ -39,7 +39,7 @@ export const exportCommand = defineCommand({
     const file = values.output ?? `${address.name}.stasis`
     if (file === '-' && process.stdout.isTTY)
       throw new UsageError('An exported session is no text: redirect stdout, or name a file with -o.', 'export')
-    const store = await openStore(locateStore(values.store).url)
+    const store = await openPlace(values)
     let size = 0
     const counted = async function* () {
       for await (const part of Session.export(store, formatAddress(address))) {

@@ -1,11 +1,10 @@
-import { openStore } from '../../open-store.ts'
 import { defineCommand } from '../command.ts'
 import { importFile } from '../import-file.ts'
 import { shellJoin } from '../mounts.ts'
+import { encryptionOptions, openPlace, placeOf } from '../open-place.ts'
 import { value } from '../options.ts'
 import { programWords } from '../program-name.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
-import { locateStore } from '../store-place.ts'
 import { text } from '../values.ts'
 
 export const importCommand = defineCommand({
@@ -20,12 +19,13 @@ export const importCommand = defineCommand({
   options: {
     name: value('NAME', 'What to call it here. Default: the name it had.', text),
     store: storeOption,
+    ...encryptionOptions,
     json: jsonOption,
   },
   examples: [{ line: 'stasis import calc.stasis --name calc-2', does: 'and then: stasis restore calc-2' }],
   run: async ({ values, operands, terminal }) => {
-    const place = locateStore(values.store)
-    const store = await openStore(place.url)
+    const place = placeOf(values)
+    const store = await openPlace(values)
     const name = await importFile(store, operands[0] as string, values.name)
     if (values.json) terminal.out(JSON.stringify({ name }))
     else {

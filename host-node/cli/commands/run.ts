@@ -3,23 +3,23 @@ import { basename } from 'node:path'
 import { listSessions } from '../../../runtime/store/checkpoints.ts'
 import type { Store } from '../../../runtime/store/store.ts'
 import { isStasisError } from '../../../wasm-shim/errors.ts'
-import { openStore } from '../../open-store.ts'
 import { Session } from '../../sessions.ts'
 import { sessionOptions, superviseOptions } from '../begin-session.ts'
 import { defineCommand } from '../command.ts'
 import { formatSize } from '../format.ts'
 import { checkFile, checkMounts, generateName } from '../inputs.ts'
+import { encryptionOptions, openPlace, placeOf } from '../open-place.ts'
 import { list, value } from '../options.ts'
 import {
   dirOption,
   engineOption,
   importOption,
   logOptions,
+  memOption,
   pollsOption,
   snapshotOptions,
   storeOption,
 } from '../session-options.ts'
-import { locateStore } from '../store-place.ts'
 import { supervise } from '../supervise.ts'
 import { parseEnv, text } from '../values.ts'
 
@@ -41,12 +41,14 @@ export const runCommand = defineCommand({
   options: {
     name: value('NAME', 'Name of the session. Default: the module’s name and a number.', text),
     dir: dirOption,
+    mem: memOption,
     import: importOption,
     env: list('NAME[=VALUE]', 'Set a variable for the program; without a value it inherits yours.', (given) =>
       parseEnv(given),
     ),
     argv0: value('TEXT', 'What the program sees as its own name. Default: the module’s file name.', text),
     store: storeOption,
+    ...encryptionOptions,
     'regions-from': value(
       'NAME[@VERSION]',
       'Fill the regions that the program registers with what those of the same names held in a checkpoint of another program, ' +
@@ -81,10 +83,10 @@ export const runCommand = defineCommand({
     const path = operands[0] as string
     const moduleName = basename(path)
     checkFile(path, 'the module')
-    checkMounts(values.dir)
+    checkMounts(values.dir, values.mem)
     const preparing = `Preparing ${moduleName} (${formatSize(statSync(path).size)})…`
-    const place = locateStore(values.store)
-    const store = await openStore(place.url)
+    const place = placeOf(values)
+    const store = await openPlace(values)
     const start = (name: string) =>
       Session.start({
         module: path,

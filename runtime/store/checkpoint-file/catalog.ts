@@ -1,6 +1,7 @@
 import { pageSize } from '../../image/pages.ts'
 import { Codec, damaged, dataHeaderSize, maxDeflatedPages, maxRegionLength, pagesOf } from './layout.ts'
-import { align8, type Group, type ReadHead, type RegionEntry } from './record.ts'
+import { align8, type Group, type ReadHead, RecordKind, type RegionEntry } from './record.ts'
+import { decodeRemoved } from './removal.ts'
 
 export interface SavedRegion extends RegionEntry {
   /** The file's version that it was saved with. */
@@ -24,6 +25,9 @@ export interface Place {
   readonly checksum: number
 }
 
+/** Of pages whose record is damaged. */
+export const lostCodec = -1
+
 /** What a data file holds, as the heads of its records tell, each checked against those before it. */
 export class Catalog {
   readonly records: SavedRecord[] = []
@@ -34,6 +38,10 @@ export class Catalog {
   /** Checksum of the newest head, or of the file's header. */
   checksum: number
   readonly firstVersion: number
+  /** Versions that were removed; what they hold may be needed by others. */
+  readonly removed = new Set<number>()
+  /** Numbers of versions whose records are damaged, and of such that need what stood there. */
+  readonly #lost = new Set<number>()
   readonly #groups: Place[] = []
   #checksums = new Uint32Array(1024)
   #pages = 0
@@ -54,7 +62,20 @@ export class Catalog {
 
   /** Versions of the file that can be restored, ascending. */
   versions(): number[] {
-    return this.records.map(({ head }) => head.version).filter((version) => version >= this.firstVersion)
+    return this.saves().map(({ head }) => head.version)
+  }
+
+  /** The records of versions that were not removed, ascending. */
+  saves(): SavedRecord[] {
+    return this.records.filter(
+      ({ head: { kind, version } }) =>
+        kind !== RecordKind.removal && version >= this.firstVersion && !this.removed.has(version),
+    )
+  }
+
+  /** Versions whose records could not be read. */
+  get lost(): ReadonlySet<number> {
+    return this.#lost
   }
 
   /** The newest file version, which need not be one that can be restored; 0 where there is none. */
@@ -66,6 +87,9 @@ export class Catalog {
   add(head: ReadHead): void {
     const offset = this.end
     this.#check(head, offset)
+    if (head.kind === RecordKind.removal) {
+      for (const version of decodeRemoved(head, offset)) this.removed.add(version)
+    }
     let at = offset + head.headLength
     let page = head.firstPage
     for (const group of head.groups) {
@@ -85,15 +109,57 @@ export class Catalog {
     this.checksum = head.checksum
   }
 
+  /**
+   * Passes over damaged records, to that of `next` at `offset`. The versions between are lost, and the pages that they had
+   * stored cannot be found any more.
+   */
+  skip(next: ReadHead, offset: number): void {
+    for (let version = this.newest + 1; version < next.version; version++) this.#lost.add(version)
+    const pages = next.firstPage - 1 - this.#pages
+    if (pages < 0) throw damaged('a record does not follow the one before it', offset)
+    if (pages > 0) {
+      this.#groups.push({
+        codec: lostCodec,
+        offset: this.end,
+        length: 0,
+        pages,
+        firstPage: this.#pages + 1,
+        checksum: 0,
+      })
+      this.#append(new Uint32Array(pages))
+    }
+    this.end = offset
+    this.checksum = next.previous
+    for (const { name, base, version } of next.regions) if (base !== 0) this.#forget(name, base, version)
+  }
+
+  /** A version of a region that later ones tell the difference to and that stood in a damaged record. */
+  #forget(name: string, base: number, version: number): void {
+    const known = this.regions.get(name) ?? []
+    const length = -1
+    if (known.at(-1)?.version === base) return
+    known.push({
+      name,
+      length,
+      version: Math.min(base, version - 1),
+      base: 0,
+      runs: new Uint32Array(0),
+      fileVersion: 0,
+    })
+    this.regions.set(name, known)
+  }
+
   /** The region as it was after version `fileVersion` of the file. */
   at(name: string, fileVersion: number): SavedRegion | undefined {
     return this.regions.get(name)?.findLast((saved) => saved.fileVersion <= fileVersion)
   }
 
-  /** For each page of a region the stored page, or 0 for zeros. */
+  /** For each page of a region the stored page, or 0 for zeros. Throws STASIS_CKP_DAMAGED where that is lost. */
   table(saved: SavedRegion): Uint32Array {
     const table = new Uint32Array(pagesOf(saved.length))
-    for (const { runs } of this.chain(saved).reverse()) {
+    const chain = this.chain(saved)
+    if (chain.at(-1)!.length < 0) throw damaged('a record that this version needs is damaged', this.end)
+    for (const { runs } of chain.reverse()) {
       for (let at = 0; at < runs.length; at += 3) {
         const [first, count, page] = [runs[at]!, runs[at + 1]!, runs[at + 2]!]
         if (page === 0) table.fill(0, first, first + count)
@@ -143,7 +209,9 @@ export class Catalog {
       throw damaged(message, offset)
     }
     if (head.previous !== this.checksum) fail('a record does not follow the one before it')
-    if (head.version <= this.newest) fail(`version ${head.version} follows version ${this.newest}`)
+    const isRemoval = head.kind === RecordKind.removal
+    if (isRemoval ? head.version !== this.newest : head.version <= this.newest)
+      fail(`version ${head.version} follows version ${this.newest}`)
     if (head.firstPage !== this.#pages + 1)
       fail(`its pages begin with ${head.firstPage} where ${this.#pages + 1} is next`)
     let pages = 0
@@ -169,7 +237,8 @@ export class Catalog {
     const before = versions?.at(-1)
     if (length > maxRegionLength) fail(`the region ${name} has ${length} bytes`)
     if (version <= (before?.version ?? 0)) fail(`version ${version} of ${name} follows version ${before?.version ?? 0}`)
-    if (base !== 0 && (before?.version !== base || before.length !== length)) fail(`${name} lacks its version ${base}`)
+    const isBased = before?.version === base && (before.length === length || before.length < 0)
+    if (base !== 0 && !isBased) fail(`${name} lacks its version ${base}`)
     const count = pagesOf(length)
     let next = 0
     for (let at = 0; at < runs.length; at += 3) {

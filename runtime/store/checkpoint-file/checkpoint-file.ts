@@ -2,6 +2,7 @@ import { StasisError } from '../../../wasm-shim/errors.ts'
 import type { SavedRegion } from './catalog.ts'
 import { PageCollector, type PageTools } from './collect.ts'
 import { compactInto } from './compact.ts'
+import { packPages } from './groups.ts'
 import { load, scan } from './load.ts'
 import {
   type CheckpointFileOptions,
@@ -15,6 +16,7 @@ import {
 import { PageFinder } from './page-finder.ts'
 import { PageReader } from './page-reader.ts'
 import { putBack } from './put-back.ts'
+import { readSync } from './reading.ts'
 import { otherLength, type Region, type RegionBytes, Regions } from './regions.ts'
 import { type CheckpointStorage, portableCrc32, portableEqual } from './storage.ts'
 import { verifyFile } from './verify.ts'
@@ -139,7 +141,9 @@ export class CheckpointFile {
   /** Lets a reader see what was saved since it opened the file. */
   refresh(): void {
     this.#check()
-    if (!this.#storage.isWriter) scan(this.#tools.catalog, this.#storage.data, this.#tools.crc32)
+    if (this.#storage.isWriter) return
+    const { data } = this.#storage
+    readSync(scan(this.#tools.catalog, data.size(), this.#tools.crc32), { data })
   }
 
   /**
@@ -169,12 +173,12 @@ export class CheckpointFile {
   }
 
   #load(): PageTools {
-    const { crc32 = portableCrc32, equal = portableEqual, data } = this.#storage
+    const { crc32 = portableCrc32, equal = portableEqual, data, isWriter } = this.#storage
     const { catalog } = load(this.#storage, crc32)
     const finder = new PageFinder((page) => catalog.checksumOf(page))
     this.#tables.clear()
     this.#found = 0
-    return { catalog, reader: new PageReader(catalog, data, crc32), finder, crc32, equal }
+    return { catalog, reader: new PageReader(catalog, data, crc32, isWriter), finder, crc32, equal }
   }
 
   #save(regions: readonly Region[], { note = new Uint8Array(0) }: SaveOptions): void {
@@ -196,7 +200,8 @@ export class CheckpointFile {
     })
     const entries = states.map((state) => regionEntry(state, catalog))
     const content = { version: catalog.newest + 1, time: Math.trunc(now?.() ?? 0), note, regions: entries }
-    const record = buildRecord({ ...content, collector, codec: this.#codec }, catalog, crc32)
+    const packed = packPages(collector.pages, this.#codec, crc32)
+    const record = buildRecord({ ...content, packed, checksums: collector.checksums }, catalog, crc32)
     appendRecord(this.#storage, record, catalog, this.#isDurable)
     for (const { name, table } of states) this.#tables.set(name, { saved: catalog.regions.get(name)!.at(-1)!, table })
   }

@@ -1,12 +1,15 @@
 import { pageSize } from '../../image/pages.ts'
 import { Catalog, type SavedRecord, type SavedRegion } from './catalog.ts'
 import { PageCollector, type PageTools } from './collect.ts'
+import { packPages } from './groups.ts'
 import { decodeDataHeader, encodeDataHeader } from './headers.ts'
 import { pagesOf } from './layout.ts'
 import { MemoryFile } from './memory-storage.ts'
 import { PageFinder } from './page-finder.ts'
 import { forEachRun, PageReader } from './page-reader.ts'
-import type { ByteFile } from './storage.ts'
+import { decodeHead, encodeHead, RecordKind } from './record.ts'
+import { removalHead } from './removal.ts'
+import type { ByteFile, CheckpointStorage } from './storage.ts'
 import { appendRecord, buildRecord, regionEntry } from './write-record.ts'
 
 /**
@@ -24,6 +27,7 @@ export function compactInto(fresh: ByteFile, old: PageTools, keep: number, codec
   const storage = { data: fresh, index: new NoIndex() }
   const tables = new Map<string, { readonly saved: SavedRegion; readonly table: Uint32Array }>()
   for (const record of old.catalog.records) {
+    if (record.head.kind === RecordKind.removal) continue
     const kept = keptRegions(record, old.catalog, firstVersion)
     if (kept.length === 0 && record.head.version < firstVersion) continue
     const collector = new PageCollector({ catalog, reader, finder, crc32, equal })
@@ -39,7 +43,18 @@ export function compactInto(fresh: ByteFile, old: PageTools, keep: number, codec
     const regions = states.map((state) => regionEntry(state, catalog))
     appendRecord(
       storage,
-      buildRecord({ version, time, note, regions, collector, codec }, catalog, crc32),
+      buildRecord(
+        {
+          version,
+          time,
+          note,
+          regions,
+          packed: packPages(collector.pages, codec, crc32),
+          checksums: collector.checksums,
+        },
+        catalog,
+        crc32,
+      ),
       catalog,
       false,
     )
@@ -48,6 +63,15 @@ export function compactInto(fresh: ByteFile, old: PageTools, keep: number, codec
     })
     for (const { name, table } of states) tables.set(name, { saved: catalog.regions.get(name)!.at(-1)!, table })
   }
+  removeAgain(storage, catalog, old)
+}
+
+/** As records, what was removed and is needed stays removed. */
+function removeAgain(storage: Pick<CheckpointStorage, 'data' | 'index'>, catalog: Catalog, old: PageTools): void {
+  const removed = catalog.versions().filter((version) => old.catalog.removed.has(version))
+  if (removed.length === 0) return
+  const headBytes = encodeHead(removalHead(removed, catalog, 0), old.crc32)
+  appendRecord(storage, { head: decodeHead(headBytes, catalog.end), headBytes, parts: [headBytes] }, catalog, false)
 }
 
 /** Those of a record that a version from `firstVersion` on shows. */

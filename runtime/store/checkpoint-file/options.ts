@@ -53,14 +53,12 @@ function badOption(name: string, what: string): StasisError {
 }
 
 /** Those that can be restored, oldest first. */
-export function describeVersions({ firstVersion, records }: Catalog): FileVersion[] {
-  return records
-    .filter(({ head }) => head.version >= firstVersion)
-    .map(({ head }) => ({
-      version: head.version,
-      time: head.time,
-      size: head.headLength + head.payloadLength,
-      regions: head.regions.map(({ name, version, length }) => ({ name, version, length })),
-      note: head.note.slice(),
-    }))
+export function describeVersions(catalog: Catalog): FileVersion[] {
+  return catalog.saves().map(({ head }) => ({
+    version: head.version,
+    time: head.time,
+    size: head.headLength + head.payloadLength,
+    regions: head.regions.map(({ name, version, length }) => ({ name, version, length })),
+    note: head.note.slice(),
+  }))
 }

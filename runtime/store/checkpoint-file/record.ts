@@ -32,9 +32,14 @@ export interface RegionEntry {
   readonly runs: Uint32Array
 }
 
+/** A save, or the removal of versions: then the note is their numbers, 8 bytes each, and nothing else is there. */
+export const RecordKind = { save: 0, removal: 1 } as const
+
 /** What a record says of itself, but for its payload. */
 export interface RecordHead {
-  /** Number of the file's version. */
+  /** Default: a save. */
+  readonly kind?: number
+  /** Number of the file's version; of a removal, that of the newest. */
   readonly version: number
   /** Milliseconds since the Unix epoch; 0 where it is not known. */
   readonly time: number
@@ -84,6 +89,7 @@ export function encodeHead(head: RecordHead, crc32: Crc32): Uint8Array {
   words[1] = bytes.length
   words.set([head.previous, head.regions.length, head.groups.length, head.pageChecksums.length, head.firstPage], 8)
   words[13] = head.note.length
+  words[14] = head.kind ?? RecordKind.save
   let at = headFixedSize / 4
   for (const { codec, pages, length, checksum } of head.groups) {
     words.set([codec, pages, length, checksum], at)
@@ -156,8 +162,8 @@ export function decodeHead(bytes: Uint8Array, offset: number): ReadHead {
     return Number.isSafeInteger(value) ? value : fail('a number is too large')
   }
   const counts = new Uint32Array(bytes.buffer, bytes.byteOffset + 32, 7)
-  const [previous, regionCount, groupCount, pageCount, firstPage, noteLength, reserved] = counts as unknown as number[]
-  if (reserved !== 0) fail('a reserved field is not 0')
+  const [previous, regionCount, groupCount, pageCount, firstPage, noteLength, kind] = counts as unknown as number[]
+  if (kind !== RecordKind.save && kind !== RecordKind.removal) fail('a record is of an unknown kind')
   if (noteLength! > maxNoteBytes) fail(`a note has ${noteLength} bytes`)
   const groupWords = words(groupCount! * (groupSize / 4), 'groups')
   const groups: Group[] = []
@@ -197,6 +203,7 @@ export function decodeHead(bytes: Uint8Array, offset: number): ReadHead {
   const note = bytes.subarray(noteAt, at)
   if (align8(at) !== end || !isZero(bytes, at, end)) fail('something follows the note')
   return {
+    kind: kind!,
     headLength: end,
     payloadLength: whole(8),
     version: whole(16),

@@ -1,8 +1,9 @@
 import type { Catalog } from './catalog.ts'
 import { decodeDataHeader } from './headers.ts'
 import { type Crc32, damaged, dataHeaderSize } from './layout.ts'
-import { readHead } from './load.ts'
 import type { PageReader } from './page-reader.ts'
+import { readHead } from './read-head.ts'
+import { readSync } from './reading.ts'
 import { decodeHead } from './record.ts'
 import type { ByteFile } from './storage.ts'
 
@@ -18,7 +19,7 @@ export function verifyFile(data: ByteFile, { catalog, reader, crc32 }: VerifyToo
   decodeDataHeader(header.subarray(0, data.read(0, header)), crc32)
   for (const { head, offset } of catalog.records) {
     const end = offset + head.headLength + head.payloadLength
-    const bytes = readHead(data, offset, end, crc32)
+    const bytes = readSync(readHead(offset, end, crc32), { data })
     if (bytes === undefined || decodeHead(bytes, offset).checksum !== head.checksum) {
       throw damaged('the head of a record is not what it was', offset)
     }

@@ -1,7 +1,6 @@
 import { StasisError } from '../../../wasm-shim/errors.ts'
 import type { Catalog, SavedRegion } from './catalog.ts'
-import type { PageCollector } from './collect.ts'
-import { packPages } from './groups.ts'
+import type { Packed } from './groups.ts'
 import type { Crc32 } from './layout.ts'
 import { maxDepth } from './layout.ts'
 import { runsBetween } from './page-reader.ts'
@@ -38,14 +37,15 @@ export interface RecordContent {
   readonly time: number
   readonly note: Uint8Array
   readonly regions: readonly RegionEntry[]
-  readonly collector: PageCollector
-  readonly codec: 'stored' | 'deflate'
+  /** The pages to be stored, and the checksum of each. */
+  readonly packed: Packed
+  readonly checksums: ArrayLike<number>
 }
 
 /** The parts of a record to be appended, in order, and its head as a reader will see it. */
 export function buildRecord(content: RecordContent, catalog: Catalog, crc32: Crc32): BuiltRecord {
-  const { version, time, note, regions, collector, codec } = content
-  const { groups, parts } = packPages(collector.pages, codec, crc32)
+  const { version, time, note, regions, checksums } = content
+  const { groups, parts } = content.packed
   const payload = groups.reduce((sum, { length }) => sum + length, 0)
   const head: RecordHead = {
     version,
@@ -53,7 +53,7 @@ export function buildRecord(content: RecordContent, catalog: Catalog, crc32: Crc
     previous: catalog.checksum,
     firstPage: catalog.pages + 1,
     groups,
-    pageChecksums: Uint32Array.from(collector.checksums),
+    pageChecksums: Uint32Array.from(checksums),
     regions,
     note,
   }

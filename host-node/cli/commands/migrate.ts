@@ -1,0 +1,128 @@
+import { checkSessionName } from '../../../runtime/store/address.ts'
+import { defineCommand } from '../command.ts'
+import { formatSize, printable } from '../format.ts'
+import { openPlace, placeOf, type StoreValues } from '../open-place.ts'
+import { flag, value } from '../options.ts'
+import type { StorePlace } from '../store-place.ts'
+import { tell } from '../supervise.ts'
+import type { Terminal } from '../terminal.ts'
+import { localPeer, parseServerTarget, retrying, tokenOf, transferOptions } from '../transfer-options.ts'
+import { progressLine } from '../transfer-progress.ts'
+import { UsageError } from '../usage-error.ts'
+import { text } from '../values.ts'
+
+export const migrateCommand = defineCommand({
+  name: 'migrate',
+  summary: 'Move a session to a server, where it goes on.',
+  operands: 'NAME URL[/NAME] | --resume NAME',
+  count: [1, 2],
+  description: [
+    'A session that runs is copied while it runs, in rounds of what has changed since the last one, then stopped for the ' +
+      'rest, which is little. The right to run it is handed over with a confirmation, so that there is one copy that can ' +
+      'run, wherever the connection ends. The server goes on with it, with the directories that its operator granted.',
+    'If the connection ends before this side lets go, the session is still this store’s: "stasis restore NAME", or try ' +
+      'again. If it ends between that and the server’s answer, --resume finishes it.',
+  ],
+  options: {
+    'no-start': flag('Do not run it there; it is held suspended.'),
+    resume: flag('Finish a hand-over whose last word was lost.'),
+    as: value('NAME', 'What it is called there.', text),
+    force: flag('Replace another session of that name there.'),
+    ...transferOptions,
+  },
+  examples: [
+    { line: 'stasis migrate calc http://box:8642', does: 'it goes on at the machine box' },
+    { line: 'stasis migrate --resume calc', does: 'after the connection was lost at the worst moment' },
+  ],
+  run: async ({ values, operands, terminal }) => {
+    const name = checkSessionName(operands[0] as string)
+    const place = placeOf(values)
+    if (values.resume !== (operands.length === 1)) {
+      throw new UsageError(
+        values.resume ? '--resume knows where it went.' : 'To which server? stasis migrate NAME URL',
+        'migrate',
+      )
+    }
+    const start = !values['no-start']
+    const moved = values.resume
+      ? await finish(name, start, values, terminal)
+      : await move(name, operands[1] as string, place, start, values, terminal)
+    const { url, running, reason } = moved
+    if (values.json) terminal.out(JSON.stringify({ name, ...moved }))
+    else {
+      terminal.out(`${name} has moved to ${url}${running ? ' and runs there' : ''}.`)
+      if (running) terminal.out(`See it: ${terminal.style('bold', `stasis attach ${url}`)}`)
+    }
+    if (!start || running) return 0
+    if (!values.json) tell(`It does not run there: ${printable(reason)}`, terminal)
+    return 1
+  },
+})
+
+interface Moved {
+  readonly url: string
+  readonly running: boolean
+  readonly reason: string
+  /** Bytes of frames in each round. */
+  readonly rounds: readonly number[]
+}
+
+interface Values extends StoreValues {
+  readonly token: string | undefined
+  readonly as: string | undefined
+  readonly force: boolean
+  readonly json: boolean
+}
+
+async function finish(name: string, start: boolean, values: Values, terminal: Terminal): Promise<Moved> {
+  const { resume } = await import('../../transfer/send.ts')
+  const retry = retrying(terminal, values.json)
+  const { peer, ...done } = await resume(await openPlace(values), name, tokenOf(values.token), start, retry)
+  return { url: peer, ...done, rounds: [] }
+}
+
+async function move(
+  name: string,
+  target: string,
+  place: StorePlace,
+  start: boolean,
+  values: Values,
+  terminal: Terminal,
+): Promise<Moved> {
+  const { server, as } = parseServerTarget(target, name, values.as)
+  const progress = progressLine(name, terminal)
+  const say = (what: string) => {
+    progress.clear()
+    if (!values.json) tell(what, terminal)
+  }
+  let isStopped = false
+  const { send } = await import('../../transfer/send.ts')
+  try {
+    const {
+      rounds,
+      running = false,
+      reason = '',
+    } = await send(await openPlace(values), name, server, {
+      storeId: place.id,
+      token: tokenOf(values.token),
+      as,
+      force: values.force,
+      move: { start },
+      here: localPeer(name, place),
+      onProgress: progress.show,
+      onRound: ({ changed, sent }) => say(`${formatSize(changed)} had changed, ${formatSize(sent)} were sent.`),
+      onStopped: () => {
+        isStopped = true
+        say(`${name} was stopped for the rest.`)
+      },
+      onRetry: retrying(terminal, values.json),
+    }).finally(progress.clear)
+    return { url: `${server}/${as}`, running, reason, rounds: rounds.map(({ sent }) => sent) }
+  } catch (error) {
+    if (isStopped)
+      say(
+        `${name} was stopped. Unless the next line says that it has moved, "stasis restore ${name}" goes on with it here.`,
+      )
+    throw error
+  }
+}

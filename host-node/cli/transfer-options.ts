@@ -1,0 +1,48 @@
+import { hostname } from 'node:os'
+import { parseTarget, type Target } from '../transfer/target.ts'
+import { encryptionOptions } from './open-place.ts'
+import { jsonOption, storeOption, tokenOption } from './session-options.ts'
+import type { StorePlace } from './store-place.ts'
+import { tell } from './supervise.ts'
+import type { Terminal } from './terminal.ts'
+import { UsageError } from './usage-error.ts'
+
+export const transferOptions = {
+  token: tokenOption,
+  store: storeOption,
+  ...encryptionOptions,
+  json: jsonOption,
+}
+
+export const tokenOf = (given: string | undefined): string | undefined =>
+  given ?? (process.env.STASIS_TOKEN || undefined)
+
+/** A server's address with a session's name behind it. */
+export function parseSessionTarget(
+  given: string,
+  command: string,
+): { readonly server: string; readonly session: string } {
+  const { server, session } = parseTarget(given)
+  if (session === undefined)
+    throw new UsageError(`"${given}" names no session; write ${given.replace(/\/$/, '')}/NAME.`, command)
+  return { server, session }
+}
+
+/** A server's address, and what the session is to be called there. */
+export function parseServerTarget(
+  given: string,
+  session: string,
+  as: string | undefined,
+): Target & { readonly as: string } {
+  const target = parseTarget(given)
+  return { ...target, as: as ?? target.session ?? session }
+}
+
+/** How this machine calls its copy of a session, for people on the other side. */
+export const localPeer = (session: string, { id }: StorePlace): string => `${hostname()}:${id}/${session}`
+
+export const retrying =
+  (terminal: Terminal, json: boolean) =>
+  (error: Error): void => {
+    if (!json) tell(`${error.message.split('. ')[0]}. Trying again…`, terminal)
+  }

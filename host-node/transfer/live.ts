@@ -1,0 +1,32 @@
+import type { Store } from '../../runtime/store/store.ts'
+import type { LiveSession } from '../../runtime/transfer/send-session.ts'
+import { StasisError } from '../../wasm-shim/errors.ts'
+import { controlPath } from '../control/address.ts'
+import { askStatus, control } from '../control/client.ts'
+
+/** A session that a process of this machine runs, as `sendSession` needs it; undefined where none does. */
+export async function findLive(store: Store, storeId: string, session: string): Promise<LiveSession | undefined> {
+  const owner = (await store.owners()).get(session)
+  if (owner === undefined) return undefined
+  if ((await askStatus(controlPath(storeId, session))) === undefined) {
+    const message = `${session} is held by process ${owner.pid} on ${owner.host}, which cannot be asked for a checkpoint. Stop it there, then try again.`
+    throw new StasisError('STASIS_SESSION_BUSY', message, { session, pid: owner.pid, host: owner.host })
+  }
+  return {
+    checkpoint: async () => void (await control(storeId, session, 'checkpoint', { stop: false, keyframe: true })),
+    stop: async () => {
+      await control(storeId, session, 'checkpoint', { stop: true })
+      await released(store, session)
+    },
+  }
+}
+
+/** Milliseconds a process may take from its answer to its end. */
+const patience = 10_000
+
+async function released(store: Store, session: string): Promise<void> {
+  for (const deadline = Date.now() + patience; Date.now() < deadline; ) {
+    if (!(await store.owners()).has(session)) return
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+}

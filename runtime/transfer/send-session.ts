@@ -1,0 +1,98 @@
+import { isStasisError } from '../../wasm-shim/errors.ts'
+import type { Store } from '../store/store.ts'
+import type { Channel } from './channel.ts'
+import { checkOwned, giveCopy, giveLease, type HandedOver, type HandOver, leaseToSend } from './give.ts'
+import { BlobSender, type Round, type SendOptions } from './send-blobs.ts'
+
+/** A session that runs while it is sent. */
+export interface LiveSession {
+  /** Takes a checkpoint that is removed by itself later, and goes on. */
+  checkpoint(): Promise<void>
+  /** Takes a checkpoint and ends; resolves when nobody holds the session's lock any more. */
+  stop(): Promise<void>
+}
+
+export interface SendSessionOptions extends SendOptions {
+  /** Absent: the session does not run. */
+  readonly live?: LiveSession
+  /** What happens after the last round: a copy is left there, or the right to run it is handed over. */
+  readonly end: { readonly kind: 'copy'; readonly here: string } | ({ readonly kind: 'move' } & HandOver)
+  readonly uuid: () => string
+  /** After each round. */
+  readonly onRound?: (round: Round) => void
+  /** The session was stopped for the last round. */
+  readonly onStopped?: () => void
+}
+
+export interface SentSession extends Partial<HandedOver> {
+  readonly rounds: readonly Round[]
+}
+
+/** Rounds while the guest runs, and what is little enough to stop it for. */
+const maxRounds = 6
+const enough = 1 << 20
+/** A round that brings it down by less is the last one: the guest changes things as fast as they are sent. */
+const worthwhile = 0.7
+
+/**
+ * The sending side of one transfer, from the first inventory to its end. A move copies while the guest runs and stops it for
+ * the last, small round. Rejects as `giveLease`; a session that was stopped for it and did not move can be restored.
+ */
+export async function sendSession(
+  store: Store,
+  session: string,
+  channel: Channel,
+  options: SendSessionOptions,
+): Promise<SentSession> {
+  const { live, end, uuid, onRound, onStopped } = options
+  const sender = new BlobSender(store, session, channel, options)
+  const rounds: Round[] = []
+  const round = async (): Promise<number> => {
+    const done = await sender.round()
+    rounds.push(done)
+    onRound?.(done)
+    return done.changed
+  }
+  if (live !== undefined) {
+    let before = Number.POSITIVE_INFINITY
+    for (let count = end.kind === 'copy' ? maxRounds - 1 : 0; count < maxRounds; count++) {
+      await live.checkpoint()
+      const changed = await again(round)
+      if (changed <= enough || changed > before * worthwhile) break
+      before = changed
+    }
+    if (end.kind === 'copy') {
+      await giveCopy(channel, await leaseToSend(store, session, uuid), end.here)
+      return { rounds }
+    }
+    await live.stop()
+    onStopped?.()
+  }
+  const lock = await store.lock(session)
+  try {
+    // Read again: somebody may have been quicker between the stop and the lock.
+    const lease = await leaseToSend(store, session, uuid)
+    if (end.kind === 'move') checkOwned(session, lease)
+    await round()
+    if (end.kind === 'copy') {
+      await giveCopy(channel, lease, end.here)
+      return { rounds }
+    }
+    return { rounds, ...(await giveLease(store, session, channel, lease, end)) }
+  } finally {
+    await lock.release()
+  }
+}
+
+const attempts = 4
+
+/** A session that runs removes what it does not need any more, sometimes while that is read. */
+async function again<T>(task: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await task()
+    } catch (error) {
+      if (attempt === attempts || !isStasisError(error) || error.code !== 'STASIS_TRANSFER_CHANGED') throw error
+    }
+  }
+}
