@@ -91,6 +91,7 @@ describe.skipIf(problem !== undefined)(title('with a full disk'), () => {
   )
 
   test('a checkpoint is refused with the reason, the program goes on, and the next one is good', async () => {
+    disk.resize(2048)
     let out = ''
     const stdin = new PassThrough()
     const files = new FileStore(join(disk.path, 'store'))
