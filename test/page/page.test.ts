@@ -1,4 +1,5 @@
 // The page in real browsers: started from the gallery, typed to, frozen, reloaded, taken over, on a phone.
+import type { Page } from 'puppeteer-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { browserNames, withoutBrowser } from '../browser/browsers.ts'
 import { program } from '../programs/programs.ts'
@@ -157,6 +158,64 @@ describe.each(browserNames)('the page in %s', (name) => {
       return buttons.filter((button) => button.getBoundingClientRect().right > innerWidth).map((one) => one.textContent)
     })
     expect(wide).toEqual([])
+    await tab.click('End')
+    await tab.page.close()
+  })
+
+  inBrowser('it is sent to a new tab, which goes on with it at once', async () => {
+    const tab = await Tab.open(world)
+    await tab.startProgram('lua')
+    await tab.shows('PUC-Rio')
+    await tab.type('w = 5 print(w)\n')
+    await tab.shows('\n5')
+    const before = new Set(await world.browser.pages())
+    await tab.click('Send to…')
+    await tab.click('New tab')
+    let opened: Page | undefined
+    for (let tries = 0; opened === undefined && tries < 100; tries++) {
+      opened = (await world.browser.pages()).find((page) => !before.has(page))
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    const other = Tab.of(opened!)
+    await other.state('Running')
+    await tab.state('Handed over')
+    await other.page.bringToFront()
+    await other.type('print("w is", w)\n')
+    await other.shows('w is    5')
+    await other.click('End')
+    await other.page.close()
+    await tab.page.close()
+  })
+
+  inBrowser('it is used by the keyboard alone', async () => {
+    const tab = await Tab.open(world)
+    await tab.page.waitForSelector('[data-program="lua"]')
+    const focused = () =>
+      tab.page.evaluate(() => {
+        const active = document.activeElement?.shadowRoot?.activeElement ?? document.activeElement
+        return active?.getAttribute('aria-label') ?? active?.textContent ?? ''
+      })
+    // The first program is two steps from the page's beginning: its name, then the list.
+    await tab.page.keyboard.press('Tab')
+    await tab.page.keyboard.press('Tab')
+    expect(await focused()).toContain('Lua')
+    await tab.page.keyboard.press('Enter')
+    await tab.state('Running')
+    await tab.shows('PUC-Rio')
+    expect(await focused()).toContain('Terminal input')
+    await tab.type('k = 1\n')
+    await tab.page.keyboard.down('Shift')
+    await tab.page.keyboard.press('Tab')
+    await tab.page.keyboard.up('Shift')
+    expect(await focused()).not.toContain('Terminal input')
+    const names: string[] = []
+    for (let steps = 0; steps < 12 && !names.includes('Checkpoint'); steps++) {
+      names.push(await focused())
+      await tab.page.keyboard.down('Shift')
+      await tab.page.keyboard.press('Tab')
+      await tab.page.keyboard.up('Shift')
+    }
+    expect(names).toEqual(expect.arrayContaining(['End', 'Send to…', 'Fork', 'Pause', 'Checkpoint']))
     await tab.click('End')
     await tab.page.close()
   })

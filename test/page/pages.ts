@@ -47,6 +47,11 @@ export class Tab {
     page.on('pageerror', (error) => this.errors.push(String((error as Error).stack ?? error)))
   }
 
+  /** A tab that the page has opened by itself. */
+  static of(page: Page): Tab {
+    return new Tab(page)
+  }
+
   static async open(world: World, address = '', size = { width: 1280, height: 800 }): Promise<Tab> {
     const tab = new Tab(await world.browser.newPage())
     await tab.page.setViewport(size)
