@@ -23,8 +23,8 @@ export interface ControllerEvents {
 
 /** For how long another tab may take to stop its program with a checkpoint. */
 const releasePatience = 20_000
-/** The page that was reloaded may not have let go yet. */
-const lockTries = { pause: 150, afterReload: 20, else: 2 }
+/** Milliseconds for which a session that another page holds is waited for, and between two looks. */
+const lockPatience = { afterReload: 3000, else: 200, step: 15 }
 
 /** A session in this tab: starts, stops and hands over what runs, and says how it stands. */
 export class SessionController {
@@ -99,16 +99,14 @@ export class SessionController {
     await this.#open(() => this.#restoreWhenFree(address))
   }
 
+  /** A page that is being reloaded lets go a moment later. To look who holds a session costs less than to try. */
   async #restoreWhenFree(address: string): Promise<Session> {
     const [navigation] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[]
-    for (let tries = navigation?.type === 'reload' ? lockTries.afterReload : lockTries.else; ; tries--) {
-      try {
-        return await Session.restore(this.store, address, this.#common())
-      } catch (error) {
-        if (tries <= 0 || !isBusy(error)) throw error
-        await new Promise((resolve) => setTimeout(resolve, lockTries.pause))
-      }
+    const deadline = performance.now() + (navigation?.type === 'reload' ? lockPatience.afterReload : lockPatience.else)
+    while (performance.now() < deadline && (await this.store.owners()).has(this.name)) {
+      await new Promise((resolve) => setTimeout(resolve, lockPatience.step))
     }
+    return Session.restore(this.store, address, this.#common())
   }
 
   #common() {

@@ -95,6 +95,21 @@ export class Tab {
     })
   }
 
+  /** Types a line once the prompt is there, as a person would. */
+  async line(text: string): Promise<void> {
+    await this.waitFor(
+      (wanted) => {
+        const element = document.querySelector('stasis-session') as unknown as {
+          view?: { terminal: { text(): string } }
+        } | null
+        return element?.view?.terminal.text().endsWith(wanted) ?? false
+      },
+      '>',
+      'prompt',
+    )
+    await this.type(`${text}\n`)
+  }
+
   /** Types, with the terminal in focus. */
   async type(text: string): Promise<void> {
     await this.page.keyboard.type(text, { delay: 2 })
