@@ -7,6 +7,7 @@ import { openStore } from '../../host-node/open-store.ts'
 import { maxScreen } from '../../runtime/image/layout.ts'
 import { lastLines, Screen } from '../../runtime/session/screen.ts'
 import { readScreen } from '../../runtime/store/checkpoint-screen.ts'
+import { removeVersions } from '../../runtime/store/checkpoints.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { program } from '../programs/programs.ts'
 import { restore, start } from './harness.ts'
@@ -57,7 +58,7 @@ describe.skipIf(!lua.available)('a session on a terminal', () => {
 
   test('shows it also where only the call log knows it', async () => {
     await stopped()
-    await store.delete('sessions/talk/1.ckpt')
+    expect(await removeVersions(store, 'talk')).toEqual([1])
     const again = await restore(store, 'talk', {}, { kinds: tty, stdin: 'three\n' })
     await again.session.done
     expect(again.host.stdoutText()).toBe(`${screen}<three>\n`)
