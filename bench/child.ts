@@ -3,12 +3,15 @@ import { measureAfterRestore } from './jobs/after-restore.ts'
 import { measureBoot, saveBoot } from './jobs/boot.ts'
 import { measureCalls } from './jobs/calls.ts'
 import { measureCheckpointFile } from './jobs/checkpoint-file.ts'
+import { measureImageSize } from './jobs/image-size.ts'
 import { measureLogBytes, measureLogRuns } from './jobs/log.ts'
 import { measureMemory } from './jobs/memory.ts'
+import { measureMigrate } from './jobs/migrate.ts'
 import { measurePause, measureRestore } from './jobs/pause.ts'
 import { measurePrelink } from './jobs/prelink.ts'
 import { measureRunTime } from './jobs/run-time.ts'
 import { measureStacks } from './jobs/stacks.ts'
+import { measureVersions } from './jobs/versions.ts'
 
 const jobs = {
   runTime: measureRunTime,
@@ -24,6 +27,9 @@ const jobs = {
   logBytes: measureLogBytes,
   memory: measureMemory,
   checkpointFile: measureCheckpointFile,
+  migrate: measureMigrate,
+  versions: measureVersions,
+  imageSize: measureImageSize,
 }
 
 export type Jobs = typeof jobs

@@ -11,15 +11,20 @@ import { type Results, renderMarkdown, renderTerminal } from './render.ts'
 import type { Section } from './report.ts'
 import { afterRestore } from './rows/after-restore.ts'
 import { boot } from './rows/boot.ts'
+import { browser } from './rows/browser.ts'
 import { calls } from './rows/calls.ts'
 import { checkpoint } from './rows/checkpoint.ts'
 import { checkpointFile } from './rows/checkpoint-file.ts'
+import { goTo } from './rows/go-to.ts'
+import { imageSize } from './rows/image-size.ts'
 import { log } from './rows/log.ts'
 import { memory } from './rows/memory.ts'
+import { migrate } from './rows/migrate.ts'
 import { prelinkTime } from './rows/prelink.ts'
 import { runTime, type Timed } from './rows/run-time.ts'
 import { size } from './rows/size.ts'
 import { stacks } from './rows/stacks.ts'
+import { versions } from './rows/versions.ts'
 
 let timed: readonly Timed[] = []
 
@@ -38,7 +43,12 @@ const rows: Readonly<Record<string, (bench: Bench) => Promise<Section>>> = {
   boot,
   memory,
   'checkpoint-file': checkpointFile,
+  versions,
+  'image-size': imageSize,
   log,
+  migrate,
+  goto: goTo,
+  browser,
 }
 
 const usage = `npm run bench -- [--quick] [--only ROW,ROW] [--node machine|newest] [--rounds N] [--json]

@@ -50,6 +50,7 @@ export {
 } from '../runtime/index.ts'
 export { type IndexedDbOptions, IndexedDbStore } from './indexed-db-store.ts'
 export { openStore } from './open-store.ts'
+export { type BrowserMount, loadOpfs, type OpfsGrant, saveOpfs } from './opfs-mounts.ts'
 export { isIsolated } from './page-host.ts'
 export {
   type BrowserForkOptions,

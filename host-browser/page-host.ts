@@ -3,15 +3,16 @@ import { controlBytes } from '../runtime/session/control-block.ts'
 import type { SessionHost } from '../runtime/session/session-host.ts'
 import type { Store } from '../runtime/store/store.ts'
 import { StasisError } from '../wasm-shim/errors.ts'
-import { type StreamOptions, spawnGuest } from './spawn.ts'
+import { type SpawnOptions, type StreamOptions, spawnGuest } from './spawn.ts'
 
 /** Whether the guest's worker shares memory with the page: it is served with isolation headers. */
 export const isIsolated = (): boolean => globalThis.crossOriginIsolated === true
 
 /** A page as the host of sessions whose logs go to `store`. */
-export function pageHost(store: Store, streams: StreamOptions): SessionHost {
+export function pageHost(store: Store, streams: StreamOptions, onExit?: SpawnOptions['onExit']): SessionHost {
   return {
-    spawnGuest: (control, receive, fail) => spawnGuest({ ...streams, store }, control, receive, fail),
+    spawnGuest: (control, receive, fail) =>
+      spawnGuest({ ...streams, store, ...(onExit && { onExit }) }, control, receive, fail),
     ...(!isIsolated() && { controlBuffer: () => new ArrayBuffer(controlBytes) }),
     logPlace: (_, session) => ({ kind: 'store', session }),
     now: () => Date.now(),

@@ -6,11 +6,17 @@ import type { CheckpointInfo, Session as PortableSession } from '../runtime/sess
 import { startSession } from '../runtime/session/start.ts'
 import { MemoryStore } from '../runtime/store/memory-store.ts'
 import type { Store } from '../runtime/store/store.ts'
+import { type BrowserMount, loadOpfs, opfsGrants, saveOpfs, withoutOpfs } from './opfs-mounts.ts'
 import { isIsolated, pageHost } from './page-host.ts'
-import type { StreamOptions } from './spawn.ts'
+import type { SpawnOptions, StreamOptions } from './spawn.ts'
 
-export interface BrowserStartOptions extends StartOptions, StreamOptions {}
-export interface BrowserRestoreOptions extends RestoreOptions, StreamOptions {}
+export interface BrowserStartOptions extends Omit<StartOptions, 'mounts'>, StreamOptions {
+  readonly mounts?: readonly BrowserMount[]
+}
+export interface BrowserRestoreOptions extends Omit<RestoreOptions, 'mounts'>, StreamOptions {
+  /** Directories of OPFS are named again, to be written to when the program exits. */
+  readonly mounts?: readonly BrowserMount[]
+}
 export interface BrowserForkOptions extends ForkOptions, Pick<StreamOptions, 'cache'> {}
 export interface BrowserReplayOptions extends ReplayOptions, Omit<StreamOptions, 'stdin'> {}
 
@@ -20,18 +26,25 @@ export type Session = PortableSession
 /** Programs in workers of this page. */
 export const Session = {
   /** Starts a program. Resolves once it runs; rejects before it has run. `module`: bytes, or a URL. */
-  start(options: BrowserStartOptions): Promise<PortableSession> {
+  async start({ mounts = [], ...options }: BrowserStartOptions): Promise<PortableSession> {
     const [streams, rest] = splitStreams(options)
     const store = rest.store ?? new MemoryStore()
     tellIsolation(rest)
-    return startSession(pageHost(store, streams), { ...rest, store })
+    const host = pageHost(store, streams, writeBack(mounts, rest))
+    return startSession(host, { ...rest, ...returning(mounts, rest), mounts: await loadOpfs(mounts), store })
   },
 
   /** Goes on from a checkpoint: `calc`, `calc@3`, `calc@-1`. */
-  restore(store: Store, address: string, options: BrowserRestoreOptions = {}): Promise<PortableSession> {
+  async restore(
+    store: Store,
+    address: string,
+    { mounts = [], ...options }: BrowserRestoreOptions = {},
+  ): Promise<PortableSession> {
     const [streams, rest] = splitStreams(options)
     tellIsolation(rest)
-    return restoreSession(pageHost(store, streams), store, address, rest)
+    const host = pageHost(store, streams, writeBack(mounts, rest))
+    const granted = { ...rest, ...returning(mounts, rest), mounts: withoutOpfs(mounts) }
+    return restoreSession(host, store, address, granted)
   },
 
   /** Runs a session again by its log, up to some call; see `runtime/session/replay.ts`. */
@@ -46,6 +59,19 @@ export const Session = {
     return forkSession(pageHost(store, streams), store, address, name, rest)
   },
 } as const
+
+/** What directories of OPFS are to hold is told when the program exits. */
+const returning = (mounts: readonly BrowserMount[], { returnFiles = false }: CommonOptions) => ({
+  returnFiles: returnFiles || opfsGrants(mounts).length > 0,
+})
+
+function writeBack(mounts: readonly BrowserMount[], options: CommonOptions): SpawnOptions['onExit'] {
+  const grants = opfsGrants(mounts)
+  if (grants.length === 0) return undefined
+  return async (contents) => {
+    await saveOpfs(grants, contents).catch((error: Error) => tell(options, { kind: 'refused', cause: 'opfs', error }))
+  }
+}
 
 function tellIsolation(options: CommonOptions): void {
   if (isIsolated()) return

@@ -1,6 +1,7 @@
 import type { ControlBlock } from '../runtime/session/control-block.ts'
 import type { FromGuest, GuestInit, Message, ToGuest } from '../runtime/session/messages.ts'
 import type { GuestPort } from '../runtime/session/session.ts'
+import type { MountContent } from '../runtime/session/session-files.ts'
 import { StdinRing } from '../runtime/session/stdin-ring.ts'
 import type { Store } from '../runtime/store/store.ts'
 import { consoleSink } from './console-sink.ts'
@@ -35,6 +36,8 @@ export interface StreamOptions {
 export interface SpawnOptions extends StreamOptions {
   /** Where the session's log goes, and comes from. */
   readonly store: Store
+  /** What the memory mounts of a program hold that exits; the session ends afterwards. */
+  readonly onExit?: (contents: readonly MountContent[]) => Promise<void>
 }
 
 /** Starts a worker for one session. */
@@ -178,6 +181,12 @@ class WorkerGuest implements GuestPort {
         })
         return
       }
+      case 'exited':
+        this.#inOrder(async () => {
+          await this.#options.onExit?.(message.payload.files ?? [])
+          this.#receive(message)
+        })
+        return
       default:
         this.#inOrder(() => this.#receive(message))
     }

@@ -80,7 +80,7 @@ async function createGuest(setup: WorkerSetup) {
 function noDirectories(path: string): never {
   throw new StasisError(
     'STASIS_MOUNT_HOST',
-    `A page cannot open the directory ${path} of this machine. Mount memory in its place, with the files that the program needs: { guest, memory: true }.`,
+    `A page cannot open the directory ${path} of this machine. Mount memory in its place, with the files that the program needs ({ guest, memory: true, files }), or a directory of the page's private file system ({ guest, opfs: 'name' }).`,
     { path },
   )
 }

@@ -1,12 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
-import type { LogPlace } from '../runtime/log/storage.ts'
+import type { PlaceOf } from '../runtime/log/storage.ts'
 import { checkSessionName } from '../runtime/store/address.ts'
 import { checkAppend, checkBlobName } from '../runtime/store/blob-name.ts'
 import type { BlobInfo, ByteRange, LockOwner, SessionLock, Store } from '../runtime/store/store.ts'
 import { isAlive } from './process-identity.ts'
 import { lockOwner, lockSession } from './session-lock.ts'
+
+/** What a checkpoint holds is its owner's alone: passwords that were typed, keys in memory. */
+const privateFile = 0o600
+const privateDirectory = 0o700
 
 const temporaryPattern = /^\.tmp-(\d+)-/
 
@@ -150,7 +154,7 @@ export class FileStore implements Store {
     return new Map(pairs.filter((pair): pair is [string, LockOwner] => pair[1] !== undefined))
   }
 
-  logPlace(session: string): Extract<LogPlace, { kind: 'directory' }> {
+  logPlace(session: string): PlaceOf<'directory'> {
     return { kind: 'directory', path: join(this.#root, 'sessions', checkSessionName(session)) }
   }
 
@@ -173,9 +177,9 @@ export class FileStore implements Store {
 /** Another process may remove the directory between our making it and using it: tried again a few times. */
 async function createFile(file: string): Promise<FileHandle> {
   for (let attempt = 1; ; attempt++) {
-    await mkdir(dirname(file), { recursive: true })
+    await mkdir(dirname(file), { recursive: true, mode: privateDirectory })
     try {
-      return await open(file, 'wx')
+      return await open(file, 'wx', privateFile)
     } catch (error) {
       if (attempt === 5 || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     }

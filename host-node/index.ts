@@ -15,21 +15,33 @@ export {
   type CheckpointInfo,
   type CheckpointJson,
   type CheckpointOptions,
+  type CopyOptions,
+  type CopyProgress,
+  type CopyReport,
+  checkpointFiles,
   checkpointToJson,
+  copySession,
   type DecodeOptions,
   decodeCheckpoint,
   type EncodeOptions,
+  type Exported,
   encodeCheckpoint,
+  exportFiles,
+  type FileListing,
   type FileVersion,
+  findFile,
   formatAddress,
   isStasisError,
+  listFiles,
   listSessions,
   listVersions,
   loadCheckpoint,
   type Manifest,
   MemoryCheckpoints,
   MemoryStore,
+  type MountFiles,
   type MountGrant,
+  type MountInMemory,
   type Outcome,
   parseAddress,
   putSessionFiles,
@@ -58,6 +70,7 @@ export { createNodeHost } from './host.ts'
 export { openStore } from './open-store.ts'
 export { type NodeRestoreOptions, type NodeStartOptions, Session } from './sessions.ts'
 export type { OutputSink, StreamOptions } from './spawn.ts'
+export { SqliteStore } from './sqlite/store.ts'
 export { verify } from './verify.ts'
 export type { CallLog, Chunks } from './wasi/call-log.ts'
 export type { CheckpointsOption } from './wasi/checkpoints.ts'

@@ -16,9 +16,9 @@ import { dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { provideChecksum } from '../runtime/log/checksum.ts'
 import type { ChunkStore } from '../runtime/log/chunks.ts'
-import type { LogFile, LogOptions, LogPlace, LogStorage } from '../runtime/log/storage.ts'
+import type { LogFile, LogOptions, LogStorage, PlaceOf } from '../runtime/log/storage.ts'
 import { removedChunk } from '../runtime/store/session-log.ts'
-import { invariant, StasisError } from '../wasm-shim/errors.ts'
+import { StasisError } from '../wasm-shim/errors.ts'
 
 provideChecksum((bytes, from = 0) => crc32(bytes, from >>> 0) | 0)
 
@@ -39,9 +39,8 @@ export class FileLogStorage implements LogStorage {
   readonly #options: LogOptions
   #needed: { readonly addresses: Set<string>; readonly file: FileLog } | undefined
 
-  constructor(place: LogPlace, options: LogOptions = {}) {
-    invariant(place.kind === 'directory', 'a directory store keeps its logs in directories')
-    this.#directory = place.path
+  constructor({ path }: PlaceOf<'directory'>, options: LogOptions = {}) {
+    this.#directory = path
     this.#options = options
     this.chunks = { put: (address, bytes) => this.#put(address, bytes), get: (address) => this.#get(address) }
   }
@@ -102,7 +101,7 @@ export class FileLogStorage implements LogStorage {
     const path = join(this.#directory, 'chunks', address)
     const size = statSync(path, { throwIfNoEntry: false })?.size
     if (size === bytes.length) return
-    mkdirSync(join(this.#directory, 'chunks'), { recursive: true })
+    mkdirSync(join(this.#directory, 'chunks'), { recursive: true, mode: 0o700 })
     const file = new FileLog(path, 0, this.#options)
     file.append(bytes)
     if (this.#options.durable) file.sync()
@@ -168,7 +167,7 @@ class FileLog implements LogFile {
   }
 
   #make(): number {
-    const fd = openSync(this.#path, this.#at > 0 ? 'r+' : 'w')
+    const fd = openSync(this.#path, this.#at > 0 ? 'r+' : 'w', 0o600)
     if (this.#at > 0) ftruncateSync(fd, this.#at)
     return fd
   }

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import type { LockOwner } from '../runtime/store/store.ts'
 
 /**
  * When a process started, in clock ticks since boot (proc(5), field 22 of /proc/PID/stat); undefined where the system
@@ -24,4 +26,30 @@ export function isAlive(pid: number, started?: number): boolean {
   }
   const now = processStart(pid)
   return started === undefined || now === undefined || now === started
+}
+
+/** An owner, and when its process started. */
+export interface OwnerIdentity extends LockOwner {
+  readonly started?: number
+}
+
+export function ownIdentity(): OwnerIdentity {
+  const started = processStart(process.pid)
+  return { pid: process.pid, host: hostname(), since: Date.now(), ...(started !== undefined && { started }) }
+}
+
+/** Reads what was kept as JSON. What cannot be read is undefined. */
+export function parseIdentity(text: string): OwnerIdentity | undefined {
+  try {
+    const { pid, host, started, since } = JSON.parse(text) as Record<string, unknown>
+    if (typeof pid !== 'number' || typeof host !== 'string' || typeof since !== 'number') return undefined
+    return typeof started === 'number' ? { pid, host, since, started } : { pid, host, since }
+  } catch {
+    return undefined
+  }
+}
+
+/** Of another machine's processes nothing is known: they count as living. */
+export function isLiveOwner({ pid, host, started }: OwnerIdentity): boolean {
+  return host !== hostname() || isAlive(pid, started)
 }

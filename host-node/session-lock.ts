@@ -59,7 +59,7 @@ async function linkLock(directory: string, file: string): Promise<boolean> {
   const temporary = join(directory, `.tmp-${pid}-${randomUUID()}`)
   try {
     // Again, since a session that just ended may have removed the directory.
-    await mkdir(directory, { recursive: true })
+    await mkdir(directory, { recursive: true, mode: 0o700 })
     await writeFile(temporary, JSON.stringify(owner))
     await link(temporary, file)
     return true

@@ -3,12 +3,16 @@ import { open, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { RestoreOptions, StartOptions } from '../runtime/session/options.ts'
+import type { ProgramHost } from '../runtime/session/program.ts'
 import { type ForkOptions, forkSession, type ReplayOptions, replaySession } from '../runtime/session/replay.ts'
 import { restoreSession } from '../runtime/session/restore.ts'
 import type { CheckpointInfo, Session as PortableSession } from '../runtime/session/session.ts'
 import type { SessionHost } from '../runtime/session/session-host.ts'
 import { startSession } from '../runtime/session/start.ts'
+import { parseAddress } from '../runtime/store/address.ts'
 import type { Store } from '../runtime/store/store.ts'
+import { exportSession } from '../runtime/transfer/export/export-session.ts'
+import { type ImportOptions, importSession } from '../runtime/transfer/export/import-session.ts'
 import { StasisError } from '../wasm-shim/errors.ts'
 import { openDirectory } from './directory.ts'
 import { defaultCacheDirectory } from './prelink-cache.ts'
@@ -47,6 +51,20 @@ export const Session = {
     const [streams, rest] = splitStreams(options)
     return forkSession(nodeHost(streams), store, address, name, rest)
   },
+
+  /** A session, or one version of it, in one file; see `runtime/transfer/export`. */
+  export(store: Store, address: string): AsyncIterable<Uint8Array> {
+    return exportSession(programHost, store, parseAddress(address))
+  },
+
+  /** Makes a session of what `export` gave; resolves to its name. */
+  import(
+    store: Store,
+    source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    options: ImportOptions = {},
+  ): Promise<string> {
+    return importSession(programHost, store, source, options)
+  },
 } as const
 
 function splitStreams<T extends StreamOptions>(options: T): [StreamOptions, Omit<T, keyof StreamOptions>] {
@@ -62,20 +80,25 @@ function splitStreams<T extends StreamOptions>(options: T): [StreamOptions, Omit
   return [streams, rest]
 }
 
+/** Where modules are looked for. */
+export const programHost: Required<ProgramHost> = {
+  sha256: async (bytes) => createHash('sha256').update(bytes).digest('hex'),
+  readFile: readShared,
+}
+
 function nodeHost(streams: StreamOptions): SessionHost {
   const cacheDirectory = streams.cache === false ? undefined : (streams.cache ?? defaultCacheDirectory())
   return {
     spawnGuest: (control, receive, fail) => spawnGuest(streams, cacheDirectory, control, receive, fail),
     now: () => Date.now(),
     uuid: () => randomUUID(),
+    ...programHost,
     pause: () => setImmediate(),
     equal: (a, b) => Buffer.compare(a, b) === 0,
-    sha256: async (bytes) => createHash('sha256').update(bytes).digest('hex'),
     every: (milliseconds, look) => {
       const timer = setInterval(look, milliseconds)
       return () => clearInterval(timer)
     },
-    readFile: readShared,
     openDirectory: (path) => openDirectory(path),
     absolutePath: (path) => resolve(path),
   }

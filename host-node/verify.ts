@@ -2,7 +2,7 @@ import { createInstrumentedEngine } from '../runtime/engine/instrumented.ts'
 import type { Address } from '../runtime/store/address.ts'
 import type { Store } from '../runtime/store/store.ts'
 import { type VerifyReport, verifySession } from '../runtime/verify/verify-session.ts'
-import { FileLogStorage } from './log-storage.ts'
+import { openLog } from './open-log.ts'
 import { defaultCacheDirectory, prelinkCached } from './prelink-cache.ts'
 import { buildIdentity } from './worker-file.ts'
 
@@ -10,7 +10,7 @@ import { buildIdentity } from './worker-file.ts'
 export function verify(store: Store, address: Address): Promise<VerifyReport> {
   return verifySession(
     {
-      openLog: (place) => new FileLogStorage(place),
+      openLog,
       prepare: (module, polls) => {
         const prelinked = new WebAssembly.Module(prelinkCached(module, polls, buildIdentity(), defaultCacheDirectory()))
         return (options) => createInstrumentedEngine({ module: prelinked, original: () => module.bytes, options })

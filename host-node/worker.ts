@@ -9,7 +9,7 @@ import { invariant, StasisError } from '../wasm-shim/errors.ts'
 import type { HostStream } from '../wasm-shim/wasi/host.ts'
 import { openDirectory } from './directory.ts'
 import { createNodeHost } from './host.ts'
-import { FileLogStorage } from './log-storage.ts'
+import { openLog } from './open-log.ts'
 import { continuationsCached, prelinkCached } from './prelink-cache.ts'
 import { Room } from './room.ts'
 import type { OutputMessage, WorkerSetup } from './spawn.ts'
@@ -46,7 +46,7 @@ const thread: GuestThread = {
     return (options) =>
       createInstrumentedEngine({ module: prelinked, original: () => module.bytes, continuations, options })
   },
-  openLog: (place, options) => new FileLogStorage(place, options),
+  openLog,
   showCall: (line) => {
     const bytes = new TextEncoder().encode(`${line}\n`)
     stderr.write(bytes)

@@ -7,11 +7,14 @@ export { isStasisError, StasisError } from '../wasm-shim/errors.ts'
 export type { Engine, EngineOptions, Entry, InstanceState, RunOutcome, StackState } from './engine/engine.ts'
 export { createInstrumentedEngine } from './engine/instrumented.ts'
 export { type LogOnlyEngine, type ObservedState, prepareLogOnly } from './engine/log-only.ts'
+export { type CheckpointDifference, compareCheckpoints, type MemoryDifference } from './image/compare.ts'
 export { type DecodeOptions, decodeCheckpoint, readManifest } from './image/decode.ts'
 export { type EncodeOptions, encodeCheckpoint } from './image/encode.ts'
 export { type CheckpointJson, checkpointToJson } from './image/json.ts'
 export type { Manifest } from './image/manifest.ts'
 export type { Checkpoint } from './image/model.ts'
+export { type NamedRegion, regionsOf } from './image/regions.ts'
+export { imageFromJson, imageToJson, type WholeImageJson, type WholeSection } from './image/whole-json.ts'
 export type { MemoryOptions, MemorySource, RowLookup } from './intercept/call-site.ts'
 export { type Fault, faults } from './intercept/faults.ts'
 export { importSites, interceptImports } from './intercept/imports.ts'
@@ -34,9 +37,13 @@ export { LogReader, type LogSource, openLog, readLog, readLogAsync } from './log
 export type { LogFunction, LogRecord, LogTail } from './log/record.ts'
 export { type CallCount, LogCounter, type LogStatistics, type LogSummary, summarizeLog } from './log/summary.ts'
 export { LogWriter, type LogWriterOptions, type ResumePoint } from './log/writer.ts'
+export type { RegionMigration } from './session/carried-regions.ts'
 export { ControlBlock } from './session/control-block.ts'
+export { checkpointFiles, type FileListing, listFiles, type MountFiles } from './session/files/checkpoint-files.ts'
+export { type Exported, exportFiles } from './session/files/export-files.ts'
+export { findFile } from './session/files/find-file.ts'
 export { type GuestThread, serveGuest } from './session/guest.ts'
-export type { FromGuest, Message, MountGrant, Post, ToGuest, TortureCount } from './session/messages.ts'
+export type { FromGuest, Message, MountGrant, MountInMemory, Post, ToGuest, TortureCount } from './session/messages.ts'
 export type { RestoreOptions, StartOptions } from './session/options.ts'
 export { TrapError } from './session/packed-error.ts'
 export { forkSession, type ReplayOptions as SessionReplayOptions, replaySession } from './session/replay.ts'
@@ -77,6 +84,16 @@ export {
   saveModule,
   type VersionInfo,
 } from './store/checkpoints.ts'
+export {
+  type CopyOptions,
+  type CopyProgress,
+  type CopyReport,
+  copySession,
+  type SessionBlobs,
+  sessionBlobs,
+} from './store/copy-session.ts'
+export { type Collected, collectGarbage, compactSession } from './store/gc.ts'
+export type { RetentionRules } from './store/kept.ts'
 export { MemoryStore } from './store/memory-store.ts'
 export { type LogEnd, type LogEvent, type SessionCallsOptions, sessionCalls } from './store/session-calls.ts'
 export { findSessionLog, type LogCheckpoint, type LogSegment, type SessionLog } from './store/session-log.ts'

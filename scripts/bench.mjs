@@ -17,12 +17,14 @@ const bundle = async (out) => {
     platform: 'node',
     format: 'esm',
     target: 'node20',
-    external: ['wabt'],
+    external: ['wabt', 'esbuild', 'puppeteer-core'],
     logLevel: 'warning',
   })
 }
 
 ensureInstalled()
+const { build: buildDist } = await import('./build.mjs')
+await buildDist()
 if (!existsSync(join(root, '.cache/programs/manifest.json'))) {
   const { buildPrograms } = await import('./programs.mjs')
   await buildPrograms()

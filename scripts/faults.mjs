@@ -1,4 +1,5 @@
-// Faults, the long form: programs killed at random instants, damaged logs, connections that break.
+// Faults, the long form: programs killed at random instants, damaged logs, connections that break, and decoders fed with
+// mutated bytes.
 //   npm run test:faults -- [--program NAME]... [--instants N] [--from SEED] [--seed SEED]
 // Every program is killed N times (default 200). With --seed that one trial is made again; with --program nothing else is.
 import { spawnSync } from 'node:child_process'
@@ -25,9 +26,15 @@ const bundle = async (out) => {
 }
 
 const damageLogs = () => {
-  const tests = ['test/log/damage.test.ts', 'test/faults', 'test/transfer/faults.test.ts', 'test/serve/faults.test.ts']
+  const tests = [
+    'test/log/damage.test.ts',
+    'test/faults',
+    'test/fuzz',
+    'test/transfer/faults.test.ts',
+    'test/serve/faults.test.ts',
+  ]
   const args = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...tests]
-  const env = { ...environment(), LOG_FAULTS: 'full' }
+  const env = { ...environment(), LOG_FAULTS: 'full', FUZZ: 'full' }
   return spawnSync(machineNode(), args, { cwd: root, stdio: 'inherit', env }).status === 0
 }
 

@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { installBrowsers } from './lib/browsers.mjs'
 import { ensureInstalled } from './lib/install.mjs'
 import { commandLine, environment, machineNode, root, say } from './lib/process.mjs'
 
@@ -28,6 +29,7 @@ const totals = () => {
 
 say(`Node ${process.version} (${machineNode()})`)
 ensureInstalled()
+installBrowsers()
 const { build } = await import('./build.mjs')
 await build()
 const { buildPrograms } = await import('./programs.mjs')

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { WASI as NodeWasi } from 'node:wasi'
 import { openDirectory } from '../../host-node/directory.ts'
@@ -38,6 +38,8 @@ export class LogWorld {
   readonly #prelinked: WebAssembly.Module
   readonly #original: Uint8Array
   readonly #sink = openSync('/dev/null', 'w')
+  /** Lengths of what was appended to the log, in the last run with one. */
+  readonly #blocks: number[] = []
   /** Where the log lies. */
   readonly #folder: string
   readonly #WASI: typeof NodeWasi
@@ -112,7 +114,12 @@ export class LogWorld {
     const storage = new FileLogStorage({ kind: 'directory', path: this.#folder })
     const kernel = this.#kernel({ notes: true })
     const file = storage.open(segment, 0)
-    const writer = new LogWriter({ session, sink: (block) => file.append(block), chunks: storage.chunks })
+    this.#blocks.length = 0
+    const sink = (block: Uint8Array) => {
+      this.#blocks.push(block.length)
+      file.append(block)
+    }
+    const writer = new LogWriter({ session, sink, chunks: storage.chunks })
     const notes = (module: string, name: string) => kernel.notes(module, name)
     const start = this.#starter(this.#engine(kernel, (memory) => record(writer, { memory, notes })))
     return () => {
@@ -128,6 +135,22 @@ export class LogWorld {
   /** Of the last run with a log. */
   calls = 0
   bytes = 0
+
+  /** What no log can do without: the bytes of the last run's log, copied once and written in as many pieces, by node:fs. */
+  bytesAlone(): () => void {
+    const bytes = this.log()
+    const copy = new Uint8Array(Math.max(0, ...this.#blocks))
+    const fd = openSync(join(this.#folder, 'alone'), 'w')
+    return () => {
+      let at = 0
+      for (const length of this.#blocks) {
+        copy.set(bytes.subarray(at, at + length))
+        writeSync(fd, copy, 0, length, at)
+        at += length
+      }
+      closeSync(fd)
+    }
+  }
 
   /** The last run with a log, made again by it, as a restore does. */
   again(): () => void {

@@ -14,8 +14,8 @@ export interface LogRunsInput {
   readonly variants: readonly LogVariant[]
 }
 
-/** Without log, the same once more, with one, made again by it, and under node:wasi. */
-export type LogVariant = 'off' | 'null' | 'on' | 'again' | 'nodeWasi'
+/** Without log, the same once more, with one, its bytes alone, made again by it, and under node:wasi. */
+export type LogVariant = 'off' | 'null' | 'on' | 'alone' | 'again' | 'nodeWasi'
 
 export interface LogRunsOutput {
   /** Milliseconds, one of each round. */
@@ -34,6 +34,7 @@ export async function measureLogRuns({ guest, rounds, cleared, variants }: LogRu
     off: () => world.withoutLog(),
     null: () => world.withoutLog(),
     on: () => world.withLog(),
+    alone: () => world.bytesAlone(),
     again: () => world.again(),
     nodeWasi: () => world.underNodeWasi(),
   }
@@ -43,7 +44,7 @@ export async function measureLogRuns({ guest, rounds, cleared, variants }: LogRu
       for (let i = 0; i < variants.length; i++) {
         // Nobody is always the first. The log of the first run with one is there from the round that does not count.
         const variant = variants[(i + Math.max(round, 0)) % variants.length]!
-        if (cleared !== undefined && variant !== 'again') empty(cleared)
+        if (cleared !== undefined && variant !== 'again' && variant !== 'alone') empty(cleared)
         const run = make[variant]()
         sleep(20)
         const began = threadTime()

@@ -5,7 +5,7 @@
 export interface Typed {
   /** For the program. */
   readonly send: string
-  /** For the person's terminal. */
+  /** For the person's terminal, which in raw mode too begins a new line at its left edge. */
   readonly echo: string
   /** Ctrl-D on an empty line. */
   readonly eof: boolean
@@ -38,7 +38,7 @@ export class LineEditor {
         case '\r':
         case '\n':
           send += `${this.#take()}\n`
-          echo += '\r\n'
+          echo += '\n'
           break
         case '\x04':
           if (this.#line.length === 0) return { send, echo, eof: true, detach: false }
@@ -54,7 +54,7 @@ export class LineEditor {
           this.#take()
           break
         case '\x03':
-          echo += '^C\r\n'
+          echo += '^C\n'
           this.#take()
           break
         default:

@@ -1,5 +1,7 @@
+import type { MountGrant as SessionGrant } from '../../runtime/session/messages.ts'
 import type { CommonOptions } from '../../runtime/session/options.ts'
-import { formatMount, type MountGrant } from './mounts.ts'
+import type { RetentionRules } from '../../runtime/store/kept.ts'
+import { formatMount, type MemoryGrant, type MountGrant } from './mounts.ts'
 import type { Values } from './options.ts'
 import { programWords } from './program-name.ts'
 import { reportEvents } from './report-events.ts'
@@ -8,22 +10,45 @@ import type { StorePlace } from './store-place.ts'
 import type { SuperviseOptions } from './supervise.ts'
 import type { Terminal } from './terminal.ts'
 
-type SnapshotValues = Values<typeof snapshotOptions & typeof logOptions> & { readonly dir: readonly MountGrant[] }
+type SnapshotValues = Values<typeof snapshotOptions & typeof logOptions> & {
+  readonly dir: readonly MountGrant[]
+  /** Only where a session begins: what is restored has them already. */
+  readonly mem?: readonly MemoryGrant[]
+}
+
+function toGrant({ host, guest, readOnly, overlay }: MountGrant): SessionGrant {
+  return overlay ? { host, guest, overlay } : { host, guest, readOnly }
+}
 
 /** What `run` and `restore` tell Session alike. */
 export function sessionOptions(values: SnapshotValues, terminal: Terminal): CommonOptions {
   return {
-    mounts: values.dir,
+    mounts: [...values.dir.map(toGrant), ...(values.mem ?? [])],
     triggers: values['snapshot-on'].filter((trigger) => trigger.kind !== 'signal'),
     stopAfterSnapshot: values['stop-after-snapshot'],
-    keep: values.keep,
+    keep: values.keep !== false,
+    retention: retentionOf(values),
     log: !values['no-log'],
     durable: values.durable,
     keepLog: values['keep-log'],
     strace: values.strace,
     ...(values['max-recovery'] !== undefined && { maxRecovery: values['max-recovery'] }),
+    ...(values['max-file-bytes'] !== undefined && { maxFileBytes: values['max-file-bytes'] }),
     ...(values.torture !== undefined && { torture: values.torture }),
     onEvent: reportEvents(terminal),
+  }
+}
+
+/** `--keep N`, `--keep-for` and `--thin`. */
+export function retentionOf(values: {
+  readonly keep: number | boolean
+  readonly 'keep-for': number | undefined
+  readonly thin: boolean
+}): RetentionRules {
+  return {
+    ...(typeof values.keep === 'number' && { keep: values.keep }),
+    ...(values['keep-for'] !== undefined && { keepFor: values['keep-for'] }),
+    ...(values.thin && { thin: true }),
   }
 }
 

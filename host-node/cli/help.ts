@@ -14,6 +14,7 @@ export const exitCodes: readonly (readonly [string, string])[] = [
 
 const environment: readonly (readonly [string, string])[] = [
   ['STASIS_STORE', 'the store where no --store is given'],
+  ['STASIS_PASSPHRASE', 'the passphrase of an encrypted store'],
   ['NO_COLOR', 'no colour, even on a terminal'],
   ['STASIS_DEBUG', 'error messages with their stack traces'],
 ]
@@ -79,7 +80,12 @@ type Definition = readonly [term: string, explanation: string]
 
 function optionHead(name: string, option: Option): string {
   const short = option.short ? `-${option.short}, ` : ''
-  return `${short}--${name}${option.kind === 'flag' ? '' : ` ${option.placeholder}`}`
+  return `${short}--${name}${placeholderOf(option)}`
+}
+
+function placeholderOf(option: Option): string {
+  if (option.kind === 'flag') return ''
+  return option.kind === 'optional' ? `[=${option.placeholder}]` : ` ${option.placeholder}`
 }
 
 const optionText = (option: Option): string =>

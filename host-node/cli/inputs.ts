@@ -1,7 +1,7 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { StasisError } from '../../wasm-shim/errors.ts'
-import { formatMount, type MountGrant } from './mounts.ts'
+import { formatMount, type MemoryGrant, type MountGrant } from './mounts.ts'
 import { systemCause } from './report-error.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -28,7 +28,7 @@ const unreadable = (path: string, what: string, why: string): StasisError =>
   new StasisError('STASIS_FILE', `Cannot read ${what} ${path}: ${why}.`, { path })
 
 /** Refuses grants that cannot be kept, before anything runs. */
-export function checkMounts(mounts: readonly MountGrant[]): void {
+export function checkMounts(mounts: readonly MountGrant[], inMemory: readonly MemoryGrant[] = []): void {
   const guests = new Set<string>()
   for (const mount of mounts) {
     const refuse = (why: string): never => {
@@ -42,6 +42,10 @@ export function checkMounts(mounts: readonly MountGrant[]): void {
     }
     if (guests.has(mount.guest)) throw new UsageError(`--dir: two directories are granted as "${mount.guest}".`)
     guests.add(mount.guest)
+  }
+  for (const { guest } of inMemory) {
+    if (guests.has(guest)) throw new UsageError(`--mem: two directories are granted as "${guest}".`)
+    guests.add(guest)
   }
 }
 

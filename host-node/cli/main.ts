@@ -2,8 +2,16 @@ import { tuneEngine } from '../engine-flags.ts'
 import type { Command } from './command.ts'
 import { attachCommand } from './commands/attach.ts'
 import { checkpointCommand } from './commands/checkpoint.ts'
+import { compactCommand } from './commands/compact.ts'
+import { copyCommand } from './commands/copy.ts'
+import { diffCommand } from './commands/diff.ts'
+import { exportCommand } from './commands/export.ts'
+import { filesCommand } from './commands/files.ts'
 import { forkCommand } from './commands/fork.ts'
+import { gcCommand } from './commands/gc.ts'
 import { helpCommand } from './commands/help.ts'
+import { imageCommand } from './commands/image.ts'
+import { importCommand } from './commands/import.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { logCommand } from './commands/log.ts'
 import { lsCommand } from './commands/ls.ts'
@@ -29,15 +37,23 @@ const commands: readonly Command[] = [
   logCommand,
   reportCommand,
   inspectCommand,
+  diffCommand,
+  imageCommand,
   verifyCommand,
   replayCommand,
   forkCommand,
+  copyCommand,
+  exportCommand,
+  importCommand,
+  filesCommand,
   rmCommand,
   serveCommand,
   pushCommand,
   pullCommand,
   migrateCommand,
   attachCommand,
+  gcCommand,
+  compactCommand,
   helpCommand(() => commands),
   versionCommand,
 ]

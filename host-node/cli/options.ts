@@ -23,17 +23,29 @@ export interface Valued<Kind extends 'value' | 'list', T> {
   readonly parse: (text: string) => T
 }
 
-export type Option = Flag | Valued<'value', unknown> | Valued<'list', unknown>
+/** A flag that may be given a value: `--keep`, `--keep=5`, and `--keep 5` where that is a number. */
+export interface Optional<T> {
+  readonly kind: 'optional'
+  readonly short?: string
+  readonly placeholder: string
+  readonly help: string
+  readonly group?: string
+  readonly parse: (text: string) => T
+}
+
+export type Option = Optional<unknown> | Flag | Valued<'value', unknown> | Valued<'list', unknown>
 export type Options = Readonly<Record<string, Option>>
 
 export type Values<O extends Options> = {
   readonly [K in keyof O]: O[K] extends Flag
     ? boolean
-    : O[K] extends Valued<'value', infer T>
-      ? T | undefined
-      : O[K] extends Valued<'list', infer T>
-        ? readonly T[]
-        : never
+    : O[K] extends Optional<infer T>
+      ? T | boolean
+      : O[K] extends Valued<'value', infer T>
+        ? T | undefined
+        : O[K] extends Valued<'list', infer T>
+          ? readonly T[]
+          : never
 }
 
 export interface Parsed<O extends Options> {
@@ -48,6 +60,10 @@ export const flag = (help: string, short?: string): Flag => ({ kind: 'flag', hel
 
 export function value<T>(placeholder: string, help: string, parse: (text: string) => T): Valued<'value', T> {
   return { kind: 'value', placeholder, help, parse }
+}
+
+export function optional<T>(placeholder: string, help: string, parse: (text: string) => T): Optional<T> {
+  return { kind: 'optional', placeholder, help, parse }
 }
 
 export function list<T>(placeholder: string, help: string, parse: (text: string) => T): Valued<'list', T> {
@@ -72,7 +88,7 @@ export function parseOptions<O extends Options>(
   context: { readonly command: string; readonly guestArguments: boolean },
 ): Parsed<O> {
   const table: Record<string, Option> = { help: helpOption, ...options }
-  const tokens = tokenize(argv, table)
+  const tokens = joinValues(tokenize(argv, table), table)
   const firstPositional = tokens.find((token) => token.kind === 'positional')
   const end = context.guestArguments && firstPositional ? firstPositional.index : Number.POSITIVE_INFINITY
 
@@ -99,12 +115,29 @@ export function parseOptions<O extends Options>(
   }
 }
 
+type Tokens = ReturnType<typeof tokenize>
+
+/** A number behind an option whose value may be left out is that value. */
+function joinValues(tokens: Tokens, table: Record<string, Option>): Tokens {
+  return tokens.flatMap((token, i) => {
+    const [before, after] = [tokens[i - 1], tokens[i + 1]]
+    const mayTake = (one: Tokens[number] | undefined) =>
+      one?.kind === 'option' && table[one.name]?.kind === 'optional' && one.value === undefined
+    const isNumber = (one: Tokens[number] | undefined) => one?.kind === 'positional' && /^\d+$/.test(one.value)
+    if (mayTake(before) && isNumber(token) && before?.index === token.index - 1) return []
+    if (token.kind === 'option' && mayTake(token) && after?.kind === 'positional' && isNumber(after)) {
+      return [{ ...token, value: after.value, inlineValue: true as const }]
+    }
+    return [token]
+  })
+}
+
 function tokenize(argv: readonly string[], table: Record<string, Option>) {
   const config = Object.fromEntries(
     Object.entries(table).map(([name, option]) => [
       name,
       {
-        type: option.kind === 'flag' ? ('boolean' as const) : ('string' as const),
+        type: option.kind === 'flag' || option.kind === 'optional' ? ('boolean' as const) : ('string' as const),
         multiple: true,
         ...(option.short && { short: option.short }),
       },
@@ -125,6 +158,7 @@ function readValue(option: Option, token: OptionToken, command: string): unknown
       throw new UsageError(`${token.rawName} takes no value; leave out "=${token.value}".`, command)
     return true
   }
+  if (option.kind === 'optional' && token.value === undefined) return true
   if (token.value === undefined) throw new UsageError(`${token.rawName} needs a value: ${option.placeholder}.`, command)
   if (!token.inlineValue && token.value.length > 1 && token.value.startsWith('-'))
     throw new UsageError(
@@ -142,6 +176,7 @@ function readValue(option: Option, token: OptionToken, command: string): unknown
 
 function collect(option: Option, values: unknown[] | undefined): unknown {
   if (option.kind === 'flag') return values !== undefined
+  if (option.kind === 'optional') return values?.at(-1) ?? false
   return option.kind === 'list' ? (values ?? []) : values?.at(-1)
 }
 

@@ -30,6 +30,14 @@ export function reportEvents(terminal: Terminal): (event: SessionEvent) => void 
         if (event.to > event.from || event.repeated !== undefined || event.loss !== undefined)
           tell(describeRecovery(event), terminal)
         return
+      case 'inMemory':
+        for (const { guest, files } of event.mounts) {
+          const carried = `with the ${plural(files, 'file')} that the checkpoint carries`
+          const what = `${guest} was a directory of the host and is not granted, so it is one in memory now, ${carried}.`
+          const remedy = `To go on in a directory, restore with --dir HOST::${guest}; "stasis files" takes files out.`
+          tell(`${what} Files that it does not carry are missing. ${remedy}`, terminal)
+        }
+        return
       case 'filesRestored': {
         const { written, removed } = event
         tell(
@@ -40,6 +48,9 @@ export function reportEvents(terminal: Terminal): (event: SessionEvent) => void 
       }
       case 'fellBack':
         terminal.err(complaint(`The newest state cannot be used; going on from ${event.to}.`, event.error, terminal))
+        return
+      case 'heldOff':
+        tell(heldOff, terminal)
         return
       case 'logFull':
         tell(event.waiting ? describeFull(event.reason) : 'There is room for the call log again: going on.', terminal)
@@ -61,6 +72,10 @@ function describeRecovery({ from, to, repeated, stdinRead, loss }: Recovered): s
 
 const describeEngine = (reason: string): string =>
   `Running log-only, without checkpoints; what brings the session back is its call log. ${reason}`
+
+const heldOff =
+  'The program does not want a checkpoint at the moment (ckp_disable): it is taken as soon as the program allows it. ' +
+  'Ctrl-C ends the program.'
 
 const describeFull = (reason: string): string =>
   `There is no room for the call log, so the program stands still until there is (${reason}). ` +

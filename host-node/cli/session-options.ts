@@ -1,12 +1,22 @@
-import { parseMount } from './mounts.ts'
-import { flag, grouped, list, value } from './options.ts'
-import { oneOf, parseCount, parseDuration, parseImport, parseSignal, parseTrigger, text } from './values.ts'
+import { parseMemory, parseMount } from './mounts.ts'
+import { flag, grouped, list, optional, value } from './options.ts'
+import {
+  oneOf,
+  parseCount,
+  parseDuration,
+  parseImport,
+  parseLongDuration,
+  parseSignal,
+  parseSize,
+  parseTrigger,
+  text,
+} from './values.ts'
 
 export const defaultStore = '.stasis'
 
 export const storeOption = value(
   'DIR',
-  `Where sessions and their checkpoints are kept; also a URL (file:DIR). Default: $STASIS_STORE, else ${defaultStore}.`,
+  `Where sessions and their checkpoints are kept; also a URL (file:DIR, sqlite:FILE). Default: $STASIS_STORE, else ${defaultStore}.`,
   text,
 )
 
@@ -20,9 +30,16 @@ export const tokenOption = value(
 export const jsonOption = flag('Print JSON for machines.')
 
 export const dirOption = list(
-  'HOST[::GUEST][:ro]',
-  'Grant the directory HOST, seen by the guest as GUEST (default: as HOST); ":ro" for reading only.',
+  'HOST[::GUEST][:ro|:overlay]',
+  'Grant the directory HOST, seen by the guest as GUEST (default: as HOST); ":ro" for reading only, ":overlay" to keep what ' +
+    'the program changes in the session, and HOST as it is.',
   parseMount,
+)
+
+export const memOption = list(
+  'GUEST',
+  'Give the guest an empty directory GUEST that lives in the session and travels with its checkpoints.',
+  parseMemory,
 )
 
 export const importOption = list(
@@ -30,6 +47,18 @@ export const importOption = list(
   'Functions for imports that are not WASI: FILE exports "imports", which is given { memory } and returns them by name.',
   parseImport,
 )
+
+/** Which versions stay, beside their number. */
+export const retentionOptions = grouped('Checkpoints', {
+  'keep-for': value(
+    'TIME',
+    'Remove versions that are older than TIME (12h, 7d), unless another of these rules keeps them.',
+    parseLongDuration,
+  ),
+  thin: flag(
+    'Keep all versions of the last hour, of the last day one an hour, of the last week one a day, and no older ones.',
+  ),
+})
 
 /** What `run` and `restore` have in common: when checkpoints are taken and what becomes of the session. */
 export const snapshotOptions = grouped('Checkpoints', {
@@ -51,7 +80,19 @@ export const snapshotOptions = grouped('Checkpoints', {
     'Test: at every K-th call capture, encode, decode into a fresh instance, and go on there.',
     parseCount,
   ),
-  keep: flag('Keep the session’s checkpoints when it ends by itself; otherwise it leaves nothing behind.'),
+  'max-file-bytes': value(
+    'SIZE',
+    'What a checkpoint carries at most of files that the program has written or holds open in directories of the host ' +
+      '(64k, 1G); 0 leaves their contents out. More is refused. Default: 256 MB.',
+    parseSize,
+  ),
+  keep: optional(
+    'N',
+    'Keep the session’s checkpoints when it ends by itself; otherwise it leaves nothing behind. With N: the newest N, and ' +
+      'older ones are removed as soon as there are more.',
+    parseCount,
+  ),
+  ...retentionOptions,
 })
 
 /** How the call log is kept. */

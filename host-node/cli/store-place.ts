@@ -7,7 +7,7 @@ import { defaultStore } from './session-options.ts'
 export interface StorePlace {
   /** For `openStore`. */
   readonly url: string
-  /** The same for everybody who means the same store: the real path, or the URL where it is no directory. */
+  /** The same for everybody who means the same store: the real path, or the URL where it is neither directory nor database. */
   readonly id: string
   /** '--store X' as words, where the default would not lead there. */
   readonly words: readonly string[]
@@ -19,7 +19,7 @@ export function locateStore(given: string | undefined, env: NodeJS.ProcessEnv = 
   const directory = directoryOf(chosen)
   return {
     url: directory === undefined ? chosen : `file:${directory}`,
-    id: directory === undefined ? chosen : realPath(directory),
+    id: directory === undefined ? databaseId(chosen) : realPath(directory),
     words: given === undefined || given === defaultStore ? [] : ['--store', given],
   }
 }
@@ -29,6 +29,12 @@ function directoryOf(chosen: string): string | undefined {
   if (chosen.startsWith('file://')) return fileURLToPath(chosen)
   if (chosen.startsWith('file:')) return chosen.slice('file:'.length)
   return /^[a-z][a-z0-9+.-]+:/.test(chosen) ? undefined : chosen
+}
+
+/** Two paths may lead to one database. */
+function databaseId(url: string): string {
+  const [, scheme = '', path = ''] = /^(sqlite:)(.*)$/.exec(url) ?? []
+  return path === '' ? url : scheme + realPath(path)
 }
 
 function realPath(directory: string): string {

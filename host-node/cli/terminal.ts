@@ -7,6 +7,8 @@ type Style = Parameters<typeof styleText>[0]
 export interface Terminal {
   out(text: string): void
   err(text: string): void
+  /** Bytes for stdout, as they are. Absent where there is only text. */
+  bytes?(bytes: Uint8Array): void
   /** Resolves when stdout takes more. Absent where it always does. */
   drained?(): Promise<void>
   readonly columns: number
@@ -27,6 +29,7 @@ export function processTerminal(): Terminal {
   return {
     out: (text) => void process.stdout.write(`${text}\n`),
     err: (text) => void process.stderr.write(`${text}\n`),
+    bytes: (bytes) => void process.stdout.write(bytes),
     drained: async () => {
       if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain')
     },

@@ -1,12 +1,18 @@
 import { hostname } from 'node:os'
 import { parseTarget, type Target } from '../transfer/target.ts'
+import { encryptionOptions } from './open-place.ts'
 import { jsonOption, storeOption, tokenOption } from './session-options.ts'
 import type { StorePlace } from './store-place.ts'
 import { tell } from './supervise.ts'
 import type { Terminal } from './terminal.ts'
 import { UsageError } from './usage-error.ts'
 
-export const transferOptions = { token: tokenOption, store: storeOption, json: jsonOption }
+export const transferOptions = {
+  token: tokenOption,
+  store: storeOption,
+  ...encryptionOptions,
+  json: jsonOption,
+}
 
 export const tokenOf = (given: string | undefined): string | undefined =>
   given ?? (process.env.STASIS_TOKEN || undefined)

@@ -17,6 +17,25 @@ export function parseDuration(given: string): number {
   return milliseconds
 }
 
+/** The same for what no timer waits for, and in days too. */
+export function parseLongDuration(given: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(given)
+  const unit = match?.[2] === 'd' ? 24 * 3_600_000 : millisecondsOf[match?.[2] ?? '']
+  const milliseconds = match && unit !== undefined ? Number(match[1]) * unit : 0
+  if (milliseconds >= 1) return milliseconds
+  throw new UsageError(`"${given}" is no duration; write 30m, 12h or 7d.`)
+}
+
+const bytesOf: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 }
+
+/** '500', '64k', '256M', '1.5G' (also 'KB', 'MB', 'GB') in bytes; powers of ten, as sizes are shown. */
+export function parseSize(given: string): number {
+  const match = /^(\d+(?:\.\d+)?) ?([kmgt]?)b?$/i.exec(given)
+  const bytes = match ? Math.round(Number(match[1]) * bytesOf[match[2]!.toLowerCase()]!) : Number.NaN
+  if (Number.isSafeInteger(bytes)) return bytes
+  throw new UsageError(`"${given}" is no size; write 500, 64k, 256M or 1.5G.`)
+}
+
 /** A whole number from 1 up. */
 export function parseCount(given: string): number {
   const count = Number(given)
@@ -96,14 +115,4 @@ export function parsePort(given: string): number {
   if (!/^\d{1,5}$/.test(given) || port > 65_535)
     throw new UsageError(`"${given}" is no port: those are numbers up to 65535.`)
   return port
-}
-
-const bytesOf: Readonly<Record<string, number>> = { KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 }
-
-/** '500MB', '4GB' in bytes. */
-export function parseSize(given: string): number {
-  const match = /^(\d{1,6}(?:\.\d{1,3})?)(KB|MB|GB|TB)$/i.exec(given)
-  const size = match ? Math.trunc(Number(match[1]) * (bytesOf[(match[2] as string).toUpperCase()] as number)) : 0
-  if (size < 1) throw new UsageError(`"${given}" is no size; write 500MB or 4GB.`)
-  return size
 }

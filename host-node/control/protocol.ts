@@ -27,6 +27,8 @@ export interface CheckpointParams {
   readonly stop: boolean
   /** Not asked for by a person: it is removed by itself when two newer ones are there. */
   readonly keyframe?: boolean
+  /** Carry the contents of the host's files; default: yes. */
+  readonly files?: boolean
 }
 
 export interface CheckpointResult {

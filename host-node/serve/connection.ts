@@ -13,6 +13,7 @@ import { nodeCodec } from '../transfer/codec.ts'
 import { keepModules } from '../transfer/keep-modules.ts'
 import { findLive } from '../transfer/live.ts'
 import { serveViewer } from './attach-viewer.ts'
+import { checkGrants } from './check-grants.ts'
 import { messageOf, type RunningSessions } from './running.ts'
 
 export interface ConnectionContext {
@@ -101,6 +102,7 @@ function takeOptions({ sessions, limits, log }: ConnectionContext): TakeOptions 
   return {
     codec: nodeCodec,
     limits,
+    checkStart: (view, session) => checkGrants(view, session, sessions.mounts),
     onOwned: async (session, start) => {
       if (!start) return { running: false, reason: '' }
       try {

@@ -82,6 +82,11 @@ export class RunningSessions {
     this.#options = options
   }
 
+  /** The directories that whoever started the server grants. */
+  get mounts(): readonly MountGrant[] {
+    return this.#options.mounts
+  }
+
   get(name: string): RunningSession | undefined {
     return this.#running.get(name)
   }

@@ -55,6 +55,6 @@ async function readText(response: IncomingMessage): Promise<string> {
 
 function refused(server: string, status: number, text: string): StasisError {
   const remedy = status === 401 ? ' It was printed by stasis serve; give it with --token or in STASIS_TOKEN.' : ''
-  const message = `${server} does not let this in (${status}). ${text.slice(0, 300)}${remedy}`
+  const message = `${server} does not let this in (${status}). ${text.slice(0, 300).replaceAll(/\p{Cc}+/gu, ' ')}${remedy}`
   return new StasisError('STASIS_SERVE_REFUSED', message, { server, status })
 }

@@ -1,6 +1,8 @@
 import { inflateSync } from 'fflate'
+import type { CarriedFiles } from '../../wasm-shim/wasi/carried.ts'
 import type { InstanceState, MemoryState } from '../engine/engine.ts'
 import { checksum } from './checksum.ts'
+import { decodeFiles } from './files.ts'
 import { equal, type Head, type PlacedSection, readHead } from './head.ts'
 import { align8, damaged, maxScreen, SectionEncoding, SectionKind, sectionNames } from './layout.ts'
 import type { Manifest } from './manifest.ts'
@@ -32,6 +34,20 @@ export function decodeCheckpoint(bytes: Uint8Array, options: DecodeOptions = {})
   return new BodyReader(bytes, head, options.maxMemory ?? 2 ** 34).checkpoint()
 }
 
+/** The files that an image carries, without looking at the rest of it. Throws STASIS_IMAGE_DAMAGED. */
+export function decodeCarried(bytes: Uint8Array): CarriedFiles | undefined {
+  const { sections } = readHead(bytes)
+  const contentsOf = (section: PlacedSection): Uint8Array => {
+    const end = section.offset + section.length
+    if (end > bytes.length) throw damaged('the file ends inside of a section', bytes.length)
+    return sectionContents(section, bytes.subarray(section.offset, end))
+  }
+  const list = sections.find(({ kind }) => kind === SectionKind.files)
+  if (list === undefined) return undefined
+  const contents = sections.filter(({ kind }) => kind === SectionKind.content).map(contentsOf)
+  return decodeFiles(contentsOf(list), contents, list.offset)
+}
+
 /** The manifest of an image of which at least the head is given; `readHead` tells how long that is. */
 export function readManifest(bytes: Uint8Array): Manifest {
   return readHead(bytes).manifest
@@ -59,13 +75,32 @@ class BodyReader {
       return decodeStack(section, offset, instances.length)
     })
     const [kernel] = this.#take(SectionKind.kernel, 0, 0)
+    const files = this.#files()
     const input = this.#terminal(SectionKind.input)
     const screen = this.#terminal(SectionKind.screen)
     if (screen !== undefined && screen.length > maxScreen)
       throw damaged('the screen is too long', this.#head.imageLength)
     const extra = this.#head.sections[this.#next]
     if (extra !== undefined) throw damaged(`there is one more section, ${describe(extra)}`, extra.offset)
-    return { ...rest, instances, stacks, kernel, ...(input && { input }), ...(screen && { screen }) }
+    return {
+      ...rest,
+      instances,
+      stacks,
+      kernel,
+      ...(files && { files }),
+      ...(input && { input }),
+      ...(screen && { screen }),
+    }
+  }
+
+  #files(): CarriedFiles | undefined {
+    if (this.#head.sections[this.#next]?.kind !== SectionKind.files) return undefined
+    const [list, offset] = this.#take(SectionKind.files, 0, 0)
+    const contents: Uint8Array[] = []
+    while (this.#head.sections[this.#next]?.kind === SectionKind.content) {
+      contents.push(this.#take(SectionKind.content, 0, contents.length)[0])
+    }
+    return decodeFiles(list, contents, offset)
   }
 
   /** A section that is left out where it would be empty. */
@@ -161,6 +196,10 @@ function describe({ kind, instance, index }: Pick<PlacedSection, 'kind' | 'insta
       return 'the input'
     case SectionKind.screen:
       return 'the screen'
+    case SectionKind.files:
+      return 'the list of files'
+    case SectionKind.content:
+      return `the content of file ${index}`
     default:
       return name
   }

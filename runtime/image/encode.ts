@@ -1,6 +1,8 @@
 import { deflateSync } from 'fflate'
 import { invariant } from '../../wasm-shim/errors.ts'
+import type { CarriedFiles, ContentSource } from '../../wasm-shim/wasi/carried.ts'
 import { checksum, checksumInSlices } from './checksum.ts'
+import { encodeFiles } from './files.ts'
 import {
   align8,
   entrySize,
@@ -24,7 +26,9 @@ export interface Body {
   readonly sections: readonly SectionEntry[]
 }
 
-export type CheckpointState = Pick<Checkpoint, 'instances' | 'stacks' | 'kernel' | 'input' | 'screen'>
+export type CheckpointState = Pick<Checkpoint, 'instances' | 'stacks' | 'kernel' | 'input' | 'screen'> & {
+  readonly files?: CarriedFiles<Uint8Array | ContentSource>
+}
 
 export interface EncodeOptions {
   /** 'none' (default) is made at the speed of a copy; 'deflate' is for images that travel. */
@@ -32,7 +36,10 @@ export interface EncodeOptions {
 }
 
 /** The bytes of an image as docs/format.md specifies them. The same checkpoint gives the same bytes. */
-export function encodeCheckpoint(checkpoint: Checkpoint, options: EncodeOptions = {}): Uint8Array {
+export function encodeCheckpoint(
+  checkpoint: Omit<Checkpoint, 'files'> & CheckpointState,
+  options: EncodeOptions = {},
+): Uint8Array {
   const packed = packBody(checkpoint)
   const body = options.compression === 'deflate' ? deflateBody(packed) : packed
   const head = encodeHead(manifestOf(checkpoint), body)
@@ -107,7 +114,7 @@ function terminalParts(input: Uint8Array, screen: Uint8Array): Part[] {
   ]
 }
 
-function partsOf({ instances, stacks, kernel, input = none, screen = none }: CheckpointState): Part[] {
+function partsOf({ instances, stacks, kernel, files, input = none, screen = none }: CheckpointState): Part[] {
   const parts: Part[] = []
   const bytesPart = (...args: Parameters<typeof plainPart>): void => {
     parts.push(plainPart(...args))
@@ -127,6 +134,14 @@ function partsOf({ instances, stacks, kernel, input = none, screen = none }: Che
     bytesPart(SectionKind.stack, 0, index, encodeStack(stack))
   })
   bytesPart(SectionKind.kernel, 0, 0, kernel)
+  if (files !== undefined) {
+    bytesPart(SectionKind.files, 0, 0, encodeFiles(files))
+    files.contents.forEach((content, index) => {
+      const write = (target: Uint8Array): void =>
+        content instanceof Uint8Array ? target.set(content) : content.read(target)
+      parts.push({ kind: SectionKind.content, instance: 0, index, size: content.length, write })
+    })
+  }
   return [...parts, ...terminalParts(input, screen)]
 }
 
@@ -156,11 +171,41 @@ export async function encodeHeadInSlices(
   return headOf(manifest, rows)
 }
 
-function headOf(
-  manifest: Manifest,
-  rows: readonly { readonly section: SectionEntry; readonly sum: Uint8Array }[],
+/** A whole image of an encoded manifest and the contents of its sections, in their order. */
+export function buildImage(
+  manifest: Uint8Array,
+  sections: readonly {
+    readonly kind: number
+    readonly instance: number
+    readonly index: number
+    readonly contents: Uint8Array
+    readonly isDeflated: boolean
+  }[],
 ): Uint8Array {
-  const cbor = encodeManifest(manifest)
+  const parts = sections.map(({ contents, isDeflated, ...place }) => {
+    const bytes = isDeflated ? deflateSync(contents, { level: 6 }) : contents
+    const encoding = isDeflated ? SectionEncoding.deflate : SectionEncoding.stored
+    const section = { ...place, encoding, length: bytes.length, rawLength: contents.length }
+    return { section, bytes, sum: checksum(bytes) }
+  })
+  const head = headFrom(manifest, parts)
+  const image = new Uint8Array(parts.reduce((sum, { bytes }) => sum + align8(bytes.length), head.length))
+  image.set(head)
+  let at = head.length
+  for (const { bytes } of parts) {
+    image.set(bytes, at)
+    at += align8(bytes.length)
+  }
+  return image
+}
+
+type Rows = readonly { readonly section: SectionEntry; readonly sum: Uint8Array }[]
+
+function headOf(manifest: Manifest, rows: Rows): Uint8Array {
+  return headFrom(encodeManifest(manifest), rows)
+}
+
+function headFrom(cbor: Uint8Array, rows: Rows): Uint8Array {
   const tableAt = headerSize + align8(cbor.length)
   const head = new Uint8Array(tableAt + rows.length * entrySize)
   const view = new DataView(head.buffer)

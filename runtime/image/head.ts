@@ -47,6 +47,11 @@ export function readHead(bytes: Uint8Array): Head {
   return { manifest, ...readTable(head, tableAt), length }
 }
 
+/** Bytes of the head, of which at least the first 32 are given. Throws as `readHead`. */
+export function headLength(bytes: Uint8Array): number {
+  return readHeader(bytes).length
+}
+
 function readHeader(bytes: Uint8Array): { manifestLength: number; tableAt: number; length: number } {
   const known = Math.min(bytes.length, magic.length)
   if (bytes.length === 0) throw foreign('it is empty')

@@ -1,3 +1,4 @@
+import type { CarriedFile } from '../../wasm-shim/wasi/carried.ts'
 import { checksumHex } from './checksum.ts'
 import type { Checkpoint } from './model.ts'
 import { scanPages } from './pages.ts'
@@ -24,12 +25,20 @@ export interface CheckpointJson {
     readonly frames: readonly { readonly instance: number; readonly site: number; readonly words: readonly number[] }[]
   }[]
   readonly kernel: { readonly bytes: number; readonly xxh64: string }
+  /** Of directories of the host: see `CarriedFile`; times in nanoseconds, as text. */
+  readonly files?: {
+    readonly content: string
+    readonly complete: boolean
+    readonly list: readonly (Omit<CarriedFile, 'mtim'> & { readonly mtim: string })[]
+    readonly contents: readonly { readonly bytes: number; readonly xxh64: string }[]
+  }
   readonly input?: { readonly bytes: number; readonly xxh64: string }
   readonly screen?: { readonly bytes: number; readonly xxh64: string }
 }
 
 export function checkpointToJson(checkpoint: Checkpoint): CheckpointJson {
-  const { session, cause, label, time, module, prelink, calls, instances, stacks, kernel, input, screen } = checkpoint
+  const { session, cause, label, time, module, prelink, calls, instances, stacks, kernel, files, input, screen } =
+    checkpoint
   return {
     session: { ...session },
     cause,
@@ -53,6 +62,14 @@ export function checkpointToJson(checkpoint: Checkpoint): CheckpointJson {
       frames: frames.map(({ instance, site, words }) => ({ instance, site, words: [...words] })),
     })),
     kernel: { bytes: kernel.length, xxh64: checksumHex(kernel) },
+    ...(files && {
+      files: {
+        content: files.content,
+        complete: files.isComplete,
+        list: files.files.map((file) => ({ ...file, mtim: String(file.mtim) })),
+        contents: files.contents.map((bytes) => ({ bytes: bytes.length, xxh64: checksumHex(bytes) })),
+      },
+    }),
     ...(input && { input: { bytes: input.length, xxh64: checksumHex(input) } }),
     ...(screen && { screen: { bytes: screen.length, xxh64: checksumHex(screen) } }),
   }

@@ -24,7 +24,17 @@ export const maxSections = 1 << 16
 /** Bytes of a terminal's last output: some thousand lines, and little beside the memory of any program. */
 export const maxScreen = 1 << 18
 
-export const SectionKind = { memory: 1, globals: 2, table: 3, stack: 4, kernel: 5, input: 6, screen: 7 } as const
+export const SectionKind = {
+  memory: 1,
+  globals: 2,
+  table: 3,
+  stack: 4,
+  kernel: 5,
+  input: 6,
+  files: 7,
+  content: 8,
+  screen: 9,
+} as const
 export type SectionKindName = keyof typeof SectionKind
 export const sectionNames: readonly (SectionKindName | undefined)[] = [
   undefined,
@@ -34,6 +44,8 @@ export const sectionNames: readonly (SectionKindName | undefined)[] = [
   'stack',
   'kernel',
   'input',
+  'files',
+  'content',
   'screen',
 ]
 

@@ -9,7 +9,7 @@ export interface Manifest extends Omit<Checkpoint, 'instances' | 'stacks' | 'ker
   readonly stacks: number
 }
 
-export function manifestOf(checkpoint: Checkpoint): Manifest {
+export function manifestOf(checkpoint: Omit<Checkpoint, 'files'>): Manifest {
   const { instances, stacks, kernel: _, input: __, screen: ___, ...rest } = checkpoint
   return {
     ...rest,

@@ -1,3 +1,4 @@
+import type { CarriedFiles } from '../../wasm-shim/wasi/carried.ts'
 import type { InstanceState, StackState } from '../engine/engine.ts'
 
 /** A checkpoint as data: everything needed to go on from one instant (D5). */
@@ -17,6 +18,8 @@ export interface Checkpoint {
   readonly stacks: readonly StackState[]
   /** The kernel's own encoding of its state. */
   readonly kernel: Uint8Array
+  /** Files of the host that it carries. Absent where the session has no directory of the host, and in older images. */
+  readonly files?: CarriedFiles
   /** What was taken from stdin and not read by the guest, which gets it first. Absent where that is nothing. */
   readonly input?: Uint8Array
   /** What the session's terminal has shown last, typed lines included. Absent where there was none, or it is empty. */

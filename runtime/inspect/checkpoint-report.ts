@@ -1,9 +1,12 @@
+import type { GuestRegion } from '../../wasm-shim/guest-abi/state.ts'
 import { type DescriptorSummary, describeState } from '../../wasm-shim/wasi/kernel.ts'
 import { decodeState } from '../../wasm-shim/wasi/saved-state.ts'
 import type { Checkpoint } from '../image/model.ts'
 import { scanPages } from '../image/pages.ts'
+import { regionsOf } from '../image/regions.ts'
 import { formatMount } from './command-words.ts'
 import type { LogReport } from './log-report.ts'
+import { type FilesReport, type MountReport, reportFiles, reportMount } from './mount-report.ts'
 import type { StackNames } from './stack-names.ts'
 
 /** What `stasis inspect NAME` says of a checkpoint; this is the JSON. */
@@ -27,10 +30,15 @@ export interface CheckpointReport {
   readonly input: number
   readonly instances: readonly InstanceReport[]
   readonly stacks: readonly StackReport[]
+  /** Named ranges of the first memory that the program has registered. */
+  readonly regions: readonly GuestRegion[]
   readonly args: readonly string[]
   /** Names only: values may be secrets. */
   readonly env: readonly string[]
   readonly descriptors: readonly DescriptorSummary[]
+  readonly mounts: readonly MountReport[]
+  /** Of directories of the host: what the checkpoint knows of their files. Absent for older checkpoints, and without such directories. */
+  readonly files?: FilesReport
   /** The host directories to be granted again, as arguments of --dir. */
   readonly grants: readonly string[]
   /** Of the session; absent without one, and for older checkpoints. */
@@ -102,11 +110,14 @@ export function reportCheckpoint(source: CheckpointSource): CheckpointReport {
         return { function: found?.index ?? null, name: found?.name ?? null, site, words: words.length }
       }),
     })),
+    regions: regionsOf(checkpoint).map(({ name, address, length }) => ({ name, address, length })),
     args: kernel.args,
     env: kernel.env.map(([name]) => name),
-    descriptors: describeState(checkpoint.kernel),
+    descriptors: describeState(checkpoint.kernel, checkpoint.files),
+    mounts: kernel.mounts.map((mount) => reportMount(mount, checkpoint.files)),
+    ...(checkpoint.files && { files: reportFiles(checkpoint.files) }),
     grants: kernel.mounts.flatMap(({ kind, source: host, guest, readOnly }) =>
-      kind === 'host' ? [formatMount({ host: host ?? 'HOST', guest, readOnly })] : [],
+      kind === 'memory' ? [] : [formatMount({ host: host ?? 'HOST', guest, readOnly, overlay: kind === 'overlay' })],
     ),
     ...(log !== undefined && { log }),
   }

@@ -51,9 +51,9 @@ export class CallSlots {
     return types.map((type, i) => this.#load(type, first + i))
   }
 
-  /** The outcome as the errno of a WASI call. */
+  /** The outcome as the errno of a WASI call; 0 where the guest wants none. */
   get errno(): number {
-    return this.words[this.plan.outcomeSlot]!
+    return this.words[this.plan.outcomeSlot] ?? 0
   }
 
   #store(type: ValType, slot: number, value: WasmValue): void {

@@ -53,6 +53,7 @@ export class Recorder implements CallHooks {
   readonly #call: CallSite
   readonly #fn: number
   readonly #words: Int32Array
+  readonly #outcomeSlot: number
   readonly #resultSlot: number
   readonly #beforeEffect: (() => void) | undefined
   readonly #noteBefore: CallNotes['before']
@@ -65,6 +66,8 @@ export class Recorder implements CallHooks {
   readonly #hasInput: boolean
   /** 'creating' asks the arguments. */
   readonly #effect: Effect
+  /** Whether parameters and results are all that there is to its calls, and nothing depends on them. */
+  readonly #isPlain: boolean
   readonly #memory: GuestMemory
   readonly #access: CallAccess | undefined
   readonly #inputs: Ranges
@@ -73,9 +76,8 @@ export class Recorder implements CallHooks {
   readonly #given = { bytes: new Uint8Array(256) }
   readonly #givenRanges = new Ranges()
   /** Never set while a function with a row is being called, so that calls from within do not disturb it. */
-  #isEffect = false
-
-  /** Whether the effect that is being made is repeatable, if it succeeds. */
+  #isAnnounced = false
+  /** Whether the call that is being made is repeatable, if it succeeds. */
   #repeats = false
 
   /** `uncommitted` is shared by all functions of the log. */
@@ -90,6 +92,7 @@ export class Recorder implements CallHooks {
     this.#call = call
     this.#fn = log.define(call.shape)
     this.#words = call.slots.words
+    this.#outcomeSlot = call.slots.plan.outcomeSlot
     this.#resultSlot = call.slots.plan.resultSlot
     this.#beforeEffect = beforeEffect
     const { before, after, isUnrepeatable, repeatable } = notes?.(call.shape.module, call.shape.name) ?? {}
@@ -101,6 +104,9 @@ export class Recorder implements CallHooks {
     this.#hasRow = call.row !== undefined
     this.#hasInput = call.shape.input
     this.#effect = effectOf(call.row)
+    const isNoted = this.#noteAfter !== undefined || this.#isUnrepeatable !== undefined || repeatable !== undefined
+    const hasBytes = call.shape.input || call.shape.output
+    this.#isPlain = this.#hasRow && this.#effect === 'never' && !isNoted && !hasBytes && !this.#closes
     this.#memory = call.memory
     this.#access = call.access
     this.#inputs = call.access?.inputs ?? none
@@ -108,38 +114,35 @@ export class Recorder implements CallHooks {
   }
 
   enter(): boolean {
+    if (this.#isPlain) return true
     const words = this.#words
     this.#access?.before(words)
-    this.#isEffect = this.#effect === 'always' || (this.#effect === 'creating' && mayCreate(words))
-    if (this.#isEffect) {
-      this.#note(this.#noteBefore?.(words))
-      this.#log.intent(this.#fn, words, this.#inputs, this.#memory)
-      this.#commitBefore(words)
-    } else if (this.#hasInput) this.#keepInput()
+    this.#repeats = this.#repeatable?.isRepeatable(words) === true
+    const isEffect = this.#effect === 'always' || (this.#effect === 'creating' && mayCreate(words))
+    this.#isAnnounced = isEffect && !this.#mayWait(words)
+    if (this.#isAnnounced) this.#announce(words)
+    else if (this.#hasInput) this.#keepInput()
     return true
   }
 
-  #commitBefore(words: Int32Array): void {
-    const repeatable = this.#repeatable
-    const uncommitted = this.#uncommitted
-    this.#repeats = repeatable?.isRepeatable(words) === true
+  /** Whether the effect may take place before the log has it: then it needs no record before, either. */
+  #mayWait(words: Int32Array): boolean {
     // Where power loss counts too, everything is on the disk before.
-    if (this.#repeats && this.#beforeEffect === undefined) {
-      if (!repeatable!.writes || uncommitted.mayWait(this.#log, words[0]!)) return
-    } else uncommitted.end()
+    if (!this.#repeats || this.#beforeEffect !== undefined || this.#hasInput) return false
+    return !this.#repeatable!.writes || this.#uncommitted.mayWait(this.#log, words[0]!)
+  }
+
+  #announce(words: Int32Array): void {
+    this.#note(this.#noteBefore?.(words))
+    this.#log.intent(this.#fn, words, this.#inputs, this.#memory)
     this.#log.commit()
-    uncommitted.committed()
+    this.#uncommitted.committed()
     this.#beforeEffect?.()
   }
 
   /** Says whether the call that was recorded can be made again like that. */
   #keepTrack(words: Int32Array, succeeded: boolean): void {
-    const repeatable = this.#repeatable
-    const isRepeatable =
-      repeatable !== undefined &&
-      succeeded &&
-      (this.#isEffect ? this.#repeats && repeatable.isWhole(words[this.#resultSlot]!) : repeatable.isRepeatable(words))
-    if (!isRepeatable) this.#uncommitted.end()
+    if (!succeeded || !this.#repeats || !this.#repeatable!.isWhole(words[this.#resultSlot]!)) this.#uncommitted.end()
     if (this.#closes) {
       this.#uncommitted.closed(words[0]!)
       // fd_renumber: the second argument.
@@ -149,6 +152,13 @@ export class Recorder implements CallHooks {
 
   leave(outcome: WasmValue): WasmValue {
     const words = this.#words
+    if (this.#isPlain && outcome === 0) {
+      words[this.#outcomeSlot] = 0
+      this.#access!.readResults(words, words, this.#resultSlot)
+      this.#log.plain(this.#fn, words)
+      this.#uncommitted.end()
+      return 0
+    }
     const slots = this.#call.slots
     slots.putOutcome(outcome)
     const succeeded = this.#hasRow && slots.errno === 0
@@ -157,7 +167,7 @@ export class Recorder implements CallHooks {
       this.#access!.after(words, words, this.#resultSlot)
     } else this.#outputs.clear()
     if (this.#noteAfter !== undefined) this.#note(this.#noteAfter())
-    if (this.#isEffect) this.#log.result(this.#fn, words, succeeded, this.#outputs, this.#memory)
+    if (this.#isAnnounced) this.#log.result(this.#fn, words, succeeded, this.#outputs, this.#memory)
     else this.#log.call(this.#fn, words, succeeded, this.#givenRanges, this.#given, this.#outputs, this.#memory)
     this.#keepTrack(words, succeeded)
     if (this.#isUnrepeatable?.(words)) this.#log.commit()
@@ -171,7 +181,7 @@ export class Recorder implements CallHooks {
   threw(thrown: unknown): never {
     const log = this.#log
     const waits = thrown instanceof WaitInterrupted
-    const open = this.#isEffect
+    const open = this.#isAnnounced
     // A wait that gave way to a checkpoint was no call: it is made again.
     if (waits && !open) throw thrown
     if (!open) log.intent(this.#fn, this.#words, this.#givenRanges, this.#given)

@@ -1,15 +1,14 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
 import { ExitSignal } from '../../wasm-shim/wasi/host.ts'
-import { type CallView, viewRecord } from '../log/call-view.ts'
 import { type ChunkStore, type Payload, payloadBytes, payloadPieces } from '../log/chunks.ts'
-import { divergence } from '../log/divergence.ts'
-import { formatCall } from '../log/format-call.ts'
 import { Quirk } from '../log/layout.ts'
 import type { LogSource } from '../log/reader.ts'
 import type { LogFunction, LogRecord } from '../log/record.ts'
 import { type CallSite, callSite, guestMemory, type MemoryOptions } from './call-site.ts'
 import { around, type CallHooks } from './call-slots.ts'
 import type { Interceptor, WasmValue } from './interceptor.ts'
+import { calledBack, diverged, notFollowed, unwritable } from './replay-errors.ts'
+import { PlainReplayer } from './replay-plain.ts'
 
 export interface ReplayOptions extends MemoryOptions {
   /** Of the log that is replayed. */
@@ -44,6 +43,8 @@ export interface FollowingKernel {
   isRetraced(module: string, name: string): boolean
   /** Before such a call is passed on: its results as words from index `at` on, and its note. */
   recorded(results: Int32Array, at: number, note: Uint8Array): void
+  /** Changes the state by such a call instead, from its arguments and results as words; where the kernel has one. */
+  follower?(module: string, name: string): ((words: Int32Array, results: Int32Array, at: number) => void) | undefined
 }
 
 /**
@@ -88,6 +89,7 @@ export class Replayer implements CallHooks {
   readonly #kernel: FollowingKernel | undefined
   /** This function in the log, once a record was met. */
   #fn: LogFunction | undefined
+  readonly #plain: PlainReplayer | undefined
   #note: Uint8Array = noNote
   #live = false
   /** The record of the call that was passed on to the kernel. */
@@ -98,12 +100,17 @@ export class Replayer implements CallHooks {
     this.#call = call
     const { kernel } = state.options
     this.#kernel = kernel?.isRetraced(call.shape.module, call.shape.name) ? kernel : undefined
+    this.#plain = PlainReplayer.of(state, call)
   }
 
   enter(): boolean {
     const state = this.#state
     this.#live = true
     if (state.atEnd) return true
+    if (this.#plain !== undefined && this.#fn !== undefined && this.#plain.answer(this.#fn)) {
+      this.#live = false
+      return false
+    }
     const record = this.#recorded()
     if (record === undefined) return true
     this.#live = false
@@ -165,7 +172,7 @@ export class Replayer implements CallHooks {
     const passed = this.#passed
     if (passed !== undefined) {
       this.#passed = undefined
-      if (outcome !== 0) throw this.#notFollowed(passed.call, outcome)
+      if (outcome !== 0) throw notFollowed(passed.call, this.#call.shape.name, outcome)
       this.#put(passed)
       this.#state.options.onCall?.(passed.call)
     }
@@ -192,21 +199,25 @@ export class Replayer implements CallHooks {
     const { words } = slots
     access?.before(words)
     if (fn !== this.#fn) {
-      if (fn.shape.module !== shape.module || fn.shape.name !== shape.name) this.#diverged(record)
-      if (fn.plan.all !== slots.plan.all || fn.plan.params !== slots.plan.params) this.#diverged(record)
+      if (fn.shape.module !== shape.module || fn.shape.name !== shape.name)
+        diverged(this.#call, record, this.#state.options.chunks)
+      if (fn.plan.all !== slots.plan.all || fn.plan.params !== slots.plan.params)
+        diverged(this.#call, record, this.#state.options.chunks)
       this.#fn = fn
     }
     const { map, params } = fn.plan
-    for (let k = 0; k < params; k++) if (words[map[k]!] !== fn.words[k]) this.#diverged(record)
+    for (let k = 0; k < params; k++)
+      if (words[map[k]!] !== fn.words[k]) diverged(this.#call, record, this.#state.options.chunks)
     if (!fn.shape.input || (record.kind !== 'call' && record.kind !== 'intent')) return
     const { inputs } = access!
-    if (inputs.total !== record.input.length) this.#diverged(record)
+    if (inputs.total !== record.input.length) diverged(this.#call, record, this.#state.options.chunks)
     const { chunks } = this.#state.options
     let range = 0
     let at = 0
     for (const piece of payloadPieces(record.input, chunks, record.call)) {
       for (const byte of piece) {
-        if (memory.bytes[inputs.pointers[range]! + at] !== byte) this.#diverged(record)
+        if (memory.bytes[inputs.pointers[range]! + at] !== byte)
+          diverged(this.#call, record, this.#state.options.chunks)
         if (++at < inputs.lengths[range]!) continue
         range++
         at = 0
@@ -219,7 +230,7 @@ export class Replayer implements CallHooks {
     const { slots, access } = this.#call
     if (access === undefined || slots.errno !== 0) return
     if (record.fn.shape.output) this.#write(record.output, record.call)
-    if (!access.writeResults(slots.words, slots.words, record.fn.plan.resultSlot)) throw this.#unwritable(record.call)
+    if (!access.writeResults(slots.words, slots.words, record.fn.plan.resultSlot)) throw unwritable(record.call)
   }
 
   #write(output: Payload, call: number): void {
@@ -230,7 +241,7 @@ export class Replayer implements CallHooks {
     const recorded = strings ? payloadBytes(output, chunks, call) : undefined
     access!.after(slots.words, slots.words, slots.plan.resultSlot, recorded)
     const { outputs } = access!
-    if (outputs.total !== output.length) throw this.#unwritable(call)
+    if (outputs.total !== output.length) throw unwritable(call)
     let range = 0
     let done = 0
     for (const piece of payloadPieces(output, chunks, call)) {
@@ -245,41 +256,4 @@ export class Replayer implements CallHooks {
       }
     }
   }
-
-  /** Only where the program changed what lives in the session: its memory mounts. */
-  #notFollowed(call: number, outcome: WasmValue): StasisError {
-    const message = `Call ${call} (${this.#call.shape.name}) had succeeded, and its effect cannot be repeated (errno ${String(outcome)}).`
-    return new StasisError('STASIS_REPLAY_DIVERGED', `${message} Restore a checkpoint without the log after it.`, {
-      call,
-    })
-  }
-
-  #unwritable(call: number): StasisError {
-    const message = `What the host had written in call ${call} does not fit where the program wants it. The log is not of this run.`
-    return new StasisError('STASIS_REPLAY_DIVERGED', message, { call })
-  }
-
-  #diverged(record: LogRecord): never {
-    const { chunks } = this.#state.options
-    const { shape, slots, row, access, memory } = this.#call
-    const input = access?.inputs.gather(memory, 4096) ?? new Uint8Array(0)
-    const actual: CallView = {
-      shape,
-      plan: slots.plan,
-      row,
-      words: slots.words,
-      input,
-      inputLength: access?.inputs.total ?? 0,
-      output: new Uint8Array(0),
-      outputLength: 0,
-      ending: { kind: 'pending' },
-    }
-    const expected = { ...viewRecord(record, chunks), ending: { kind: 'pending' } as const }
-    throw divergence({ call: record.call, expected: formatCall(expected), actual: formatCall(actual) })
-  }
-}
-
-function calledBack(call: number): StasisError {
-  const message = `In call ${call} the host had called the program back, which a replay without it cannot do.`
-  return new StasisError('STASIS_REPLAY_CALLBACK', `${message} Restore a checkpoint instead.`, { call })
 }

@@ -81,6 +81,7 @@ export function resultValues(view: CallView): Readonly<Record<string, PlainResul
     const values = shape.results.map((type, i) => [`r${i}`, plainNumber(words, plan.outcomeSlot + i * 2, type)])
     return Object.fromEntries(values)
   }
+  if (row.returns === 'value') return { value: words[plan.outcomeSlot]! }
   if (words[plan.outcomeSlot] !== 0) return {}
   const values: Record<string, PlainResult> = {}
   let slot = plan.resultSlot

@@ -56,7 +56,7 @@ export function rowOf(shape: LoggedFunction): Row | undefined {
 
 function isShapeOf(row: Row, { params, results, resultWords }: LoggedFunction): boolean {
   const wanted = wasmParameters(row).map((type) => ValType[type])
-  const outcomes = row.returns === 'errno' ? [ValType.i32] : []
+  const outcomes = row.returns === 'nothing' ? [] : [ValType.i32]
   const words = accessPlan(row, true).resultWords
   return params.join() === wanted.join() && results.join() === outcomes.join() && resultWords === words
 }

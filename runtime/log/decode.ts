@@ -124,6 +124,18 @@ export class RecordDecoder {
     return undefined
   }
 
+  /** See `LogReader`. */
+  plain(fn: LogFunction, limit: number): boolean {
+    const head = fn.number * 4 + RecordKind.call
+    // A head of one byte, as nearly all are.
+    if (this.#at >= this.#end || head > 0x7f || this.#bytes[this.#at] !== head) return false
+    if (this.calls >= limit || this.functions[fn.number] !== fn) return false
+    this.#at++
+    this.#words(fn, 0, fn.plan.all)
+    this.calls++
+    return true
+  }
+
   #call(fn: LogFunction): void {
     this.#words(fn, 0, fn.plan.all)
     if (fn.shape.input) this.#payload(this.#record.input)
@@ -195,13 +207,31 @@ export class RecordDecoder {
       const count = end - base
       if (mask >= (count < maskWords ? 1 << count : 1 << maskWords))
         this.#fail('a record changes words that its function lacks')
-      for (let k = base; mask !== 0; k++, mask >>>= 1) {
-        if ((mask & 1) === 0) continue
-        const zigzag = this.#number()
-        if (zigzag > 0xffff_ffff) this.#fail('a difference does not fit 32 bits')
+      while (mask !== 0) {
+        const k = base + 31 - Math.clz32(mask & -mask)
+        mask &= mask - 1
+        const zigzag = this.#word()
         words[k] = (words[k]! + ((zigzag >>> 1) ^ -(zigzag & 1))) | 0
       }
     }
+  }
+
+  /** A number of 32 bits, as a signed word. */
+  #word(): number {
+    const bytes = this.#bytes
+    const stop = Math.min(this.#at + 4, this.#end)
+    let value = 0
+    // Four bytes are 28 bits, which needs no more than integers.
+    for (let at = this.#at, shift = 0; at < stop; shift += 7) {
+      const byte = bytes[at++]!
+      value |= (byte & 0x7f) << shift
+      if (byte < 0x80) {
+        this.#at = at
+        return value
+      }
+    }
+    const long = this.#longNumber()
+    return long > 0xffff_ffff ? this.#fail('a difference does not fit 32 bits') : long | 0
   }
 
   #payload(payload: MutablePayload): void {

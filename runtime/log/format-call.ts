@@ -2,6 +2,8 @@
  * Calls as text, like strace's: `path_open(3, symlink_follow, "notes.txt", creat|trunc, ...) = opened_fd 5 <12 µs>`. Names,
  * flags in words, texts shortened, errnos by name, all from the ABI table.
  */
+
+import { guestModule } from '../../wasm-shim/guest-abi/abi.ts'
 import { ValType } from '../../wasm-shim/module/model.ts'
 import type { Param, Result, Values } from '../../wasm-shim/wasi/abi.ts'
 import { FileTypeNumber, Rights } from '../../wasm-shim/wasi/flags.ts'
@@ -19,7 +21,8 @@ const nameOfNumber = (names: Readonly<Record<string, number>>, number: number) =
 /** One line, without a line end. */
 export function formatCall(view: CallView): string {
   const { shape, row } = view
-  const name = row === undefined ? `${shape.module}.${shape.name}` : shape.name
+  const isWasi = row !== undefined && shape.module !== guestModule
+  const name = isWasi ? shape.name : `${shape.module}.${shape.name}`
   const args = row === undefined ? plainArguments(view) : rowArguments(view, row.params)
   return `${name}(${args.join(', ')})${ending(view)}${duration(view.duration)}`
 }
@@ -55,6 +58,7 @@ function outcome(view: CallView): string {
     return values.length === 0 ? 'nothing' : values.join(', ')
   }
   const errno = words[plan.outcomeSlot]!
+  if (row.returns === 'value') return errno < 0 ? errnoName(-errno) : String(errno)
   if (errno !== 0) return errnoName(errno)
   let slot = plan.resultSlot
   const results = row.results.map((result) => {

@@ -48,6 +48,15 @@ export class LogReader {
     }
   }
 
+  /**
+   * Reads the next record where it is a finished call of `fn`, one of `functions` without input and output, with a number
+   * below `limit`; its words are then those of `fn`. False where `next` has to look.
+   */
+  plain(fn: LogFunction, limit: number): boolean {
+    const decoder = this.#decoder
+    return decoder !== undefined && this.#tail === undefined && decoder.plain(fn, limit)
+  }
+
   /** No more bytes will come. Returns how the log ended. */
   finish(): LogTail {
     if (this.#header === undefined) decodeHeader(this.#headerBytes.subarray(0, this.#headerLength))
@@ -88,6 +97,8 @@ export class LogReader {
 export interface LogSource {
   next(): LogRecord | undefined
   readonly functions: readonly LogFunction[]
+  /** See `LogReader`. A source that has none is asked for every record. */
+  plain?(fn: LogFunction): boolean
 }
 
 /** A log as a source of records, from pieces of any size. `tail` holds once `next` has returned undefined. */
@@ -110,6 +121,7 @@ export function openLog(pieces: Iterable<Uint8Array>): LogSource & { readonly re
   }
   return {
     next,
+    plain: (fn) => reader.plain(fn, Number.POSITIVE_INFINITY),
     reader,
     get functions() {
       return reader.functions

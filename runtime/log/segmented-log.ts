@@ -33,6 +33,8 @@ export class SegmentedLog implements LogSource {
   readonly #session: string
   readonly #segments: readonly { readonly name: string; readonly firstCall: number }[]
   #index = -1
+  /** First call of the segment behind the current one. */
+  #limit = Number.POSITIVE_INFINITY
   #current: (LogSource & { readonly reader: LogReader }) | undefined
   #last: LogEnd['last']
   #loss: LogLoss | undefined
@@ -92,6 +94,18 @@ export class SegmentedLog implements LogSource {
     }
   }
 
+  plain(fn: LogFunction): boolean {
+    if (this.#current === undefined || this.#isOver) return false
+    try {
+      return this.#current.reader.plain(fn, this.#limit)
+    } catch (error) {
+      this.#lose(error)
+      this.#note()
+      this.#current = undefined
+      return false
+    }
+  }
+
   #finish(): undefined {
     this.#isOver = true
     return undefined
@@ -108,6 +122,7 @@ export class SegmentedLog implements LogSource {
       const pieces = atLeast(headerSize, this.#storage.read(name))
       if (pieces === undefined) continue
       this.#current = openLog(pieces)
+      this.#limit = this.#segments[this.#index + 1]?.firstCall ?? Number.POSITIVE_INFINITY
       this.#loss = undefined
       return true
     }
@@ -126,11 +141,16 @@ export class SegmentedLog implements LogSource {
         this.#loss = { segment, offset: tail.offset, reason: `${tail.bytes} bytes were not written whole` }
       }
     } catch (error) {
-      // Where a segment is expected, one that does not begin as one is damaged.
-      if (!isStasisError(error) || !/^STASIS_LOG_(DAMAGED|FOREIGN)$/.test(error.code)) throw error
-      this.#loss = { segment, offset: Number(error.fields.offset ?? 0), reason: error.message }
+      this.#lose(error)
     }
     return undefined
+  }
+
+  /** Where a segment is expected, one that does not begin as one is damaged. */
+  #lose(error: unknown): void {
+    if (!isStasisError(error) || !/^STASIS_LOG_(DAMAGED|FOREIGN)$/.test(error.code)) throw error
+    const { name: segment } = this.#segments[this.#index]!
+    this.#loss = { segment, offset: Number(error.fields.offset ?? 0), reason: error.message }
   }
 
   #checkSession({ header }: LogReader, segment: string): void {

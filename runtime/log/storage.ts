@@ -5,6 +5,12 @@ export type LogPlace =
   | { readonly kind: 'directory'; readonly path: string }
   /** In a store that only the thread which serves people can reach: it passes everything on. */
   | { readonly kind: 'store'; readonly session: string }
+  /** In a database, which holds the session's blobs too. */
+  | { readonly kind: 'sqlite'; readonly path: string; readonly session: string }
+  /** At another place, sealed with this key (32 bytes). `session` is in what is sealed. */
+  | { readonly kind: 'encrypted'; readonly inner: LogPlace; readonly session: string; readonly key: Uint8Array }
+
+export type PlaceOf<K extends LogPlace['kind']> = Extract<LogPlace, { readonly kind: K }>
 
 export interface LogOptions {
   /** Told when the guest stands still because there is no room, and when there is again. */

@@ -29,7 +29,7 @@ export interface LogWriterOptions {
   readonly sink: (block: Uint8Array) => void
   /** Where payloads above `inlineLimit` go. */
   readonly chunks: ChunkStore
-  /** Bytes; default 32 KiB, at most 256 KiB. */
+  /** Bytes; default 128 KiB, at most 256 KiB. */
   readonly inlineLimit?: number
   /** Bytes after which a block is full, and after which a reader finds another place to start. Default 64 KiB, at most 256 KiB. */
   readonly blockSize?: number
@@ -49,8 +49,8 @@ export interface ResumePoint {
   readonly bytes: number
 }
 
-/** A chunk is a file, which takes as long to make as some hundred kilobytes to write. */
-const defaultInline = 32_768
+/** A chunk is hashed and a file: it takes several times as long to make as so many bytes to write. */
+const defaultInline = 131_072
 
 interface Entry {
   readonly plan: WordPlan
@@ -167,6 +167,16 @@ export class LogWriter {
     this.#words(entry, words, 0, succeeded ? plan.all : plan.outcome, plan.all)
     if (shape.input) this.#payload(input, given)
     if (shape.output) this.#payload(output, memory)
+    this.calls++
+  }
+
+  /** `call` of one that has succeeded, for a function without input and output. */
+  plain(fn: number, words: Int32Array): void {
+    this.#makeRoom()
+    const entry = this.#entries[fn]!
+    const { all } = entry.plan
+    this.#number(fn * 4 + RecordKind.call)
+    this.#words(entry, words, 0, all, all)
     this.calls++
   }
 
@@ -304,8 +314,9 @@ export class LogWriter {
         rest >>>= 7
       }
       block[at++] = rest
-      for (let k = base; mask !== 0; k++, mask >>>= 1) {
-        if ((mask & 1) === 0) continue
+      while (mask !== 0) {
+        const k = base + 31 - Math.clz32(mask & -mask)
+        mask &= mask - 1
         const word = words[map[k]!]!
         const difference = (word - previous[k]!) | 0
         previous[k] = word

@@ -7,8 +7,10 @@ import type { Checkpoint } from '../image/model.ts'
 import { ControlBlock } from './control-block.ts'
 import { FirstInput } from './first-input.ts'
 import { committing, GuestLog, type Live } from './guest-log.ts'
+import { HoldOff, holding } from './hold-off.ts'
 import { type GuestSettings, type GuestThread, type Machine, MachineMaker } from './machine.ts'
 import type { GuestInit, Message, ToGuest, TortureCount } from './messages.ts'
+import { OwnCheckpoints } from './own-checkpoints.ts'
 import { packError, withFrames } from './packed-error.ts'
 import { Screen } from './screen.ts'
 import { screenOfReplay } from './screen-replay.ts'
@@ -48,6 +50,12 @@ class Halt extends Error {
   }
 }
 
+/** Number of the call that a program is going to make again; -1 where it stood at none. */
+function pendingCall(checkpoint: Checkpoint | undefined): number {
+  const [stack] = checkpoint?.stacks ?? []
+  return checkpoint === undefined || stack === undefined || stack.call.import < 0 ? -1 : checkpoint.calls
+}
+
 /** Whether it is more than a test or nothing. */
 const isCheckpoint = ({ cause }: CaptureReason): boolean => cause !== 'none' && cause !== turn && cause !== 'torture'
 
@@ -70,6 +78,9 @@ class Guest {
   readonly #firstInput: FirstInput
   readonly #screen: Screen
   readonly #isRestored: boolean
+  readonly #ownCheckpoints: OwnCheckpoints
+  /** Serial of the label that is in use already. */
+  readonly #usedLabel: number
   readonly #log: GuestLog | undefined
   readonly #maker: MachineMaker
   readonly #isLogOnly: boolean
@@ -98,31 +109,56 @@ class Guest {
     this.#host = thread.createHost(control)
     // What captures nothing gives no turns.
     this.#turns = init.engine === 'log-only' ? undefined : thread.turns?.()
+    const holdOff = new HoldOff(this.#host.clocks.monotonic, () => thread.post('heldOff', {}))
+    const isHeld = () => this.#machine.kernel.isHeld
     this.#decider = new CaptureDecider(
       control,
       init.triggers,
       init.torture,
       checkpoint?.calls ?? 0,
       () => this.#hasRoom(),
+      { isHeld, look: () => holdOff.look(), over: () => holdOff.over() },
       this.#turns,
     )
+    this.#ownCheckpoints = new OwnCheckpoints(this.#decider, pendingCall(checkpoint))
     this.#firstInput = new FirstInput(checkpoint?.input?.slice() ?? new Uint8Array(0))
     this.#screen = new Screen(checkpoint?.screen)
     this.#isRestored = checkpoint !== undefined || (init.log?.tail.length ?? 0) > 0
-    const host = watchHost(this.#screen.watch(this.#firstInput.before(this.#host)), init.triggers, this.#decider)
+    const patient = holding(this.#host, control, holdOff, isHeld)
+    const host = watchHost(this.#screen.watch(this.#firstInput.before(patient)), init.triggers, this.#decider)
     this.#log = this.#openLog(checkpoint?.calls ?? 0)
     const capture = {
       shouldCapture: this.#decider.decide,
       onRefused: (error: StasisError) => this.#captureRefused(error),
       ...(thread.stackReserve !== undefined && { stackReserve: thread.stackReserve }),
     }
-    this.#maker = new MachineMaker(thread, settings, committing(host, this.#log), capture, this.#log, this.#fronts())
+    this.#maker = new MachineMaker(
+      thread,
+      settings,
+      committing(host, this.#log),
+      capture,
+      this.#log,
+      this.#ownCheckpoints.answer,
+      this.#fronts(),
+    )
     const { engine } = this.#maker
     this.#isLogOnly = engine.kind === 'log-only'
     if (this.#isLogOnly) thread.post('engine', engine)
     this.#machine =
       checkpoint === undefined ? this.#maker.create(beginning) : this.#maker.restore(checkpoint, beginning)
+    const label = this.#machine.kernel.label
+    // A checkpoint of another name, of a keyframe for example, was no use of it.
+    this.#usedLabel = label === undefined || label.text !== checkpoint?.label ? -1 : label.serial
+    this.#tellInMemory(checkpoint)
     this.#first = this.#firstStep(checkpoint)
+  }
+
+  #tellInMemory(checkpoint: Checkpoint | undefined): void {
+    const guests = this.#machine.kernel.inMemory
+    if (guests.length === 0) return
+    const files = checkpoint?.files?.files ?? []
+    const count = (guest: string) => files.filter(({ mount, type }) => mount === guest && type === 'file').length
+    this.#thread.post('inMemory', { mounts: guests.map((guest) => ({ guest, files: count(guest) })) })
   }
 
   #openLog(calls: number): GuestLog | undefined {
@@ -237,6 +273,7 @@ class Guest {
   #proceed(): void {
     const stack = this.#held
     this.#held = undefined
+    this.#ownCheckpoints.notSaved()
     if (stack !== undefined) this.#drive(this.#resume(stack))
     else if (!this.#isIdle) this.#drive(undefined)
   }
@@ -364,6 +401,10 @@ class Guest {
   }
 
   #captureIdle(): void {
+    if (this.#machine.kernel.isHeld) {
+      this.#thread.post('heldOff', {})
+      return
+    }
     const reason = this.#decider.reason(false)
     if (reason.requested && this.#ship(reason, []) && this.#isStopping(reason)) this.#isIdle = false
   }
@@ -393,6 +434,7 @@ class Guest {
   }
 
   #refuse({ cause, requested }: CaptureReason, error: StasisError): void {
+    if (cause !== turn) this.#ownCheckpoints.settle(error)
     if (cause === 'none' || cause === turn) return
     if (cause === 'torture') {
       const { restores, refused, reason = error.message } = this.#torture
@@ -403,12 +445,20 @@ class Guest {
   /** Views of the state; undefined, and the reason told, where it cannot be saved. */
   #save(reason: CaptureReason, stacks: readonly StackState[]): CheckpointState | undefined {
     try {
-      return { instances: [this.#machine.engine.save()], stacks, kernel: this.#machine.kernel.save() }
+      const { engine, kernel } = this.#machine
+      const files = this.#carried(reason)
+      return { instances: [engine.save()], stacks, kernel: kernel.save(), ...(files && { files }) }
     } catch (error) {
       if (!isStasisError(error)) throw error
       this.#refuse(reason, error)
       return undefined
     }
+  }
+
+  /** The host's files that go along. A program that goes on in this thread finds them where they are. */
+  #carried({ cause, lean = false }: CaptureReason) {
+    if (cause === 'torture') return undefined
+    return this.#machine.kernel.carriedFiles(lean ? 0 : this.#init.maxFileBytes)
   }
 
   /** Whether a checkpoint can be copied to memory at hand; else asks for some, and the guest goes on meanwhile. */
@@ -417,7 +467,9 @@ class Guest {
     if (hasRoom === undefined || this.#init.stopAfterSnapshot) return true
     let size: number
     try {
-      size = bodySize({ instances: [this.#machine.engine.save()], stacks: [], kernel: this.#machine.kernel.save() })
+      const { engine, kernel } = this.#machine
+      const files = kernel.carriedFiles(this.#init.maxFileBytes)
+      size = bodySize({ instances: [engine.save()], stacks: [], kernel: kernel.save(), ...(files && { files }) })
     } catch {
       // The capture will say what is wrong.
       return true
@@ -436,6 +488,7 @@ class Guest {
     const body = this.#pack(state, reason)
     if (body === undefined) return false
     const { bytes, sections } = body
+    const { label } = this.#machine.kernel
     const payload = {
       cause: reason.cause,
       requested: reason.requested,
@@ -448,10 +501,12 @@ class Guest {
       input: { first: this.#firstInput.rest, taken: this.#host.stdin.unread?.() ?? new Uint8Array(0) },
       screen: this.#screen.bytes(),
       pause: Number(monotonic() - began),
+      ...(label !== undefined && label.serial !== this.#usedLabel && { label }),
     }
     this.#becomeReady()
     this.#tellFiles()
     this.#log?.rotate()
+    this.#ownCheckpoints.settle()
     this.#control.shipped()
     this.#thread.post('captured', payload, bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [])
     return true
@@ -462,9 +517,10 @@ class Guest {
     try {
       return packBody(state, this.#thread.allocate)
     } catch (cause) {
-      if (!(cause instanceof RangeError)) throw cause
+      if (!(cause instanceof RangeError) && !isStasisError(cause)) throw cause
       const message = 'There is no memory for a copy of the program’s state. Give the host more, or take it later.'
-      this.#refuse(reason, new StasisError('STASIS_CAPTURE_MEMORY', message, {}, { cause }))
+      const noMemory = () => new StasisError('STASIS_CAPTURE_MEMORY', message, {}, { cause })
+      this.#refuse(reason, isStasisError(cause) ? cause : noMemory())
       return undefined
     }
   }

@@ -2,6 +2,7 @@ import { StasisError } from '../../wasm-shim/errors.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { LogPlace } from '../log/storage.ts'
 import { listVersions, saveModule } from '../store/checkpoints.ts'
+import { hasRules } from '../store/kept.ts'
 import { leaseName } from '../store/lease.ts'
 import { dropUnneeded } from '../store/retention.ts'
 import { listSegments } from '../store/session-log.ts'
@@ -34,13 +35,8 @@ export async function launch(
   log: LogSettings | undefined,
 ): Promise<Session> {
   const { mounts = [], triggers = [], stopAfterSnapshot = false, keep = false } = options
-  const {
-    torture = 0,
-    strace = false,
-    keepLog = false,
-    returnFiles = false,
-    maxRecovery = defaultMaxRecovery,
-  } = options
+  const { torture = 0, strace = false, keepLog = false, maxRecovery = defaultMaxRecovery } = options
+  const { retention = {}, returnFiles = false, maxFileBytes = defaultMaxFileBytes } = options
   const { store, name, id } = parts
   const control = new ControlBlock(host.controlBuffer?.())
   const isLogged = log !== undefined && log.replay === undefined
@@ -53,7 +49,9 @@ export async function launch(
     now: () => host.now(),
     ...(host.pause && { pause: () => host.pause!() }),
     ...(host.equal && { equal: (a, b) => host.equal!(a, b) }),
-    ...(isLogged && !keepLog && { retain: () => dropUnneeded(store, name, id) }),
+    ...((hasRules(retention) || (isLogged && !keepLog)) && {
+      retain: () => dropUnneeded(store, name, id, { rules: retention, keepLog: !isLogged || keepLog, now: host.now() }),
+    }),
     ...(isLogged && host.every && { settle: keepModule(host, parts) }),
   }
   const session = new Session(whole, (receive, fail) => host.spawnGuest(control, receive, fail))
@@ -69,6 +67,7 @@ export async function launch(
     stopAfterSnapshot,
     returnFiles,
     torture,
+    maxFileBytes,
     strace,
     ...(log && { log }),
   })
@@ -80,6 +79,8 @@ export async function launch(
 
 /** Milliseconds of work that a crash may make necessary to do again. */
 const defaultMaxRecovery = 5000
+/** Bytes of files that a checkpoint carries: a quarter of a second from the page cache of a common machine. */
+export const defaultMaxFileBytes: number = 256_000_000
 /** Milliseconds after which a program is worth a copy of its module in the store. */
 const moduleDelay = 2000
 

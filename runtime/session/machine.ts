@@ -1,7 +1,9 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
 import type { PollMode } from '../../wasm-shim/prelink/index.ts'
+import { carriedFileSystem, detachedOverlay } from '../../wasm-shim/wasi/fs/carried.ts'
 import type { FileSystem } from '../../wasm-shim/wasi/fs/file-system.ts'
 import { MemoryFileSystem } from '../../wasm-shim/wasi/fs/memory.ts'
+import { OverlayFileSystem } from '../../wasm-shim/wasi/fs/overlay.ts'
 import type { Host, HostStream } from '../../wasm-shim/wasi/host.ts'
 import { type Grants, Kernel, type Mount } from '../../wasm-shim/wasi/kernel.ts'
 import type { Engine, EngineOptions } from '../engine/engine.ts'
@@ -63,6 +65,7 @@ export class MachineMaker {
   readonly #chosen: ChosenEngine
   readonly #log: GuestLog | undefined
   readonly #linkFunction: GuestThread['linkFunction']
+  readonly #ownCheckpoint: () => number | undefined
   /** They stand before all others. */
   readonly #fronts: readonly Interceptor[]
   readonly #strace: ((line: string) => void) | undefined
@@ -74,8 +77,10 @@ export class MachineMaker {
     host: Host,
     capture: CaptureOptions,
     log: GuestLog | undefined,
+    ownCheckpoint: () => number | undefined,
     fronts: readonly Interceptor[] = [],
   ) {
+    this.#ownCheckpoint = ownCheckpoint
     this.#linkFunction = thread.linkFunction
     this.#log = log
     this.#fronts = fronts
@@ -93,17 +98,29 @@ export class MachineMaker {
   }
 
   /** A program that has not run yet. */
-  create({ args, env, kernel, allowChangedFiles }: Omit<Beginning, 'image'>): Machine {
+  create({ args, env, kernel, carried = [], allowChangedFiles }: Omit<Beginning, 'image'>): Machine {
     if (kernel !== undefined) return this.#assemble(Kernel.restore(kernel, this.#grants(allowChangedFiles), this.#host))
-    return this.#assemble(Kernel.create({ args, env, mounts: this.#mounts, ...this.#logging() }, this.#host))
+    return this.#assemble(Kernel.create({ args, env, mounts: this.#mounts, carried, ...this.#logging() }, this.#host))
   }
 
   /** A program as it was. Throws StasisError where a mount is not granted, or a file missing or changed. */
   restore(checkpoint: Checkpoint, { allowChangedFiles }: Pick<Beginning, 'allowChangedFiles'>): Machine {
-    const machine = this.#assemble(Kernel.restore(checkpoint.kernel, this.#grants(allowChangedFiles), this.#host))
+    const grants = { ...this.#grants(allowChangedFiles), ...this.#carried(checkpoint) }
+    const machine = this.#assemble(Kernel.restore(checkpoint.kernel, grants, this.#host))
     const [state] = checkpoint.instances
     if (state !== undefined) machine.engine.restore(state)
     return machine
+  }
+
+  /** What there is of directories that were not granted again. Behind a log other files may have been written since. */
+  #carried({ files }: Checkpoint): Pick<Grants, 'carriedFiles' | 'detached'> {
+    if (files === undefined || this.#log?.isReplaying === true) return {}
+    const now = this.#host.clocks.realtime
+    const carried = (guest: string) => carriedFileSystem(files, guest, now)
+    return {
+      ...(files.isComplete && files.content === 'carried' && { carriedFiles: carried }),
+      detached: (guest, saved) => detachedOverlay(saved, carried(guest), now),
+    }
   }
 
   #grants(allowChangedFiles: boolean): Grants {
@@ -122,7 +139,7 @@ export class MachineMaker {
   }
 
   #logging() {
-    return this.#log?.kernelOptions ?? {}
+    return { ...this.#log?.kernelOptions, ownCheckpoint: this.#ownCheckpoint }
   }
 
   #assemble(kernel: Kernel): Machine {
@@ -146,7 +163,14 @@ function openMount(grant: MountGrant, thread: GuestThread, host: Host): Mount {
   if ('memory' in grant) {
     return { guest, kind: 'memory', readOnly, fs: MemoryFileSystem.create(host.clocks.realtime) }
   }
-  return { guest, kind: 'host', source: grant.host, readOnly, fs: thread.openDirectory(grant.host, readOnly) }
+  const source = grant.host
+  if (grant.overlay !== true) {
+    return { guest, kind: 'host', source, readOnly, fs: thread.openDirectory(source, readOnly) }
+  }
+  const now = host.clocks.realtime
+  const lower = thread.openDirectory(source, true)
+  const restore = (saved: Uint8Array) => OverlayFileSystem.restore(saved, lower, now)
+  return { guest, kind: 'overlay', source, readOnly, fs: OverlayFileSystem.create(lower, now), restore }
 }
 
 function unknownImport(module: string, name: string): never {

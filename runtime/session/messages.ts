@@ -1,3 +1,4 @@
+import type { CarriedRegion } from '../../wasm-shim/guest-abi/state.ts'
 import type { PollMode } from '../../wasm-shim/prelink/index.ts'
 import type { WrittenTree } from '../../wasm-shim/wasi/recovery/written-files.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -10,7 +11,9 @@ import type { Trigger } from './triggers.ts'
 
 /** A directory for the guest: one of the host's, or one that lives in the session and travels with it. */
 export type MountGrant =
-  | { readonly guest: string; readonly host: string; readonly readOnly?: boolean }
+  | { readonly guest: string; readonly host: string; readonly readOnly?: boolean; readonly overlay?: false }
+  /** The host's directory is only read, and what the program changes lives in the session. */
+  | { readonly guest: string; readonly host: string; readonly readOnly?: boolean; readonly overlay: true }
   | {
       readonly guest: string
       readonly memory: true
@@ -27,6 +30,8 @@ export interface Beginning {
   /** The kernel's state to begin with, instead of arguments and environment. */
   readonly kernel?: Uint8Array
   readonly allowChangedFiles: boolean
+  /** Contents for the regions that a program from its beginning is going to register. */
+  readonly carried?: readonly CarriedRegion[]
 }
 
 /** How a session's calls are logged. */
@@ -70,6 +75,8 @@ export interface GuestInit {
   readonly stopAfterSnapshot: boolean
   /** Tell what the memory mounts of a program hold that exits. */
   readonly returnFiles: boolean
+  /** Bytes of the host's files that a checkpoint carries at most; 0 for none. */
+  readonly maxFileBytes: number
   /** At every how-many-th call to go on in a fresh instance; 0 for never. */
   readonly torture: number
   /** Absent where no log is kept. */
@@ -116,6 +123,14 @@ export interface Captured {
   readonly screen: Uint8Array
   /** Nanoseconds for which the guest stood still, as seen by its thread. */
   readonly pause: number
+  /** The label that the program has given last, and the how-manieth it is; absent where it came with the image. */
+  readonly label?: { readonly text: string; readonly serial: number }
+}
+
+/** A directory of the host that goes on in memory, with the files that the checkpoint carried. */
+export interface MountInMemory {
+  readonly guest: string
+  readonly files: number
 }
 
 /** What was done again of a session whose process had died. */
@@ -136,6 +151,8 @@ export interface FromGuest {
   /** Everything is in place, and the guest runs from now on: calls that were replayed are behind it. */
   readonly ready: { readonly exports: readonly string[] }
   readonly recovered: Recovered
+  /** Before 'ready': directories of the host that were not granted again, by their names in the guest. */
+  readonly inMemory: { readonly mounts: readonly MountInMemory[] }
   /** Where a replay stopped or ended, what the program had written. */
   readonly files: { readonly trees: readonly WrittenTree[] }
   /** The log has no room, and the guest stands still until it has; or it has again. */
@@ -149,6 +166,8 @@ export interface FromGuest {
   readonly halted: { readonly requested: boolean; readonly calls: number }
   /** Before the checkpoint that was requested: room for so many bytes, and then the request again, to be met at once. */
   readonly roomWanted: { readonly size: number }
+  /** The program does not want a checkpoint (`stasis.disable`), and the one that was requested waits for it. */
+  readonly heldOff: Record<never, never>
   /** No checkpoint was taken, and the guest goes on. */
   readonly refused: { readonly cause: string; readonly requested: boolean; readonly error: PackedError }
   /** A call made by the host came back. */

@@ -1,7 +1,9 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
 import type { PollMode } from '../../wasm-shim/prelink/index.ts'
 import type { Engine } from '../engine/engine.ts'
+import { checkRules, type RetentionRules } from '../store/kept.ts'
 import type { Store } from '../store/store.ts'
+import type { RegionMigration } from './carried-regions.ts'
 import type { MountGrant } from './messages.ts'
 import type { SessionEvent } from './session.ts'
 import type { Trigger } from './triggers.ts'
@@ -18,12 +20,19 @@ export interface CommonOptions {
   readonly torture?: number
   /** Keep the checkpoints of a session that exits. Default: it leaves nothing behind. */
   readonly keep?: boolean
+  /** Which versions stay while others are taken. Default: all but older keyframes. */
+  readonly retention?: RetentionRules
   /** Keep a call log, where the store can. Default true: without one, what came after the last checkpoint is lost in a crash. */
   readonly log?: boolean
   /** Flush the log to the disk before each effect, so that power loss loses nothing either. Default false. */
   readonly durable?: boolean
   /** Milliseconds of work that a crash may make necessary to do again; then a checkpoint is taken. Default 5000. */
   readonly maxRecovery?: number
+  /**
+   * Bytes of the host's files that a checkpoint carries: those that the session has written or holds open. More is refused,
+   * by name; 0 leaves all contents out. Default 256 MB. Checkpoints taken for `maxRecovery` carry none.
+   */
+  readonly maxFileBytes?: number
   /** Keep the log of what came before the newest checkpoints, for looking at it and for going back. Default false. */
   readonly keepLog?: boolean
   /** Give the files of memory mounts with the outcome of a program that exits. Default false. */
@@ -53,6 +62,13 @@ export interface StartOptions extends CommonOptions {
    * logged calls again. Default: instrumented, and log-only for modules that the pre-linker refuses; an event tells.
    */
   readonly engine?: Engine['kind']
+  /**
+   * A checkpoint of another program, `calc` or `calc@3`: a region that this one registers by a name that one had is filled
+   * with what that one held there, if it has the same length; else the program migrates it, or is refused it.
+   */
+  readonly regionsFrom?: string
+  /** Told of each of those regions before the program begins: gives what it is to be filled with. */
+  readonly migrateRegion?: RegionMigration
 }
 
 export interface RestoreOptions extends CommonOptions {
@@ -63,9 +79,9 @@ export interface RestoreOptions extends CommonOptions {
   /** Go on even where an open file is no longer as it was. The same as `files: 'keep'`. */
   readonly allowChangedFiles?: boolean
   /**
-   * What to do with files in granted directories that are no longer as they were: 'refuse' where one is open (the
-   * default), 'keep' them as they are, or 'restore' what the session had written, for a version by its number and a log
-   * that reaches back to the beginning.
+   * What to do with files in granted directories that the session has written or holds open and that are no longer as they
+   * were: 'refuse' (the default), 'keep' them as they are, or 'restore' them, from the checkpoint; where that carries none,
+   * from a log that reaches back to the beginning, for a version by its number.
    */
   readonly files?: 'keep' | 'restore' | 'refuse'
   /** Go on also where the right to run it is elsewhere: as a fork with an identity of its own. */
@@ -80,9 +96,11 @@ const commonKeys: Keys<CommonOptions> = {
   stopAfterSnapshot: true,
   torture: true,
   keep: true,
+  retention: true,
   log: true,
   durable: true,
   maxRecovery: true,
+  maxFileBytes: true,
   keepLog: true,
   returnFiles: true,
   strace: true,
@@ -97,11 +115,14 @@ const startOnly = {
   name: true,
   polls: true,
   engine: true,
+  regionsFrom: true,
+  migrateRegion: true,
 } as const
 const restoreOnly = { name: true, module: true, allowChangedFiles: true, files: true, forceFork: true } as const
 export const startKeys: Keys<StartOptions> = { ...commonKeys, ...startOnly }
 export const restoreKeys: Keys<RestoreOptions> = { ...commonKeys, ...restoreOnly }
-export const checkpointKeys = { label: true, stop: true, cause: true } as const
+const retentionKeys: Keys<RetentionRules> = { keep: true, keepFor: true, thin: true }
+export const checkpointKeys = { label: true, stop: true, cause: true, files: true } as const
 
 /** Throws STASIS_OPTION_UNKNOWN. */
 export function checkKeys(options: object, known: Readonly<Record<string, true>>, what: string): void {
@@ -125,17 +146,23 @@ function isPairs(env: NonNullable<StartOptions['env']>): env is readonly (readon
 /** Refuses what types cannot, or what comes from JavaScript. Throws STASIS_OPTION. */
 export function checkCommon(options: CommonOptions): void {
   const { mounts = [], triggers = [], torture = 1, maxRecovery = 1, log = true, durable = false } = options
+  const { maxFileBytes = 0 } = options
   const refuse = (message: string): never => {
     throw new StasisError('STASIS_OPTION', message)
   }
   if (!isPositive(torture)) refuse(`torture is ${torture}, and must be a whole number above 0.`)
   if (!(maxRecovery > 0)) refuse(`maxRecovery is ${maxRecovery}, and must be a number of milliseconds above 0.`)
+  checkRules(options.retention ?? {})
+  checkKeys(options.retention ?? {}, retentionKeys, 'retention')
+  if (!Number.isSafeInteger(maxFileBytes) || maxFileBytes < 0)
+    refuse(`maxFileBytes is ${maxFileBytes}, and must be a whole number of bytes from 0 up.`)
   if (durable && !log)
     refuse('A session without a log has nothing to flush: durable and log: false exclude each other.')
   const guests = new Set<string>()
   for (const mount of mounts) {
     const isWhole = typeof mount.guest === 'string' && ('memory' in mount || typeof mount.host === 'string')
-    if (!isWhole) refuse('A mount is { guest, host } with two paths, or { guest, memory: true }.')
+    if (!isWhole) refuse('A mount is { guest, host }, perhaps with overlay: true, or { guest, memory: true }.')
+    if ('memory' in mount && 'host' in mount) refuse('A mount has a host directory or lives in memory, not both.')
     if (guests.has(mount.guest)) refuse(`Two mounts are granted as "${mount.guest}".`)
     guests.add(mount.guest)
   }

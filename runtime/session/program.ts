@@ -6,10 +6,13 @@ import type { Store } from '../store/store.ts'
 import type { SessionParts } from './session.ts'
 import type { SessionHost } from './session-host.ts'
 
+/** What finding a module needs of a host. */
+export type ProgramHost = Pick<SessionHost, 'readFile' | 'sha256'>
+
 /** The module with what is known of it. */
 export type Program = SessionParts['module']
 
-export async function readProgram(host: SessionHost, module: Uint8Array | string, name?: string): Promise<Program> {
+export async function readProgram(host: ProgramHost, module: Uint8Array | string, name?: string): Promise<Program> {
   if (module instanceof Uint8Array) {
     return { bytes: module, sha256: await host.sha256(module), name: name ?? 'module.wasm' }
   }
@@ -22,7 +25,7 @@ export async function readProgram(host: SessionHost, module: Uint8Array | string
 }
 
 export async function findProgram(
-  host: SessionHost,
+  host: ProgramHost,
   store: Store,
   { module: { sha256, name, path = '' } }: { readonly module: Manifest['module'] & { readonly path?: string } },
   given: Uint8Array | string | undefined,
@@ -42,13 +45,13 @@ export async function findProgram(
 }
 
 /** Where it was when the session began, if what is there now is the same. */
-async function programAt(host: SessionHost, path: string, sha256: string, name: string): Promise<Program | undefined> {
+async function programAt(host: ProgramHost, path: string, sha256: string, name: string): Promise<Program | undefined> {
   if (path === '') return undefined
   const program = await readProgram(host, path, name).catch(() => undefined)
   return program?.sha256 === sha256 ? program : undefined
 }
 
-async function storedProgram(host: SessionHost, store: Store, sha256: string, name: string): Promise<Program> {
+async function storedProgram(host: ProgramHost, store: Store, sha256: string, name: string): Promise<Program> {
   const bytes = await loadModule(store, sha256)
   if (bytes !== undefined) return { bytes, sha256: await host.sha256(bytes), name }
   throw new StasisError(

@@ -98,7 +98,8 @@ export async function replaySession(
   }
 }
 
-export type ForkOptions = Pick<CommonOptions, 'onEvent'>
+/** `mounts`: the directories below overlays, which a replay reads. */
+export type ForkOptions = Pick<CommonOptions, 'onEvent' | 'mounts'>
 
 /**
  * Makes a session `name` in the same store of a state of another one: a version, or the newest state. Resolves to its

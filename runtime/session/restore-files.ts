@@ -32,10 +32,12 @@ export async function restoreFiles(
   )
   const content = versions.find((info) => info.version === version)!.content
   if (content.kind === 'damaged') throw content.error
-  const earlier = await treesAt(host, store, wanted.name, content.manifest.calls)
-  const later = await treesAt(host, store, wanted.name, Number.MAX_SAFE_INTEGER)
+  // A replay reads what lies below an overlay, and no other directory.
+  const overlays = mounts.filter((mount) => 'overlay' in mount && mount.overlay === true)
+  const earlier = await treesAt(host, store, wanted.name, content.manifest.calls, overlays)
+  const later = await treesAt(host, store, wanted.name, Number.MAX_SAFE_INTEGER, overlays)
   const changes = mounts.flatMap((mount) => {
-    if (!('host' in mount) || mount.readOnly === true) return []
+    if (!('host' in mount) || mount.readOnly === true || mount.overlay === true) return []
     const own = (trees: readonly WrittenTree[]) => trees.find(({ guest }) => guest === mount.guest)
     return [{ mount, before: own(earlier), after: own(later) }]
   })
@@ -57,10 +59,16 @@ export interface RestoredFiles {
   removed: number
 }
 
-async function treesAt(host: SessionHost, store: Store, name: string, until: number): Promise<readonly WrittenTree[]> {
+async function treesAt(
+  host: SessionHost,
+  store: Store,
+  name: string,
+  until: number,
+  mounts: readonly MountGrant[],
+): Promise<readonly WrittenTree[]> {
   let trees: readonly WrittenTree[] = []
   const session = await replaySession(host, store, name, {
-    ...{ until, files: true, echo: false, store: new MemoryStore(), name },
+    ...{ until, files: true, echo: false, store: new MemoryStore(), name, mounts },
     onEvent: (event) => {
       if (event.kind === 'files') trees = event.trees
     },

@@ -1,13 +1,13 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
 import { captureLogOnly } from '../engine/log-only-error.ts'
-import { checkSessionName, parseAddress } from '../store/address.ts'
+import { type Address, checkSessionName, parseAddress } from '../store/address.ts'
 import { blameStored } from '../store/checkpoints.ts'
 import { checkWhole, claimLease, forkLease } from '../store/lease.ts'
 import type { Store } from '../store/store.ts'
+import { settleFiles } from './files/settle-files.ts'
 import { launch, logPlace, logSettings, refuseExisting, tell } from './launch.ts'
 import { checkCommon, checkKeys, type RestoreOptions, restoreKeys } from './options.ts'
 import { checkPrelinker, findProgram } from './program.ts'
-import { restoreFiles } from './restore-files.ts'
 import { isPointUseless, type RestorePoint, restorePoints } from './restore-plan.ts'
 import type { Session } from './session.ts'
 import type { SessionHost } from './session-host.ts'
@@ -34,10 +34,6 @@ export async function restoreSession(
   if (!['keep', 'restore', 'refuse'].includes(files)) {
     throw new StasisError('STASIS_OPTION', `files is "${files}", and must be keep, restore or refuse.`)
   }
-  if (files === 'restore' && wanted.version !== 0) {
-    const { written, removed } = await restoreFiles(host, store, address, options.mounts ?? [])
-    tell(options, { kind: 'filesRestored', written, removed })
-  }
   const points = await restorePoints(store, wanted)
   // Versions share pages, so that damage may be that of several.
   for (let useless: unknown, i = 0; ; i++) {
@@ -47,7 +43,7 @@ export async function restoreSession(
       const point = await next()
       const error = useless ?? point.instead
       if (error !== undefined) tell(options, { kind: 'fellBack', to: point.name, error: error as Error })
-      return await restoreAt(host, store, wanted.name, point, options)
+      return await restoreAt(host, store, wanted, point, options)
     } catch (error) {
       if (i + 1 === points.length || !isPointUseless(error)) throw error
       useless = error
@@ -65,7 +61,7 @@ function refuseFiles({ mounts = [] }: RestoreOptions): void {
 async function restoreAt(
   host: SessionHost,
   store: Store,
-  session: string,
+  { name: session, version }: Address,
   point: RestorePoint,
   options: RestoreOptions,
 ): Promise<Session> {
@@ -82,8 +78,9 @@ async function restoreAt(
     const module = await findProgram(host, store, base.kind === 'image' ? base.manifest : base.start, options.module)
     if (base.kind === 'image') checkPrelinker(base.manifest, base.image)
     const id = isFork ? host.uuid() : point.id
-    // What was put back has another time than it had.
-    const allowChangedFiles = options.allowChangedFiles ?? (options.files ?? 'refuse') !== 'refuse'
+    // What was put back may have another time than it had, and so has a copy of the directory.
+    const isSettled = await settleFiles(host, store, point, options, version !== 0)
+    const allowChangedFiles = isSettled || (options.allowChangedFiles ?? (options.files ?? 'refuse') !== 'refuse')
     const from = base.kind === 'image' ? { image: base.image.bytes } : { kernel: base.start.kernel }
     const beginning = { args: [], env: [], ...from, allowChangedFiles }
     const { polls } = base.kind === 'image' ? base.manifest.prelink : base.start
@@ -100,9 +97,10 @@ async function restoreAt(
     const restored = await launch(host, options, parts, beginning, settings).catch((error) => {
       throw base.kind === 'image' ? blameStored(base.image, error) : error
     })
-    // The log of a fork begins behind this checkpoint.
-    if (isFork && (settings !== undefined || forceFork)) {
-      const taken = restored.checkpoint({ cause: 'fork' })
+    // The log of a fork begins behind this checkpoint, and so does that of a session whose directories live in it from now on.
+    const cause = isFork ? 'fork' : restored.inMemory.length > 0 ? 'restore' : undefined
+    if (cause !== undefined && (settings !== undefined || forceFork)) {
+      const taken = restored.checkpoint({ cause })
       // Only then: a crash before it must not leave the other session here with the right to run.
       const claim = () => (forceFork && !isElsewhere ? forkLease(store, name, host.uuid()) : undefined)
       taken.then(claim).catch(() => undefined)

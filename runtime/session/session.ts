@@ -7,7 +7,7 @@ import { saveModule } from '../store/checkpoints.ts'
 import { dropTail, hasCheckpoints, markEnded, removeRun } from '../store/retention.ts'
 import type { SessionLock, Store } from '../store/store.ts'
 import { type ControlBlock, Request } from './control-block.ts'
-import type { Captured, FromGuest, Message, Post, Recovered, ToGuest, TortureCount } from './messages.ts'
+import type { Captured, FromGuest, Message, MountInMemory, Post, Recovered, ToGuest, TortureCount } from './messages.ts'
 import { checkKeys, checkpointKeys } from './options.ts'
 import { TrapError, unpackError } from './packed-error.ts'
 import { filesOf, type SessionFile } from './session-files.ts'
@@ -60,10 +60,14 @@ export type SessionEvent =
   | ({ readonly kind: 'recovered' } & Recovered)
   /** Where a replay stopped or ended, what the program had written below its host directories. */
   | { readonly kind: 'files'; readonly trees: readonly WrittenTree[] }
-  /** Before going on from an older version, files were put back to what they held then. */
+  /** Directories of the host that were not granted again: they go on in memory, with the files that were carried. */
+  | { readonly kind: 'inMemory'; readonly mounts: readonly MountInMemory[] }
+  /** Before going on, files were put back to what the session had written then. */
   | { readonly kind: 'filesRestored'; readonly written: number; readonly removed: number }
   /** The newest checkpoint or its log was of no use, and an older one is tried. */
   | { readonly kind: 'fellBack'; readonly to: string; readonly error: Error }
+  /** The program does not want a checkpoint at the moment: the one that was requested is taken as soon as it does. */
+  | { readonly kind: 'heldOff' }
   /** The guest stands still, since there is no room for its log; or it goes on. */
   | { readonly kind: 'logFull'; readonly waiting: boolean; readonly reason: string }
   /** The guest's thread cannot sleep, and gives way to its event loop instead, which takes time; `reason`, a sentence. */
@@ -75,6 +79,8 @@ export interface CheckpointOptions {
   readonly stop?: boolean
   /** Default: 'request'. */
   readonly cause?: string
+  /** Carry the contents of the host's files. Default true, but for the cause 'keyframe'. */
+  readonly files?: boolean
 }
 
 /** The thread that the guest runs in, as seen by the session. */
@@ -141,6 +147,7 @@ export class Session {
   readonly #writer: CheckpointWriter
   #state: SessionState = 'starting'
   #engine: Engine['kind'] = 'instrumented'
+  #inMemory: readonly MountInMemory[] = []
   #exports: readonly string[] = []
   readonly #ready: Pending<void>
   readonly #started: Promise<void>
@@ -154,6 +161,10 @@ export class Session {
   /** Captured states that are not saved yet. */
   #unsaved = 0
   #isEnding = false
+  /** Serial of the label that a checkpoint of this run bears. */
+  #usedLabel = -1
+  /** Who asked is told, and whoever asks meanwhile. */
+  #isHeldOff = false
   /** Saves and the end, one after the other. */
   #work: Promise<void> = Promise.resolve()
 
@@ -218,13 +229,19 @@ export class Session {
     return this.#engine
   }
 
+  /** Directories of the host that were not granted again, and go on in memory. */
+  get inMemory(): readonly MountInMemory[] {
+    return this.#inMemory
+  }
+
   /** Names of the module's exports. */
   get exports(): readonly string[] {
     return this.#exports
   }
 
   /**
-   * Takes a checkpoint at the guest's next call or poll (at once where it waits) and resolves when it is in the store; one
+   * Takes a checkpoint at the guest's next call or poll (at once where it waits; where the program holds checkpoints off, as
+   * soon as it does no more, and an event tells if that takes long) and resolves when it is in the store; one
    * that stops the session, when that is over and could be restored.
    * Rejects where it is refused or cannot be saved, and the guest goes on; or when the session ends before.
    */
@@ -251,6 +268,7 @@ export class Session {
       }
       this.#requests.push({ options, mayHalt, resolve, reject })
       if (this.#requests.length === 1) this.#ask()
+      else if (this.#isHeldOff && options.cause !== 'keyframe') this.#parts.onEvent({ kind: 'heldOff' })
     })
   }
 
@@ -299,7 +317,9 @@ export class Session {
     }
     const [request] = this.#requests
     if (request === undefined) return
-    const bits = Request.checkpoint | (request.options.stop ? Request.stop : 0) | how
+    const { cause, files = cause !== 'keyframe' } = request.options
+    const lean = files ? 0 : Request.lean
+    const bits = Request.checkpoint | (request.options.stop ? Request.stop : 0) | lean | how
     this.#parts.control.request(bits)
     this.#port.post('check', { request: bits })
   }
@@ -332,8 +352,16 @@ export class Session {
       case 'files':
         this.#parts.onEvent({ kind: 'files', ...message.payload })
         return
+      case 'inMemory':
+        this.#inMemory = message.payload.mounts
+        this.#parts.onEvent({ kind: 'inMemory', ...message.payload })
+        return
       case 'recovered':
         this.#parts.onEvent({ kind: 'recovered', ...message.payload })
+        return
+      case 'heldOff':
+        this.#isHeldOff = true
+        if (this.#requests.some(isSomebodys)) this.#parts.onEvent({ kind: 'heldOff' })
         return
       case 'logFull':
         this.#parts.onEvent({ kind: 'logFull', ...message.payload })
@@ -378,6 +406,7 @@ export class Session {
   }
 
   #refused(cause: string, requested: boolean, error: Error): void {
+    if (requested) this.#isHeldOff = false
     const request = requested ? this.#requests.shift() : undefined
     request?.reject(error)
     this.#parts.onEvent({ kind: 'refused', cause: request?.options.cause ?? cause, error })
@@ -395,6 +424,7 @@ export class Session {
   }
 
   #queueSave(captured: Captured): void {
+    this.#isHeldOff = false
     const request = captured.requested ? this.#requests.shift() : undefined
     this.#unsaved++
     this.#work = this.#work.then(async () => {
@@ -412,7 +442,8 @@ export class Session {
 
   async #save(captured: Captured, request: CheckpointRequest | undefined): Promise<void> {
     const taken = (captured.stop ? this.#port.holdInput?.(captured.input.taken) : undefined) ?? captured.input.taken
-    const { info: checkpoint, free } = await this.#writer.write(captured, taken, request?.options ?? {})
+    const options = this.#labelled(captured, request?.options ?? {})
+    const { info: checkpoint, free } = await this.#writer.write(captured, taken, options)
     if (free instanceof ArrayBuffer) this.#port.recycle?.(free)
     this.#parts.onEvent({ kind: 'checkpoint', checkpoint })
     await this.#parts.retain?.().catch((error) => this.#tell('end', error))
@@ -423,6 +454,14 @@ export class Session {
       this.#setState('running')
       request?.resolve(checkpoint)
     }
+  }
+
+  /** The program's own label goes to its next checkpoint that has no other one. */
+  #labelled({ label, cause }: Captured, options: CheckpointOptions): CheckpointOptions {
+    if (label === undefined || label.serial <= this.#usedLabel) return options
+    if (options.label !== undefined || unlabelled.has(options.cause ?? cause)) return options
+    this.#usedLabel = label.serial
+    return { ...options, label: label.text }
   }
 
   #saveFailed(captured: Captured, request: CheckpointRequest | undefined, error: unknown): void {
@@ -500,6 +539,12 @@ export class Session {
     else await removeRun(store, name, id)
   }
 }
+
+/** Checkpoints that are none of the program's history, or there for a while only. */
+const unlabelled: ReadonlySet<string> = new Set(['keyframe', 'fork', 'replay'])
+
+/** Nobody waits for a keyframe. */
+const isSomebodys = ({ options }: CheckpointRequest): boolean => options.cause !== 'keyframe'
 
 function deferred<T>(): Pending<T> & { readonly promise: Promise<T> } {
   let pending!: Pending<T>

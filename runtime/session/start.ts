@@ -1,3 +1,4 @@
+import type { CarriedRegion } from '../../wasm-shim/guest-abi/state.ts'
 import { encodeInitialState } from '../../wasm-shim/wasi/save.ts'
 import type { MountState } from '../../wasm-shim/wasi/state.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -6,6 +7,7 @@ import { saveModule } from '../store/checkpoints.ts'
 import { MemoryStore } from '../store/memory-store.ts'
 import { removeRun } from '../store/retention.ts'
 import { type StartRecord, saveStart } from '../store/start-record.ts'
+import { carriedRegions } from './carried-regions.ts'
 import { launch, logSettings, refuseExisting } from './launch.ts'
 import type { MountGrant } from './messages.ts'
 import { checkCommon, checkEngine, checkKeys, environmentPairs, type StartOptions, startKeys } from './options.ts'
@@ -29,14 +31,16 @@ export async function startSession(host: SessionHost, options: StartOptions): Pr
   const name = checkSessionName(options.name ?? `session-${id.slice(0, 8)}`)
   const module = await readProgram(host, options.module, options.moduleName)
   const { args = [module.name], env } = options
+  const { regionsFrom, migrateRegion } = options
+  const carried = regionsFrom === undefined ? [] : await carriedRegions(store, regionsFrom, migrateRegion)
   const lock = await store.lock(name)
   try {
     await refuseExisting(store, name)
     const log = options.log === false ? undefined : logSettings(host, store, name, id, options, noTail)
     const path = typeof options.module === 'string' ? (host.absolutePath?.(options.module) ?? options.module) : ''
-    const start = startRecord(host, options, { id, module, polls, path, args })
+    const start = startRecord(host, options, { id, module, polls, path, args, carried })
     const { mounts, kernel } = withContent(options, start)
-    const beginning = { args, env: environmentPairs(env), allowChangedFiles: false, ...(kernel && { kernel }) }
+    const beginning = { args, env: environmentPairs(env), carried, allowChangedFiles: false, ...(kernel && { kernel }) }
     if (log !== undefined) {
       await saveStart(store, name, start)
       // Else a short program needs no copy of its module: a restore finds it where it was.
@@ -74,10 +78,12 @@ function startRecord(
     polls,
     path,
     args,
+    carried,
   }: Pick<StartRecord, 'id' | 'polls'> & {
     readonly module: Program
     readonly path: string
     readonly args: readonly string[]
+    readonly carried: readonly CarriedRegion[]
   },
 ): StartRecord {
   const { sha256, name, bytes } = module
@@ -92,9 +98,9 @@ function startRecord(
           readOnly,
           ...(grant.files && { content: memoryTree(grant.files, time) }),
         }
-      : { guest, kind: 'host', source: grant.host, readOnly }
+      : { guest, kind: grant.overlay === true ? 'overlay' : 'host', source: grant.host, readOnly }
   })
-  const kernel = encodeInitialState(args, environmentPairs(env), states)
+  const kernel = encodeInitialState(args, environmentPairs(env), states, carried)
   return {
     id,
     module: { sha256, size: bytes.length, name, path },

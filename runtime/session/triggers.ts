@@ -12,12 +12,22 @@ export type Trigger =
   /** Whenever the guest begins to wait. */
   | { readonly kind: 'idle' }
 
+/** Whether the program wants no checkpoint at the moment, and who is told of a request that waits for it. */
+export interface Hold {
+  readonly isHeld: () => boolean
+  readonly look: () => void
+  readonly over: () => void
+}
+
+const noHold: Hold = { isHeld: () => false, look: () => undefined, over: () => undefined }
 const mostUnsaved = 2
 
 export interface CaptureReason {
   readonly cause: string
   readonly requested: boolean
   readonly stop: boolean
+  /** Without the contents of the host's files. */
+  readonly lean?: boolean
 }
 
 /** The cause of a capture after which the guest goes on in place, when the event loop has turned. */
@@ -32,6 +42,7 @@ export class CaptureDecider {
   readonly #control: ControlBlock
   readonly #hasRoom: () => boolean
   readonly #turns: Pick<Turns, 'isDue'> | undefined
+  readonly #hold: Hold
   readonly #torture: number
   readonly #callTriggers: number[]
   #calls: number
@@ -54,9 +65,11 @@ export class CaptureDecider {
     torture: number,
     calls: number,
     hasRoom: () => boolean = () => true,
+    hold: Hold = noHold,
     turns?: Pick<Turns, 'isDue'>,
   ) {
     this.#control = control
+    this.#hold = hold
     this.#turns = turns
     this.#hasRoom = hasRoom
     this.#torture = torture
@@ -83,6 +96,11 @@ export class CaptureDecider {
     this.#plan()
   }
 
+  /** Triggers wait until the program wants checkpoints again. */
+  get isHeld(): boolean {
+    return this.#hold.isHeld()
+  }
+
   /** As many states are on their way to the store as memory is to hold: one more is left out. */
   get isBehind(): boolean {
     return this.#control.unsaved >= mostUnsaved
@@ -104,7 +122,8 @@ export class CaptureDecider {
       return true
     }
     if (site === 'poll') return this.#giveTurn(site)
-    if (this.#calls + 1 >= this.#nextCall) {
+    // A replay is stopped anywhere: what it shows is past.
+    if (this.#calls + 1 >= this.#nextCall && (this.#isReplaying || !this.#hold.isHeld())) {
       this.#decided = true
       this.#atPoll = false
       return true
@@ -125,6 +144,11 @@ export class CaptureDecider {
 
   #isReady(): boolean {
     if (this.#isReplaying) return false
+    if (this.#hold.isHeld()) {
+      this.#hold.look()
+      return false
+    }
+    this.#hold.over()
     if ((this.#control.pending & (Request.stop | Request.atOnce)) !== 0) return true
     // Before the other side is asked for room, since with that it requests anew.
     const bits = this.#control.take()
@@ -145,8 +169,12 @@ export class CaptureDecider {
     this.#decided = false
     const hostCause = this.#hostCause
     this.#hostCause = undefined
-    const bits = this.#control.take()
-    if (bits !== 0) return { cause: 'request', requested: true, stop: (bits & Request.stop) !== 0 }
+    // A turn of the event loop meets no request that the program holds off.
+    const bits = hostCause === turn && this.#hold.isHeld() ? 0 : this.#control.take()
+    if (bits !== 0) {
+      const has = (bit: number) => (bits & bit) !== 0
+      return { cause: 'request', requested: true, stop: has(Request.stop), lean: has(Request.lean) }
+    }
     return { cause: hostCause ?? this.#numberCause(), requested: false, stop: false }
   }
 
@@ -182,14 +210,14 @@ export function watchHost(host: Host, triggers: readonly Trigger[], decider: Cap
   let lastIdle = decider.calls === 0 ? 0 : decider.calls + 1
 
   const giveWayForStdin = (): boolean => {
-    if (!isStdinAwaited) return false
+    if (!isStdinAwaited || decider.isHeld) return false
     isStdinAwaited = false
     decider.giveWay('first-stdin')
     return true
   }
   const giveWayForIdle = ({ timeout }: WaitCondition): boolean => {
     const call = decider.calls
-    if (!isIdleWatched || timeout === 0n || call === lastIdle || decider.isBehind) return false
+    if (!isIdleWatched || timeout === 0n || call === lastIdle || decider.isHeld || decider.isBehind) return false
     lastIdle = call
     decider.giveWay('idle')
     return true

@@ -1,5 +1,5 @@
 import { sectionContents } from '../image/decode.ts'
-import { type Head, readHead } from '../image/head.ts'
+import { type Head, headLength, readHead } from '../image/head.ts'
 import { sessionFolder } from './session-log.ts'
 import { loadSection } from './session-versions/load-version.ts'
 import { readSessionFile } from './session-versions/session-file.ts'
@@ -29,7 +29,9 @@ export async function readSection(
 
 async function readStoredHead(store: Store, blob: string): Promise<Head | undefined> {
   const start = await store.get(blob, { end: usualHead })
-  return start && readHead(start)
+  if (start === undefined) return undefined
+  const needed = headLength(start)
+  return readHead(needed > start.length ? ((await store.get(blob, { end: needed })) ?? start) : start)
 }
 
 /** In the session's checkpoint file. */

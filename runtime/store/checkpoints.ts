@@ -1,5 +1,5 @@
 import { isStasisError, StasisError } from '../../wasm-shim/errors.ts'
-import { readHead } from '../image/head.ts'
+import { headLength, readHead } from '../image/head.ts'
 import { damaged } from '../image/layout.ts'
 import type { Manifest } from '../image/manifest.ts'
 import { type Address, formatAddress, resolveVersion } from './address.ts'
@@ -10,7 +10,7 @@ import { listKept, loadKept } from './session-versions/kept-versions.ts'
 import { deleteFile, removeFromFile } from './session-versions/remove.ts'
 import { type KeptVersion, type SaveSettings, saveVersion } from './session-versions/save-version.ts'
 import { loadStart } from './start-record.ts'
-import type { BlobInfo, ByteRange, LockOwner, Store } from './store.ts'
+import type { BlobInfo, LockOwner, Store } from './store.ts'
 import { named, type VersionInfo } from './version-info.ts'
 
 export type { VersionInfo }
@@ -37,7 +37,7 @@ export interface StoredImage {
 
 const sessionsPrefix = 'sessions/'
 const checkpointPattern = /^sessions\/([^/]+)\/([1-9]\d{0,8})\.ckpt$/
-/** A head is about 800 bytes; only programs with very many tables have more. */
+/** A head is about 800 bytes, and 40 for each file that is carried. */
 const usualHeadSize = 16_384
 
 function checkpointName({ name, version }: Address): string {
@@ -115,11 +115,10 @@ async function readVersion(store: Store, { name, size, address }: Entry): Promis
 }
 
 async function readStoredManifest(store: Store, name: string, size: number): Promise<Manifest> {
-  const read = async (range?: ByteRange) => readHead((await store.get(name, range)) ?? new Uint8Array(0))
-  const head = await read({ end: usualHeadSize }).catch((error) => {
-    if (size <= usualHeadSize) throw error
-    return read()
-  })
+  const read = async (end: number) => (await store.get(name, { end })) ?? new Uint8Array(0)
+  const first = await read(usualHeadSize)
+  const length = headLength(first)
+  const head = readHead(length > first.length && length <= size ? await read(length) : first)
   if (head.imageLength !== size) throw damaged(`it should be ${head.imageLength} bytes long and has ${size}`, size)
   return head.manifest
 }

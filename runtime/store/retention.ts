@@ -1,4 +1,5 @@
 import { listVersions, removeUnusedModules, removeVersions, type VersionInfo } from './checkpoints.ts'
+import { hasRules, keptVersions, type RetentionRules } from './kept.ts'
 import { chunkName, type LogSegment, listSegments, removedChunk, sessionFolder } from './session-log.ts'
 import { loadStart, removeStart, saveStart } from './start-record.ts'
 import type { Store } from './store.ts'
@@ -15,17 +16,47 @@ export async function hasCheckpoints(store: Store, session: string, id: string):
   return (await listVersions(store, session)).some((version) => idOf(version) === id)
 }
 
-/** Removes a run's older keyframes, and the log of what came before its last two checkpoints. */
-export async function dropUnneeded(store: Store, session: string, id: string): Promise<void> {
-  const own = (await listVersions(store, session)).filter((version) => idOf(version) === id)
+/** What a session keeps while it runs. */
+export interface RunRetention {
+  readonly rules?: RetentionRules
+  /** Keep the log of what came before the last checkpoints, and with it the keyframes. */
+  readonly keepLog?: boolean
+  /** Milliseconds since the epoch. */
+  readonly now: number
+}
+
+/**
+ * Removes a run's older keyframes, what the rules do not keep of all versions, and the log of what came before the run's last
+ * two checkpoints.
+ */
+export async function dropUnneeded(
+  store: Store,
+  session: string,
+  id: string,
+  { rules = {}, keepLog = false, now }: RunRetention,
+): Promise<void> {
+  const versions = await listVersions(store, session)
+  const isOwn = (version: VersionInfo) => idOf(version) === id
   const isKeyframe = ({ content }: VersionInfo) => content.kind === 'intact' && content.manifest.cause === 'keyframe'
-  const unneeded = own.slice(0, -keptKeyframes).filter(isKeyframe)
-  const numbers = new Set(unneeded.map(({ version }) => version))
+  const keyframes = keepLog ? [] : versions.filter(isOwn).slice(0, -keptKeyframes).filter(isKeyframe)
+  const numbers = new Set([...keyframes, ...unkept(versions, rules, now)].map(({ version }) => version))
   if (numbers.size > 0) await removeVersions(store, session, ({ version }) => numbers.has(version))
-  const older = own.filter(({ version }) => !numbers.has(version)).at(-keptKeyframes)
+  if (keepLog) return
+  const left = versions.filter((version) => isOwn(version) && !numbers.has(version.version))
+  // Where the rules keep a single one, that is what the log has to follow.
+  const older = left.at(-keptKeyframes) ?? (hasRules(rules) ? left.at(-1) : undefined)
   if (older === undefined) return
   const calls = callsOf(older)
   await removeSegments(store, session, ({ run, firstCall }) => run === id.slice(0, 8) && firstCall < calls)
+}
+
+/** Versions that the rules do not keep. Damaged ones, whose time is not known, are left alone. */
+export function unkept(versions: readonly VersionInfo[], rules: RetentionRules, now: number): VersionInfo[] {
+  const intact = versions.flatMap((info) =>
+    info.content.kind === 'intact' ? [{ info, version: info.version, time: info.content.manifest.time }] : [],
+  )
+  const kept = keptVersions(intact, rules, now)
+  return intact.filter(({ version }) => !kept.has(version)).map(({ info }) => info)
 }
 
 /** Of a program that has ended: its checkpoints stay, without what it did after the newest. */

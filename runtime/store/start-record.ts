@@ -41,16 +41,17 @@ const shape = record<Required<StartRecord> & { format: number }>({
   ended: nullable(natural(0xffff_ffff)),
 })
 
-const blobName = (session: string): string => `${sessionFolder(session)}start.cbor`
+/** The blob of a session's start record. */
+export const startBlob = (session: string): string => `${sessionFolder(session)}start.cbor`
 
 export async function saveStart(store: Store, session: string, start: StartRecord): Promise<void> {
-  await store.put(blobName(session), [
+  await store.put(startBlob(session), [
     encode({ format, ...start, engine: start.engine ?? null, ended: start.ended ?? null }),
   ])
 }
 
 export async function removeStart(store: Store, session: string): Promise<void> {
-  await store.delete(blobName(session))
+  await store.delete(startBlob(session))
 }
 
 /** How a run began, by the first eight digits of its identity; undefined where that is not known, or damaged. */
@@ -62,18 +63,23 @@ export async function findStart(store: Store, session: string, run: string): Pro
   return start?.id.startsWith(run) ? start : undefined
 }
 
+/** Throws what is wrong with it. */
+export function readStart(blob: Uint8Array): StartRecord {
+  const decoded: unknown = decode(blob)
+  const whole = typeof decoded === 'object' && decoded !== null ? { engine: null, ...decoded } : decoded
+  const { format: _, ...start } = shape(whole, 'start')
+  return start
+}
+
 /** undefined where the session has none. Throws STASIS_START_DAMAGED. */
 export async function loadStart(store: Store, session: string): Promise<StartRecord | undefined> {
-  const blob = await store.get(blobName(session))
+  const blob = await store.get(startBlob(session))
   if (blob === undefined) return undefined
   try {
-    const decoded: unknown = decode(blob)
-    const whole = typeof decoded === 'object' && decoded !== null ? { engine: null, ...decoded } : decoded
-    const { format: _, ...start } = shape(whole, 'start')
-    return start
+    return readStart(blob)
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
-    const message = `${store.locate(blobName(session))}, which says how ${session} began, cannot be used: ${reason}. Restore a checkpoint by its number.`
+    const message = `${store.locate(startBlob(session))}, which says how ${session} began, cannot be used: ${reason}. Restore a checkpoint by its number.`
     throw new StasisError('STASIS_START_DAMAGED', message, { session }, { cause })
   }
 }

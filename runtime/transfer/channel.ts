@@ -33,7 +33,10 @@ export class Channel {
     if (frame === undefined) return undefined
     this.received += frame.length
     const message = decodeMessage(frame)
-    if (message.kind === 'error') throw new StasisError(message.code, message.message, { remote: true })
+    if (message.kind === 'error') {
+      // It is shown to people, on terminals.
+      throw new StasisError(message.code, message.message.replaceAll(/\p{Cc}+/gu, ' '), { remote: true })
+    }
     return message
   }
 

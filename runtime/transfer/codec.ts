@@ -5,16 +5,14 @@ import { maxPiece } from './protocol.ts'
 /** Raw deflate (RFC 1951), which every host has natively. */
 export interface Codec {
   deflate(bytes: Uint8Array): Uint8Array
-  /** At most `limit` bytes; throws where it would be more or the input is broken. */
+  /** Throws where the input is broken; where it inflates to more than `limit` bytes, throws or gives more than that. */
   inflate(bytes: Uint8Array, limit: number): Uint8Array
 }
 
 export const portableCodec: Codec = {
   deflate: (bytes) => deflateSync(bytes, { level: 1 }),
-  inflate: (bytes, limit) => {
-    // The buffer is the limit: what does not fit is refused.
-    return inflateSync(bytes, { out: new Uint8Array(limit) })
-  },
+  // What does not fit the buffer is left out without a word: a byte more than allowed tells.
+  inflate: (bytes, limit) => inflateSync(bytes, { out: new Uint8Array(limit + 1) }),
 }
 
 /** Bytes from which on it is worth a look, and those that are looked at. */

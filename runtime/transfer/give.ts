@@ -55,7 +55,7 @@ export async function giveLease(
   const moved: Lease = { ...lease, epoch: lease.epoch + 1, state: 'moved', peer: there, transfer, confirmed: false }
   await saveLease(store, session, { ...lease, state: 'offered', peer: there, transfer })
   try {
-    await channel.send({ kind: 'offer', transfer, line: lease.line, epoch: moved.epoch, peer: here })
+    await channel.send({ kind: 'offer', transfer, line: lease.line, epoch: moved.epoch, peer: here, start })
     await channel.expect('received')
     // From here on it is never taken back.
     await saveLease(store, session, moved)

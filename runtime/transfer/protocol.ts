@@ -55,8 +55,8 @@ export interface Messages {
   keep: { line: string; epoch: number; peer: string }
   /** <: done. */
   kept: Record<never, never>
-  /** >: put it in place, to be yours when I say so. */
-  offer: { transfer: string; line: string; epoch: number; peer: string }
+  /** >: put it in place, to be yours when I say so. `start`: and I shall want it to run, so say now if it cannot. */
+  offer: { transfer: string; line: string; epoch: number; peer: string; start: boolean }
   /** <: it is in place, and does not run. */
   received: { transfer: string }
   /** >: I have let go: it is yours. `start`: and run it. Also as the first message of a new connection, to finish. */
@@ -118,7 +118,15 @@ const blobName = matching(
   /^(@(\/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}){1,2}|modules\/[0-9a-f]{64}\.wasm)$/,
   "the name of a session's blob",
 )
-const peer = short(1024)
+/** Shown to people, on terminals: without what those take for commands. */
+const shown =
+  (limit: number): Shape<string> =>
+  (value, where) => {
+    const given = short(limit)(value, where)
+    if (/\p{Cc}/u.test(given)) throw new ShapeError(`${where} has control characters`)
+    return given
+  }
+const peer = shown(1024)
 
 const listed =
   <T>(shape: Shape<T>): Shape<T[]> =>
@@ -131,7 +139,7 @@ const blob = { name: blobName, size: integer }
 const nothing = record<Record<never, never>>({})
 
 const shapes: { readonly [K in Kind]: Shape<Messages[K]> } = {
-  hello: record<Messages['hello']>({ version: integer, agent: short(256) }),
+  hello: record<Messages['hello']>({ version: integer, agent: shown(256) }),
   push: record<Messages['push']>({ session, as: session, line: uuid, epoch: integer, force: flag }),
   pull: record<Messages['pull']>({
     session,
@@ -151,7 +159,7 @@ const shapes: { readonly [K in Kind]: Shape<Messages[K]> } = {
   stored: nothing,
   keep: record<Messages['keep']>({ line: uuid, epoch: integer, peer }),
   kept: nothing,
-  offer: record<Messages['offer']>({ transfer: uuid, line: uuid, epoch: integer, peer }),
+  offer: record<Messages['offer']>({ transfer: uuid, line: uuid, epoch: integer, peer, start: flag }),
   received: record<Messages['received']>({ transfer: uuid }),
   activate: record<Messages['activate']>({ session, transfer: uuid, start: flag }),
   active: record<Messages['active']>({ transfer: uuid, running: flag, reason: short(4096) }),

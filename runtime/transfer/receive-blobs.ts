@@ -121,14 +121,23 @@ export class BlobReceiver {
   async flush(): Promise<void> {
     const missing = this.#blobs.find(({ name, size }) => this.#staged.get(name)?.digest.length !== size)
     if (missing !== undefined) throw broken(`${missing.name} was announced and did not come`)
-    const view = new StagedView(this.staging, this.#blobs, this.#staged)
-    await checkReceived(view, this.staging.session, this.#checked).catch(async (error) => {
+    await checkReceived(
+      new StagedView(this.staging, this.#blobs, this.#staged),
+      this.staging.session,
+      this.#checked,
+    ).catch(async (error) => {
       // It would not become right by going on from it.
       await this.staging.clear()
       throw error
     })
     this.#isWhole = true
     await this.#channel.send({ kind: 'stored' })
+  }
+
+  /** The session as it will be. */
+  view(): Store {
+    this.checkWhole()
+    return new StagedView(this.staging, this.#blobs, this.#staged)
   }
 
   /** Throws STASIS_PROTOCOL where something is missing, before anything in use is touched. */

@@ -1,9 +1,15 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
 import { decodeCheckpoint } from '../image/decode.ts'
+import { decodeDataHeader } from '../store/checkpoint-file/headers.ts'
+import { dataHeaderSize } from '../store/checkpoint-file/layout.ts'
 import { listVersions, loadCheckpoint, readStored } from '../store/checkpoints.ts'
+import { crc32, readerOf } from '../store/session-versions/blobs.ts'
+import { readSessionFile } from '../store/session-versions/session-file.ts'
 import { loadStart } from '../store/start-record.ts'
 import type { Store } from '../store/store.ts'
 import { moduleHash, neededModules } from './session-blobs.ts'
+
+const header = { file: 'data', offset: 0, length: dataHeaderSize } as const
 
 /**
  * Looks at a session that was received, before anything of it is put in place: every checkpoint must be whole and every
@@ -17,6 +23,10 @@ export async function checkReceived(view: Store, session: string, checked: Set<n
       session,
     })
   }
+  // Of one's own file as much as possible is used; of a stranger's nothing that is not whole.
+  const file = await readSessionFile(view, session)
+  if (file?.error !== undefined) throw file.error
+  if (file !== undefined) decodeDataHeader(await readerOf(view, session)(header), crc32)
   for (const { version, content } of versions) {
     if (checked.has(version)) continue
     if (content.kind === 'damaged') throw content.error

@@ -1,6 +1,7 @@
 import { listVersions } from '../store/checkpoints.ts'
 import { leaseName } from '../store/lease.ts'
 import { sessionFolder } from '../store/session-log.ts'
+import { blobsOf } from '../store/session-versions/blobs.ts'
 import { loadStart } from '../store/start-record.ts'
 import type { Store } from '../store/store.ts'
 import type { Blob } from './protocol.ts'
@@ -21,9 +22,11 @@ export function storedName(session: string, name: string): string {
 /** A session's own blobs, by names of the protocol, sorted; its lease is not one of them. */
 export async function folderBlobs(store: Store, session: string): Promise<readonly Blob[]> {
   const folder = sessionFolder(session)
+  // A checkpoint file that is being written anew takes the old one's place when it is whole.
+  const { fresh } = blobsOf(session)
   const blobs = await store.list(folder)
   return blobs
-    .filter(({ name }) => name !== leaseName(session))
+    .filter(({ name }) => name !== leaseName(session) && name !== fresh)
     .map(({ name, size }) => ({ name: `@/${name.slice(folder.length)}`, size }))
 }
 

@@ -15,6 +15,8 @@ export interface Taken {
 export interface TakeOptions extends ReceiveOptions {
   /** Where the other copy is, if this side knows it better than the other one. */
   readonly peer?: string
+  /** Before a session is taken that is to run here: throws where it could not. `view` has it as it will be. */
+  readonly checkStart?: (view: Store, session: string) => Promise<void>
   /** After the session became this store's and its lock was released: runs it, if asked to, and says what became of that. */
   readonly onOwned?: (
     session: string,
@@ -81,6 +83,7 @@ export async function takeSession(
           return { state: 'copy', lease }
         }
         case 'offer':
+          if (message.start) await options.checkStart?.(receiver.view(), session)
           await putInPlace(store, session, receiver, message, 'received', options)
           await channel.send({ kind: 'received', transfer: message.transfer })
           break

@@ -2,6 +2,7 @@
 // code runs in Node's processes and in pages.
 import type { Session as NodeSession } from '../../host-node/sessions.ts'
 import type { MemoryStore, saveCheckpoint, saveModule } from '../../runtime/index.ts'
+import type { SessionEvent } from '../../runtime/session/session.ts'
 import type { loadCheckpoint } from '../../runtime/store/checkpoints.ts'
 
 /** What both hosts' entries have. */
@@ -58,6 +59,7 @@ export async function runLeg(
 ): Promise<LegResult> {
   const began = performance.now()
   const output: Record<'stdout' | 'stderr', Uint8Array[]> = { stdout: [], stderr: [] }
+  const refused: string[] = []
   const store = new MemoryStore()
   const module = await place.module(request.module)
   const { stopAt } = request
@@ -66,6 +68,9 @@ export async function runLeg(
     returnFiles: true,
     stdout: (bytes: Uint8Array) => void output.stdout.push(bytes.slice()),
     stderr: (bytes: Uint8Array) => void output.stderr.push(bytes.slice()),
+    onEvent: (event: SessionEvent) => {
+      if (event.kind === 'refused') refused.push(event.error.message)
+    },
     ...(stopAt !== undefined && { triggers: [{ kind: 'call', call: stopAt }] as const, stopAfterSnapshot: true }),
   }
   let session: Awaited<ReturnType<typeof Session.start>>
@@ -90,6 +95,7 @@ export async function runLeg(
   }
   switch (outcome.kind) {
     case 'exited': {
+      if (stopAt !== undefined) throw new Error(`it ended before call ${stopAt}; ${refused.join('; ')}`)
       const files = (outcome.files ?? []).map(({ path, bytes }) => [path, base64(bytes)])
       return { ...seen, exitCode: outcome.code, files: Object.fromEntries(files) }
     }

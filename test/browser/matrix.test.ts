@@ -27,7 +27,8 @@ describe.skipIf(missing.length > 0)(
       const title = `goes from one to the other${available ? '' : ` (skipped: ${reason})`}`
       // The short form takes four of the sixteen ways for each program, others for each; all programs together take all.
       const turn = matrixPrograms.findIndex(([one]) => one === name)
-      const chosen = long ? pairs : pairs.filter((_, index) => index % 4 === (turn + Math.floor(index / 4)) % 4)
+      const some = pairs.filter((_, index) => index % 4 === (turn + Math.floor(index / 4)) % 4)
+      const chosen = long ? pairs : each.program === 'ruby' ? some.slice(1, 3) : some
 
       test.skipIf(!available).each(chosen)(`${title}: host %i to host %i`, { timeout: 120_000 }, async (from, to) => {
         const random = seeded(seed * 1000 + turn * 16 + from * 4 + to)
@@ -45,16 +46,16 @@ describe.skipIf(missing.length > 0)(
       })
     })
 
-    test('a hundred hops over all hosts add nothing to the image', { timeout: 300_000 }, async () => {
+    const hops = long ? 100 : 12
+    test(`${hops} hops over all hosts add nothing to the image`, { timeout: 300_000 }, async () => {
       const { each, expected } = planned('sqlite-shop')
-      const hops = long ? 100 : 24
-      const { outcome, legs } = await journey(
-        each,
-        hosts.all,
-        Array.from({ length: hops }, (_, hop) => 20 + hop * 2),
-      )
+      const stops = Array.from({ length: hops }, (_, hop) => 20 + hop * 2)
+      const { outcome, legs } = await journey(each, hosts.all, stops)
       expect(comparable(each, outcome)).toEqual(expected)
-      expect(legs.length).toBe(hops + 1)
+      const alone = await journey(each, hosts.all, stops.slice(-1))
+      const [hopped, once] = [legs.at(-2)!.imageSize!, alone.legs[0]!.imageSize!]
+      // The kernel's state has times in it, whose encoding may take some bytes more.
+      expect(Math.abs(hopped - once)).toBeLessThan(128)
     })
   },
 )

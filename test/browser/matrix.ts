@@ -8,12 +8,12 @@ import type { LegHost } from './node-host.ts'
 
 /** A program of each kind, and a number of calls that all its runs make. */
 export const matrixPrograms: readonly (readonly [name: string, calls: number])[] = [
-  ['lua-closures', 40],
-  ['sqlite-shop', 250],
-  ['cpython-ask', 700],
-  ['ruby-blocks', 2500],
-  ['as-life', 9],
-  ['lua-eh-errors', 12],
+  ['lua-closures', 58],
+  ['sqlite-shop', 440],
+  ['cpython-ask', 330],
+  ['ruby-blocks', 70],
+  ['as-life', 33],
+  ['lua-eh-errors', 42],
 ]
 
 /** Numbers from 0 to 1, the same for the same seed (mulberry32). */

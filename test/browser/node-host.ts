@@ -1,22 +1,20 @@
 // A Node process that runs legs, one after the other, with the built dist/. Images are passed as files.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { fileURLToPath, pathToFileURL } from 'node:url'
 import { bundleProgram } from '../support/bundle-program.ts'
 import type { LegRequest, LegResult } from './leg.ts'
 
-const dist = (name: string) =>
-  JSON.stringify(pathToFileURL(fileURLToPath(new URL(`../../dist/${name}`, import.meta.url))))
+const dist = new URL('../../dist/', import.meta.url).href
 
 /** Reads requests as lines of JSON and answers likewise; its own output goes to stderr. */
-const source = (folder: string) => `
+const source = `
   import { readFile, writeFile } from 'node:fs/promises'
   import { join } from 'node:path'
   import { createInterface } from 'node:readline'
   import { runLeg } from './test/browser/leg.ts'
-  const core = await import(${dist('index.js')})
-  const node = await import(${dist('node.js')})
-  const folder = ${JSON.stringify(folder)}
+  const [dist, folder] = process.argv.slice(2)
+  const core = await import(dist + 'index.js')
+  const node = await import(dist + 'node.js')
   const place = {
     module: async (path) => new Uint8Array(await readFile(path)),
     get: async (name) => new Uint8Array(await readFile(join(folder, name))),
@@ -38,8 +36,10 @@ export interface LegHost {
 
 /** `script` is where the program is bundled to. */
 export async function startNodeHost(name: string, node: string, folder: string, script: string): Promise<LegHost> {
-  await bundleProgram(source(folder), script)
-  const child: ChildProcess = spawn(node, ['--no-warnings', script], { stdio: ['pipe', 'pipe', 'inherit'] })
+  await bundleProgram(source, script)
+  const child: ChildProcess = spawn(node, ['--no-warnings', script, dist, folder], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
   return {
     name,

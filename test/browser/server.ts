@@ -25,8 +25,17 @@ export interface TestServer {
   close(): Promise<void>
 }
 
-export async function serve({ isolated }: { readonly isolated: boolean }): Promise<TestServer> {
-  const driver = await bundlePage()
+export interface ServeOptions {
+  readonly isolated: boolean
+  /** Sources of the page's scripts, relative to the repository; `/<name>.js` is served. Default: those of the tests. */
+  readonly scripts?: Readonly<Record<string, string>>
+}
+
+const testScripts = { driver: 'test/browser/page/driver.ts', 'store-suite': 'test/browser/page/store-suite.ts' }
+
+export async function serve({ isolated, scripts = testScripts }: ServeOptions): Promise<TestServer> {
+  const bundles = new Map<string, string>()
+  for (const [name, source] of Object.entries(scripts)) bundles.set(`/${name}.js`, await bundlePage(source))
   const passed = new Map<string, Uint8Array>()
   const server = createServer(async (request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://host').pathname)
@@ -37,7 +46,8 @@ export async function serve({ isolated }: { readonly isolated: boolean }): Promi
         'Content-Type': types.html,
       })
     }
-    if (path === '/driver.js') return answer(driver)
+    const script = bundles.get(path)
+    if (script !== undefined) return answer(script)
     if (path.startsWith('/passed/')) {
       const name = path.slice('/passed/'.length)
       if (request.method !== 'PUT') return answer(passed.get(name) ?? '')
@@ -67,13 +77,15 @@ async function bodyOf(request: IncomingMessage): Promise<Uint8Array> {
   return new Uint8Array(Buffer.concat(parts))
 }
 
-async function bundlePage(): Promise<string> {
+/** A script with what it imports; the built dist/ is left outside. */
+async function bundlePage(source: string): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL('page/driver.ts', import.meta.url))],
+    entryPoints: [root + source],
+    alias: { vitest: `${root}test/browser/page/vitest.ts` },
     bundle: true,
     format: 'esm',
     target: 'es2022',
-    external: ['/dist/*'],
+    external: ['/dist/*', '/store-suite.js'],
     write: false,
     logLevel: 'error',
   })

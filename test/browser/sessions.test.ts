@@ -8,6 +8,7 @@ import { counter, dripper, sleeper } from './guests.ts'
 import { serve, type TestServer } from './server.ts'
 
 const echo = program('echo-lines')
+const lua = program('lua')
 const ways = [
   ['isolated', true],
   ['without isolation headers', false],
@@ -114,6 +115,40 @@ for (const browserName of browserNames) {
         expect(rest.length).toBeGreaterThan(0)
         expect(whole.endsWith(rest)).toBe(true)
         expect(before.length).toBeLessThan(whole.length)
+      })
+
+      test('files come from memory and from the private file system, and go back there', async () => {
+        await page.evaluate(async () => {
+          const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('notes', { create: true })
+          for (const [file, text] of [
+            ['gone.txt', 'x'],
+            [
+              'in.lua',
+              'local f = io.open("/notes/sub.txt", "w") f:write(io.read("a")) f:close() os.remove("/notes/gone.txt") print(io.open("/data/given"):read("a"))',
+            ],
+          ] as const) {
+            const writable = await (await folder.getFileHandle(file, { create: true })).createWritable()
+            await writable.write(text)
+            await writable.close()
+          }
+        })
+        const given = { guest: '/data', memory: true, files: { given: [...new TextEncoder().encode('from memory')] } }
+        await call(page, 'lua', name, lua.path, ['lua', '/notes/in.lua'], [{ guest: '/notes', opfs: 'notes' }, given])
+        await call(page, 'checkpoint', name, { stop: true })
+        await call(page, 'lua', name, '', [], [{ guest: '/notes', opfs: 'notes' }])
+        await call(page, 'type', name, 'typed')
+        await call(page, 'endInput', name)
+        expect(await call(page, 'done', name)).toMatchObject({ kind: 'exited', code: 0 })
+        expect(await call(page, 'seen', name)).toBe('from memory\n')
+        const left = await page.evaluate(async () => {
+          const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('notes')
+          const found: Record<string, string> = {}
+          for await (const [file, entry] of folder as unknown as AsyncIterable<[string, FileSystemFileHandle]>)
+            found[file] = await (await entry.getFile()).text()
+          return found
+        })
+        expect(Object.keys(left).sort()).toEqual(['in.lua', 'sub.txt'])
+        expect(left['sub.txt']).toBe('typed')
       })
 
       test('after a reload it goes on by its log where it stood', async () => {

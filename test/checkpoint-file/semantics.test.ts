@@ -1,6 +1,7 @@
 // What the operations of docs/checkpoint-files.md mean, on both hosts.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { CheckpointFile } from '../../runtime/store/checkpoint-file/checkpoint-file.ts'
+import { CheckpointFile } from '../../runtime/store/checkpoint-file/checkpoint-file.ts'
+import { MemoryCheckpoints } from '../../runtime/store/checkpoint-file/memory-storage.ts'
 import { codeOf, type World, worlds } from './worlds.ts'
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values)
@@ -195,4 +196,21 @@ describe.each(worlds)('a checkpoint file ($host)', ({ create }) => {
     expect(codeOf(() => fresh.open({ readOnly: true }))).toBe('STASIS_CKP_MISSING')
     fresh.dispose()
   })
+})
+
+test('a reader checks what a writer has saved since it was opened', () => {
+  const disk = new MemoryCheckpoints()
+  const writer = CheckpointFile.open(disk.open())
+  const memory = new Uint8Array(8192).fill(1)
+  const region = writer.register('state', memory)
+  writer.save(region)
+  const reader = CheckpointFile.open(disk.open({ readOnly: true }))
+  memory.fill(2)
+  writer.save(region)
+  const bytes = disk.data.content
+  bytes[bytes.length - 1]! ^= 1
+  disk.data.truncate(0)
+  disk.data.append([bytes])
+  reader.refresh()
+  expect(() => reader.read('state')).toThrow(/damaged/)
 })

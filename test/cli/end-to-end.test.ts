@@ -201,9 +201,9 @@ test('a guest without polls cannot be stopped in a loop, and whoever asks is tol
   expect(err).toContain('--polls=all')
 })
 
-test('a directory that the session has open must be granted again, and the message says how', async () => {
+test('a directory whose files were left out must be granted again, and the message says how', async () => {
   mkdirSync(join(place.directory, 'data'))
-  const session = place.start('run', '--dir', 'data::/data', '--name', 'calc', 'echo.wasm')
+  const session = place.start('run', '--dir', 'data::/data', '--max-file-bytes', '0', '--name', 'calc', 'echo.wasm')
   await session.says('ready')
   session.child.kill('SIGTSTP')
   await session.finished
@@ -213,6 +213,18 @@ test('a directory that the session has open must be granted again, and the messa
   expect(refused.err).toContain('STASIS_MOUNT_NOT_GRANTED')
   expect((await place.run('restore', 'clac')).err).toContain('Did you mean calc?')
   expect(await place.run('restore', 'calc', '--dir', 'data::/data')).toMatchObject({ code: 0 })
+})
+
+test('a directory that is not granted again goes on in memory, and the message says so', async () => {
+  mkdirSync(join(place.directory, 'data'))
+  const session = place.start('run', '--dir', 'data::/data', '--mem', '/tmp', '--name', 'calc', 'echo.wasm')
+  await session.says('ready')
+  session.child.kill('SIGTSTP')
+  await session.finished
+  const restored = await place.run('restore', 'calc', '--keep')
+  expect(restored.code).toBe(0)
+  expect(restored.err).toMatch(/\/data was a directory of the host.*in memory.*--dir HOST::\/data/)
+  expect((await place.run('files', 'calc')).out).toContain('no files')
 })
 
 test('a damaged image is refused with a sentence that names the file, and the newest state is that of the version before', async () => {
@@ -231,4 +243,25 @@ test('a damaged image is refused with a sentence that names the file, and the ne
   expect(restored).toMatchObject({ code: 1, out: 'x\n' })
   expect(restored.err).toContain(image)
   expect(restored.err).toContain('going on from calc@1')
+})
+
+test('a checkpoint takes files along, and its files are taken out of it', async () => {
+  mkdirSync(join(place.directory, 'data'))
+  writeFileSync(join(place.directory, 'data/below.txt'), 'below')
+  const session = place.start('run', '--dir', 'data::/data:overlay', '--name', 'calc', 'echo.wasm')
+  await session.says('ready')
+  expect(await place.run('checkpoint', 'calc', '--without-files')).toMatchObject({ code: 0 })
+  expect(await place.run('checkpoint', 'calc', '--stop')).toMatchObject({ code: 0 })
+  await session.finished
+  const lean = JSON.parse((await place.run('inspect', 'calc@1', '--json')).out)
+  expect(lean.files).toMatchObject({ content: 'left out', complete: true, files: [] })
+  const whole = JSON.parse((await place.run('inspect', 'calc', '--json')).out)
+  expect(whole.files).toMatchObject({ content: 'carried', size: 0 })
+  expect(whole.mounts).toMatchObject([{ guest: '/data', kind: 'overlay', source: 'data', moves: 'moves if granted' }])
+  expect(whole.grants).toEqual(['data::/data:overlay'])
+  expect((await place.run('inspect', 'calc')).out).toMatch(/\/data +overlay +data +moves if granted/)
+  expect((await place.run('files', 'calc', 'cat', '/data/none')).err).toContain('STASIS_FILE_MISSING')
+  expect((await place.run('files', 'calc', 'mv', 'x')).code).toBe(2)
+  expect((await place.run('restore', 'calc', '--dir', 'data::/data')).err).toContain('STASIS_MOUNT_KIND')
+  expect(await place.run('restore', 'calc', '--dir', 'data::/data:overlay')).toMatchObject({ code: 0 })
 })

@@ -124,6 +124,7 @@ function source(frames: number): CheckpointSource {
     poll: null,
     exit: null,
     orphans: [],
+    written: { complete: true, mounts: [[], []] },
   })
   const checkpoint: Checkpoint = {
     session: { name: 'calc', id: 'id' },

@@ -77,7 +77,19 @@ test('an option without its value, and a flag with one, are refused', () => {
   expect(usageError(() => run('--name'))).toBe('--name needs a value: NAME.')
   expect(usageError(() => run('--name', '--keep', 'a.wasm'))).toContain('"--keep" looks like an option')
   expect(run('--name=--keep', 'a.wasm').values.name).toBe('--keep')
-  expect(usageError(() => run('--keep=yes', 'a.wasm'))).toContain('takes no value')
+  expect(usageError(() => run('--thin=yes', 'a.wasm'))).toContain('takes no value')
+  expect(usageError(() => run('--keep=yes', 'a.wasm'))).toContain('no whole number')
+  expect(
+    [run('--keep', 'a.wasm'), run('--keep', '5', 'a.wasm'), run('--keep=5', 'a.wasm'), run('a.wasm')].map((one) => [
+      one.values.keep,
+      one.positionals,
+    ]),
+  ).toEqual([
+    [true, ['a.wasm']],
+    [5, ['a.wasm']],
+    [5, ['a.wasm']],
+    [false, ['a.wasm']],
+  ])
 })
 
 test('a value that makes no sense is refused under its option’s name', () => {

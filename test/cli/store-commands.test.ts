@@ -56,6 +56,7 @@ const kernel = encodeState({
   poll: null,
   exit: null,
   orphans: [],
+  written: { complete: true, mounts: [] },
 })
 
 async function save(name: string, cause: string, label?: string): Promise<void> {

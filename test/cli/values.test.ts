@@ -1,8 +1,16 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { formatMount, parseMount, shellQuote } from '../../host-node/cli/mounts.ts'
+import { formatMount, parseMemory, parseMount, shellQuote } from '../../host-node/cli/mounts.ts'
 import { UsageError } from '../../host-node/cli/usage-error.ts'
-import { oneOf, parseCount, parseDuration, parseEnv, parseSignal, parseTrigger } from '../../host-node/cli/values.ts'
+import {
+  oneOf,
+  parseCount,
+  parseDuration,
+  parseEnv,
+  parseSignal,
+  parseSize,
+  parseTrigger,
+} from '../../host-node/cli/values.ts'
 
 test('durations have a unit', () => {
   expect(['500ms', '10s', '1.5m', '2h'].map(parseDuration)).toEqual([500, 10_000, 90_000, 7_200_000])
@@ -55,7 +63,8 @@ test('directories are granted as HOST, HOST::GUEST, either read-only', () => {
   expect(parseMount('/usr:ro')).toEqual({ host: '/usr', guest: '/usr', readOnly: true })
   expect(parseMount('/usr::/u:ro')).toEqual({ host: '/usr', guest: '/u', readOnly: true })
   expect(parseMount('/odd:ro::/x:rw')).toEqual({ host: '/odd:ro', guest: '/x', readOnly: false })
-  for (const bad of ['', '::', 'a::', '::b', ':ro']) expect(() => parseMount(bad), bad).toThrow(UsageError)
+  expect(parseMount('/odd:ro::/x:overlay')).toEqual({ host: '/odd:ro', guest: '/x', readOnly: false, overlay: true })
+  for (const bad of ['', '::', 'a::', '::b', ':ro', ':overlay']) expect(() => parseMount(bad), bad).toThrow(UsageError)
 })
 
 test('a single colon between directories is taken for the mistake that it is', () => {
@@ -65,8 +74,8 @@ test('a single colon between directories is taken for the mistake that it is', (
 test('a printed grant parses to itself', () => {
   const path = fc.string({ minLength: 1 }).filter((text) => !text.includes('::') && !text.includes(':'))
   fc.assert(
-    fc.property(path, path, fc.boolean(), fc.boolean(), (host, guest, odd, readOnly) => {
-      const mount = { host, guest: odd ? `${guest}:ro` : guest, readOnly }
+    fc.property(path, path, fc.constantFrom('', ':ro', ':overlay'), fc.nat(2), (host, guest, odd, kind) => {
+      const mount = { host, guest: `${guest}${odd}`, readOnly: kind === 1, ...(kind === 2 && { overlay: true }) }
       expect(parseMount(formatMount(mount))).toEqual(mount)
     }),
   )
@@ -77,4 +86,17 @@ test('a quoted word survives a real shell', async () => {
   const words = ['plain', "it's", '$HOME `id` "x"', '', 'a\nb', './d::/d:ro', '\\', '*', '~', '#x', '!x']
   const out = execFileSync('sh', ['-c', `printf '%s\\0' ${words.map(shellQuote).join(' ')}`], { encoding: 'utf8' })
   expect(out.split('\0').slice(0, -1)).toEqual(words)
+})
+
+test('a size is bytes, or has a decimal unit', () => {
+  expect(['0', '500', '64k', '256M', '1.5G', '2 TB', '3kb'].map(parseSize)).toEqual([
+    0, 500, 64e3, 256e6, 1.5e9, 2e12, 3e3,
+  ])
+  for (const bad of ['', 'x', '-1', '1Q', 'k', '1e9', '9999999999999T'])
+    expect(() => parseSize(bad), bad).toThrow(UsageError)
+})
+
+test('a directory in memory has a name in the guest', () => {
+  expect(parseMemory('/tmp')).toEqual({ guest: '/tmp', memory: true })
+  for (const bad of ['', 'host::/tmp']) expect(() => parseMemory(bad), bad).toThrow(UsageError)
 })

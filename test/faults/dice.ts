@@ -6,10 +6,10 @@ export const throws = 63
 /** Every how manieth draw is large. */
 const every = 21
 /** Bytes of one of the large draws, which stand in a chunk outside of the log. */
-const large = 40_000
+const large = 200_000
 
 /**
- * Prints so many letters that chance gives, some of them the last of a draw of 40,000 bytes, one byte a call; waits for the
+ * Prints so many letters that chance gives, some of them the last of a draw of 200,000 bytes, one byte a call; waits for the
  * end of stdin; prints a sum of all letters as eight more, and exits with 9. What it prints shows whether the letters that
  * it remembers are those that it had shown.
  */
@@ -19,7 +19,7 @@ const diceOf = (count: number, period: number): Uint8Array =>
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
-  (memory (export "memory") 2)
+  (memory (export "memory") 4)
   (func $put (param $byte i32)
     (i32.store8 (i32.const 64) (local.get $byte))
     (i32.store (i32.const 16) (i32.const 64))

@@ -45,6 +45,7 @@ export const faultPrograms: readonly FaultProgram[] = [
     scripts: ['report.py'],
   },
   { name: 'effects', program: 'effects', args: ['/data', '50', '3000'], env: [], scripts: [] },
+  { name: 'checkpoints', program: 'stasis-ledger', args: ['/data', '40', '200000'], env: [], scripts: [] },
   { name: 'life', program: 'as-life', args: ['128', '1200', '25'], env: [], scripts: [] },
   {
     name: 'stdin',

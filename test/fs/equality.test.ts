@@ -4,9 +4,12 @@
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { openDirectory } from '../../host-node/directory.ts'
 import type { FileHandle, FileSystem, OpenFlags } from '../../wasm-shim/wasi/fs/file-system.ts'
+import { MemoryFileSystem } from '../../wasm-shim/wasi/fs/memory.ts'
+import { OverlayFileSystem } from '../../wasm-shim/wasi/fs/overlay.ts'
 import { openFlags } from '../support/open-flags.ts'
-import { type Mount, mountMemory, mounts, names, outcome } from './mounts.ts'
+import { type Mount, mountMemory, mountOverlay, mounts, names, outcome } from './mounts.ts'
 
 type Operation =
   | { readonly kind: 'open'; readonly path: string; readonly flags: OpenFlags }
@@ -150,7 +153,7 @@ function tree(fs: FileSystem, path: string): unknown {
   return Object.fromEntries(entries.map((name) => [name, tree(fs, path === '' ? name : `${path}/${name}`)]))
 }
 
-function run(mount: Mount, steps: readonly Operation[]): unknown {
+function run(mount: Pick<Mount, 'fs'>, steps: readonly Operation[]): unknown {
   const world: World = { fs: mount.fs, handles: [], opened: 0 }
   const results = steps.map((step) => apply(world, step))
   const end = tree(mount.fs, '')
@@ -175,6 +178,60 @@ describe.each(mounts.filter(([name]) => name !== 'memory'))('memory and %s', (na
         }
       }),
       { numRuns: 300 },
+    )
+  })
+})
+
+describe('an overlay above a directory that others have filled', () => {
+  /** What one mount does from beginning to end, and an overlay above what was done before `at`. */
+  const compare = (sequence: readonly Operation[], at: number, end: (overlay: OverlayFileSystem) => FileSystem) => {
+    const [before, after] = [sequence.slice(0, at), sequence.slice(at)]
+    const memory = mountMemory()
+    run(memory, before)
+    const overlay = mountOverlay((fs) => run({ fs }, before))
+    const untouched = openDirectory(overlay.path)
+    const below = tree(untouched, '')
+    try {
+      const expected = run(memory, after)
+      expect(run(overlay, after)).toEqual(expected)
+      const last = end(overlay.fs as OverlayFileSystem)
+      expect(tree(last, '')).toEqual((expected as { end: unknown }).end)
+      expect(tree(untouched, '')).toEqual(below)
+    } finally {
+      untouched.close?.()
+      overlay.dispose()
+    }
+  }
+  const steps = fc.array(operation, { minLength: 10, maxLength: 80, size: 'max' })
+  const clock = () => 0n
+
+  it('is one directory to whoever works in it, and leaves what is below alone', () => {
+    fc.assert(
+      fc.property(steps, fc.nat(40), (sequence, at) => compare(sequence, at, (overlay) => overlay)),
+      { numRuns: 400 },
+    )
+  })
+
+  it('is the same after it was saved', () => {
+    fc.assert(
+      fc.property(steps, fc.nat(40), (sequence, at) =>
+        compare(sequence, at, (overlay) => {
+          const saved = overlay.save()
+          const restored = OverlayFileSystem.restore(saved, overlay.lower, clock)
+          expect(restored.save()).toEqual(saved)
+          return restored
+        }),
+      ),
+      { numRuns: 200 },
+    )
+  })
+
+  it('is the same as a memory file system without anything below', () => {
+    fc.assert(
+      fc.property(steps, fc.nat(40), (sequence, at) =>
+        compare(sequence, at, (overlay) => MemoryFileSystem.restore(overlay.detach(), clock)),
+      ),
+      { numRuns: 200 },
     )
   })
 })

@@ -5,6 +5,7 @@ import { type DirectoryOptions, openDirectory } from '../../host-node/directory.
 import { Errno } from '../../wasm-shim/wasi/errno.ts'
 import type { FileHandle, FileStat, FileSystem } from '../../wasm-shim/wasi/fs/file-system.ts'
 import { MemoryFileSystem } from '../../wasm-shim/wasi/fs/memory.ts'
+import { OverlayFileSystem } from '../../wasm-shim/wasi/fs/overlay.ts'
 import { openFlags } from '../support/open-flags.ts'
 
 export interface Mount {
@@ -38,11 +39,27 @@ export function mountDirectory(options: DirectoryOptions = {}): Mount & { readon
   }
 }
 
+/** An overlay above an empty directory, or above what `prepare` has made of one. */
+export function mountOverlay(prepare: (fs: FileSystem) => void = () => {}): Mount & { readonly path: string } {
+  const below = mountDirectory()
+  prepare(below.fs)
+  const fs = OverlayFileSystem.create(openDirectory(below.path, { readOnly: true }), createClock())
+  return {
+    fs,
+    path: below.path,
+    dispose: () => {
+      fs.close()
+      below.dispose()
+    },
+  }
+}
+
 /** Every file system that the kernel can be given, under the name that tests show. */
 export const mounts: readonly (readonly [name: string, mount: () => Mount])[] = [
   ['memory', mountMemory],
   ...(process.platform === 'linux' ? [['directory by /proc', () => mountDirectory({ locate: 'proc' })] as const] : []),
   ['directory by walking', () => mountDirectory({ locate: 'walk' })],
+  ['overlay', () => mountOverlay()],
 ]
 
 const nameByErrno: ReadonlyMap<number, string> = new Map(Object.entries(Errno).map(([name, value]) => [value, name]))

@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { checksum } from '../../runtime/image/checksum.ts'
 import { decodeCheckpoint } from '../../runtime/image/decode.ts'
-import { encodeCheckpoint, headChecksum } from '../../runtime/image/encode.ts'
+import { encodeCheckpoint } from '../../runtime/image/encode.ts'
 import { readHead } from '../../runtime/image/head.ts'
-import { entrySize, headChecksumAt } from '../../runtime/image/layout.ts'
 import { isStasisError, type StasisError } from '../../wasm-shim/errors.ts'
+import { resealImage } from './reseal.ts'
 import { sampleCheckpoint, tinyCheckpoint } from './sample.ts'
 
 const limit = { maxMemory: 1 << 24 }
@@ -40,22 +39,6 @@ function mutate(image: Uint8Array, next: (below: number) => number): Uint8Array 
     else copy.copyWithin(at, next(copy.length), next(copy.length))
   }
   return copy
-}
-
-/** Makes all checksums right again, so that what lies behind them is tested. */
-function reseal(image: Uint8Array): void {
-  const view = new DataView(image.buffer, image.byteOffset, image.length)
-  const tableAt = 32 + Math.ceil(view.getUint32(12, true) / 8) * 8
-  const count = view.getUint32(16, true)
-  const length = tableAt + count * entrySize
-  if (length > image.length) return
-  let offset = length
-  for (let at = tableAt; at < length; at += entrySize) {
-    const size = Number(view.getBigUint64(at + 16, true))
-    if (offset + size <= image.length) image.set(checksum(image.subarray(offset, offset + size)), at + 32)
-    offset += Math.ceil(size / 8) * 8
-  }
-  image.set(headChecksum(image.subarray(0, length)), headChecksumAt)
 }
 
 const images = [
@@ -102,7 +85,7 @@ describe.each(images)('%s', (_, image) => {
     let accepted = 0
     for (let round = 0; round < 10_000; round++) {
       const copy = mutate(image, next)
-      reseal(copy)
+      resealImage(copy)
       if (failure(copy) === undefined) accepted++
     }
     // Mutated page contents and numbers are not wrong as such: some must get through, or the checksums were not right.

@@ -4,7 +4,7 @@ import { type AbiName, findRow, wasmParameters } from '../../wasm-shim/wasi/abi.
 
 /** A guest's memory and a way to call imports as it would, without a module. */
 export function createCaller(handlers: Readonly<Record<string, ImportFunction>> = {}) {
-  const memory = new WebAssembly.Memory({ initial: 2 })
+  const memory = new WebAssembly.Memory({ initial: 6 })
   const made: string[] = []
   /** The import behind the interceptors. Without a handler it answers 0. */
   const link = (name: string, interceptors: readonly Interceptor[], module: AbiName = 'wasi_snapshot_preview1') => {

@@ -47,6 +47,41 @@ describe('a replay', () => {
     )
   })
 
+  test('answers and compares a call like one before as it does the first', () => {
+    let time = 5n
+    const recorded = createRecording({
+      clock_time_get: (id, _precision, pointer) => {
+        if (id > 3) return Errno.EINVAL
+        time *= 1_000_003n
+        recorded.view().setBigUint64(pointer, time, true)
+        return 0
+      },
+    })
+    for (const id of [1, 0, 9, 1, 1]) recorded.call('clock_time_get')(id, 1n, 104)
+    const followed: unknown[] = []
+    const kernel = {
+      isRetraced: () => true,
+      recorded: () => undefined,
+      follower: () => (words: Int32Array, results: Int32Array, at: number) => {
+        followed.push(words[0], results[at])
+      },
+    }
+    const made: number[] = []
+    const again = createReplay(recorded, { kernel, onCall: (call) => made.push(call) })
+    const clock = again.call('clock_time_get')
+    expect([1, 0, 9, 1].map((id) => clock(id, 1n, 104))).toEqual([0, 0, Errno.EINVAL, 0])
+    const last = 5n * 1_000_003n ** 3n
+    expect(again.view().getBigUint64(104, true)).toBe(last)
+    // The first one was passed on, and the third had failed.
+    expect(followed).toEqual([0, Number(BigInt.asIntN(32, 5n * 1_000_003n ** 2n)), 1, Number(BigInt.asIntN(32, last))])
+    expect(again.made).toEqual(['clock_time_get'])
+    expect(made).toEqual([0, 1, 2, 3])
+    const [expected, actual] = ['monotonic', 'realtime'].map((id) => expect.stringContaining(id))
+    expect(() => clock(0, 1n, 104)).toThrow(
+      expect.objectContaining({ code: 'STASIS_REPLAY_DIVERGED', fields: { call: 4, expected, actual } }),
+    )
+  })
+
   test('compares paths, not only their addresses', () => {
     const recorded = createRecording()
     const length = recorded.putText(64, 'one.txt')
@@ -118,13 +153,13 @@ describe('a replay', () => {
         return 0
       },
     })
-    recorded.call('random_get')(1000, 100_000)
-    expect(recorded.chunks.size).toBe(1)
+    recorded.call('random_get')(1000, 300_000)
+    expect(recorded.chunks.size).toBe(2)
     const again = createReplay(recorded)
-    again.call('random_get')(1000, 100_000)
+    again.call('random_get')(1000, 300_000)
     expect(Buffer.compare(new Uint8Array(again.memory().buffer), new Uint8Array(recorded.memory().buffer))).toBe(0)
     const without = createReplay(recorded, { chunks: new MemoryChunkStore() })
-    expect(() => without.call('random_get')(1000, 100_000)).toThrow(
+    expect(() => without.call('random_get')(1000, 300_000)).toThrow(
       expect.objectContaining({ code: 'STASIS_LOG_CHUNK_MISSING' }),
     )
   })

@@ -71,6 +71,7 @@ export const emptyState: SavedState = {
   poll: null,
   exit: null,
   orphans: [],
+  written: { complete: true, mounts: [] },
 }
 
 export interface TestCheckpoint {

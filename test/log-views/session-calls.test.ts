@@ -248,6 +248,7 @@ describe('paths of descriptors', () => {
     const kernel = encodeState({
       ...emptyState,
       mounts: [{ guest: '/data', kind: 'host', source: null, readOnly: false, content: null }],
+      written: { complete: true, mounts: [[]] },
       fds: [null, null, null, { descriptor: preopened, identity: null, orphan: null }],
     })
     const module = { sha256: 'ab'.repeat(32), size: 1, name: 'calc.wasm', path: '' }
@@ -274,6 +275,7 @@ describe('paths of descriptors', () => {
     const state: SavedState = {
       ...emptyState,
       mounts: [{ guest: '/data', kind: 'host', source: null, readOnly: false, content: null }],
+      written: { complete: true, mounts: [[]] },
       fds: [
         null,
         null,

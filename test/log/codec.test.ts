@@ -101,7 +101,7 @@ describe('a log', () => {
   })
 
   test('names the chunk that is missing or was changed', () => {
-    const call: Plain = { kind: 'call', fn: 1, words: [1, 2, 3, 4, 0, 5, 6], output: 'cd'.repeat(40_000) }
+    const call: Plain = { kind: 'call', fn: 1, words: [1, 2, 3, 4, 0, 5, 6], output: 'cd'.repeat(300_000) }
     const { bytes, chunks } = logOf([call])
     expect(readRecords([bytes], new MemoryChunkStore()).error).toMatchObject({
       code: 'STASIS_LOG_CHUNK_MISSING',

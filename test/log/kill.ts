@@ -5,7 +5,9 @@ import { recover } from '../../runtime/intercept/recover.ts'
 import { MemoryChunkStore } from '../../runtime/log/chunks.ts'
 import { openLog } from '../../runtime/log/reader.ts'
 import { LogWriter } from '../../runtime/log/writer.ts'
+import type { CarriedRegion, GuestState } from '../../wasm-shim/guest-abi/state.ts'
 import { Kernel, type Mount } from '../../wasm-shim/wasi/kernel.ts'
+import { decodeState } from '../../wasm-shim/wasi/saved-state.ts'
 import type { ProgramCase } from '../programs/cases.ts'
 import type { Prepared } from '../programs/prepare.ts'
 import { program } from '../programs/programs.ts'
@@ -50,10 +52,18 @@ export interface ProcessResult {
   /** Calls made of the kernel, replayed ones not counted. */
   readonly calls: number
   readonly replayed: number
+  /** What the functions of the module `stasis` have left in the kernel's state. */
+  readonly guest: GuestState | undefined
 }
 
 /** Runs a program in the state that the processes before have left, until its end or until it is killed. */
-export function runProcess(each: ProgramCase, prepared: Prepared, survivor: Survivor, kill?: Kill): ProcessResult {
+export function runProcess(
+  each: ProgramCase,
+  prepared: Prepared,
+  survivor: Survivor,
+  kill?: Kill,
+  carried: readonly CarriedRegion[] = [],
+): ProcessResult {
   let isDead = false
   let calls = 0
   let replayed = 0
@@ -70,6 +80,7 @@ export function runProcess(each: ProgramCase, prepared: Prepared, survivor: Surv
       args: [program(each.program).argv0, ...each.args],
       env: Object.entries(each.env),
       mounts,
+      carried,
       notes: true,
       replay: isRecovery,
     },
@@ -131,8 +142,9 @@ export function runProcess(each: ProgramCase, prepared: Prepared, survivor: Surv
     if (!(error instanceof Killed)) throw error
   }
   survivor.shown.push(host.stdoutText())
+  const { guest } = decodeState(kernel.save())
   kernel.close()
-  return { exitCode, calls, replayed }
+  return { exitCode, calls, replayed, guest }
 }
 
 /**

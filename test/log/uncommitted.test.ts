@@ -7,7 +7,7 @@ import { compose, type ImportFunction, type Interceptor } from '../../runtime/in
 import { record } from '../../runtime/intercept/record.ts'
 import { recover } from '../../runtime/intercept/recover.ts'
 import { MemoryChunkStore } from '../../runtime/log/chunks.ts'
-import { openLog } from '../../runtime/log/reader.ts'
+import { openLog, readLog } from '../../runtime/log/reader.ts'
 import { LogWriter } from '../../runtime/log/writer.ts'
 import { ValType } from '../../wasm-shim/module/model.ts'
 import { findRow, wasmParameters } from '../../wasm-shim/wasi/abi.ts'
@@ -185,6 +185,34 @@ test('writes, seeks and flushes after the first write need no commit, and each t
   expect(run(program, [], Number.POSITIVE_INFINITY).commits).toBe(3)
   const whole = content('a')
   killEverywhere(program, () => expect(content('a')).toEqual(whole))
+})
+
+test('an effect that may wait has one record, and one that may not has two', () => {
+  const log: Uint8Array[] = []
+  run(
+    (guest) => {
+      const fd = guest.open('a')
+      guest.write(fd, 1)
+      guest.write(fd, 2)
+      guest.sync(fd)
+      guest.read(fd)
+      guest.write(fd, 3)
+    },
+    log,
+    Number.POSITIVE_INFINITY,
+  )
+  const records: string[] = []
+  for (const record of readLog([Buffer.concat(log)])) records.push(`${record.fn.shape.name} ${record.kind}`)
+  // Nothing has committed the last result.
+  expect(records).toEqual([
+    'path_open call',
+    'fd_write intent',
+    'fd_write result',
+    'fd_write call',
+    'fd_sync call',
+    'fd_read call',
+    'fd_write intent',
+  ])
 })
 
 test('a descriptor that stands for another file is announced anew', () => {

@@ -20,7 +20,7 @@ export function programText(
     return `(import "${abi}" "${name}" (func $${name} (param ${wasmParameters(row).join(' ')}) ${result}))`
   })
   const segments = Object.entries(data).map(([address, bytes]) => `(data (i32.const ${address}) "${bytes}")`)
-  return `(module ${imports.join('\n')} (memory (export "memory") 2) ${segments.join('\n')} ${body})`
+  return `(module ${imports.join('\n')} (memory (export "memory") 4) ${segments.join('\n')} ${body})`
 }
 
 /** Little-endian words as they stand in a data segment. */

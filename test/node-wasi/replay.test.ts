@@ -44,7 +44,7 @@ const texts = {
        (br_if $next (i32.lt_u (local.get $i) (i32.const 20000))))`,
   ),
   'calls that trap': program(random(8), random(8), 'unreachable'),
-  payload: program(random(60_000), '(call $proc_exit (i32.load8_u (i32.const 50000)))'),
+  payload: program(random(200_000), '(call $proc_exit (i32.load8_u (i32.const 50000)))'),
 }
 type Name = keyof typeof texts
 const modules = new Map<string, WebAssembly.Module>()

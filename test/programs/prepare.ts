@@ -36,6 +36,11 @@ export function prepare(each: ProgramCase): Prepared {
   }
 }
 
+/** Every file below a directory, as an `Outcome` shows them, under the guest's name. */
+export function listTree(host: string, guest: string): Record<string, string> {
+  return Object.fromEntries(list(host, guest))
+}
+
 function list(host: string, guest: string): [string, string][] {
   const entries = readdirSync(host, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))
   return entries.flatMap((entry): [string, string][] => {

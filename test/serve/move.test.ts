@@ -1,7 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { movers, TwoPlaces } from './movers.ts'
+
+// Several processes, each with seconds of work to be interrupted in.
+vi.setConfig({ testTimeout: 240_000 })
 
 let places: TwoPlaces
 beforeEach(() => {
@@ -43,7 +46,7 @@ test('A session goes to the server and comes back, running each time, and a copy
   expect(await places.here.run('migrate', 'calc', places.url, '--store', 'here')).toMatchObject({ code: 0 })
   await running.finished
   const watching = places.here.start('attach', '--read-only', `${places.url}/calc`)
-  await watching.says('\n150:')
+  await watching.says(':')
   const taken = await places.here.run('pull', '--take', `${places.url}/calc`, '--store', 'here')
   expect(taken).toMatchObject({ code: 0, out: expect.stringContaining('calc has moved here') })
   expect(await watching.finished).toMatchObject({
@@ -89,7 +92,7 @@ test('A server that is told to end stops its sessions with a checkpoint, and goe
   await running.says('\n30:')
   expect(await places.here.run('migrate', 'calc', places.url, '--store', 'here')).toMatchObject({ code: 0 })
   const watching = places.here.start('attach', `${places.url}/calc`)
-  await watching.says('\n100:')
+  await watching.says(':')
   server.child.kill('SIGTERM')
   expect(await server.finished).toMatchObject({ code: 0 })
   await watching.finished
@@ -102,6 +105,21 @@ test('A server that is told to end stops its sessions with a checkpoint, and goe
     `${join(places.here.directory, 'work')}::/work`,
   )
   expect(`${running.out}${watching.out}${rest.out}${rest.code}`).toBe(expected)
+})
+
+test('A session that could not run on the server for want of a directory stays here', async () => {
+  await places.serve()
+  mkdirSync(join(places.here.directory, 'more'))
+  const words = places.words(movers.lua)
+  const running = places.here.start('run', '--name', 'calc', '--store', 'here', '--dir', './more::/more', ...words)
+  await running.says('\n30:')
+  const refused = await places.here.run('migrate', 'calc', places.url, '--store', 'here')
+  expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('/more') })
+  expect(refused.err).toContain('STASIS_MOUNT_NOT_GRANTED')
+  expect(await running.finished).toMatchObject({ code: 75 })
+  expect(await places.here.run('migrate', 'calc', places.url, '--store', 'here', '--no-start')).toMatchObject({
+    code: 0,
+  })
 })
 
 test('A session that is moved away is a fork where that is forced, with an identity of its own', async () => {

@@ -12,14 +12,14 @@ const statements = Array.from(
 const scripts = {
   'count.lua': `local sum = 0
 for i = 1, 300 do
-  for j = 1, 250000 do sum = (sum * 31 + j) % 1000003 end
+  for j = 1, 400000 do sum = (sum * 31 + j) % 1000003 end
   io.write(i, ":", sum, "\\n") io.flush()
 end
 os.exit(7)`,
   'count.py': `import sys
 total = 0
 for i in range(150):
-    total += sum(x * x for x in range(150000)) % (i + 7)
+    total += sum(x * x for x in range(60000)) % (i + 7)
     print(i, total, flush=True)
 sys.exit(7)`,
   'count.sql': `create table t(n, s);\n${statements.join('\n')}\n.quit 7`,

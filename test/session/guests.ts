@@ -123,3 +123,16 @@ export const deep = (depth: number): Uint8Array =>
     (i32.add (i32.const 1) (call $down (i32.sub (local.get $left) (i32.const 1)))))
   (func (export "_start")
     (call $proc_exit (i32.and (i32.const 255) (call $down (i32.const ${depth}))))))`)
+
+const stasis = (name: string, params = '') =>
+  `(import "stasis" "${name}" (func $${name} ${params && `(param ${params})`} (result i32)))`
+
+/** Runs `body` as `_start`, with all functions of the module `stasis`; at 2048 stands the text "step é", and no UTF-8 behind. */
+export const stasisGuest = (body: string): Uint8Array =>
+  wat(`(module
+  ${stasis('present')} ${stasis('checkpoint')} ${stasis('disable')} ${stasis('enable')} ${stasis('label', 'i32 i32')}
+  ${stasis('region', 'i32 i32 i32 i32 i32 i32')} ${stasis('region_saved', 'i32 i32 i32 i32 i32')}
+  ${stasis('region_forget', 'i32 i32 i32')} ${wasi('poll_oneoff', 'i32 i32 i32 i32')}
+  ${imports}
+  (data (i32.const 2048) "step \\c3\\a9\\ff")
+  (func (export "_start") ${body}))`)

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { FileLogStorage } from '../../host-node/log-storage.ts'
+import { openLog } from '../../host-node/open-log.ts'
 import type { Engine } from '../../runtime/engine/engine.ts'
 import { createInstrumentedEngine } from '../../runtime/engine/instrumented.ts'
 import { type GuestThread, serveGuest } from '../../runtime/session/guest.ts'
@@ -46,7 +46,7 @@ function testHost(options: WorldOptions): { sessionHost: SessionHost; host: () =
         createHost: () => made,
         ...(stackReserve !== undefined && { stackReserve }),
         ...room,
-        openLog: (place, options) => new FileLogStorage(place, options),
+        openLog,
         openDirectory: () => MemoryFileSystem.create(made.clocks.realtime),
         prepare: ({ bytes }, polls) => {
           const module = new WebAssembly.Module(prelink(bytes, { polls }).bytes as Uint8Array<ArrayBuffer>)

@@ -13,7 +13,8 @@ import { listVersions, loadCheckpoint } from '../../runtime/store/checkpoints.ts
 import { MemoryStore } from '../../runtime/store/memory-store.ts'
 import { listSegments } from '../../runtime/store/session-log.ts'
 import type { Store } from '../../runtime/store/store.ts'
-import { caseNamed } from '../programs/cases.ts'
+import { decodeState } from '../../wasm-shim/wasi/saved-state.ts'
+import { caseNamed, expectedOutcome } from '../programs/cases.ts'
 import { type Prepared, prepare } from '../programs/prepare.ts'
 import { program } from '../programs/programs.ts'
 import { counter } from './guests.ts'
@@ -41,20 +42,21 @@ const streams = () => ({
   cache: join(tmpdir(), 'stasis-test-cache'),
 })
 
-/** What the program is at an instant: memory, globals, tables and stack. */
+/** What the program is at an instant: memory, globals, tables and stack, and what it has written. */
 async function stateOf(from: Store, address: string) {
   const { bytes } = await loadCheckpoint(from, parseAddress(address))
-  const { instances, stacks, calls } = decodeCheckpoint(bytes)
+  const { instances, stacks, calls, kernel } = decodeCheckpoint(bytes)
   const states = instances.map(({ memories, globals, tables }) => ({
     memories: memories.map((memory) => createHash('sha256').update(memory.bytes).digest('hex')),
     globals: [...globals],
     tables: tables.map((table) => table && [...table]),
   }))
-  return { calls, stacks, states }
+  const { written } = decodeState(kernel)
+  return { calls, stacks, states, written }
 }
 
 /** Runs a case with its whole log kept and checkpoints at some calls. */
-async function run(name: string, calls: readonly number[]) {
+async function run(name: string, calls: readonly number[], maxFileBytes = 0) {
   const each = caseNamed(name)
   prepared = prepare(each)
   const session = await Session.start({
@@ -66,6 +68,7 @@ async function run(name: string, calls: readonly number[]) {
     store,
     name: 'calc',
     keepLog: true,
+    maxFileBytes,
     triggers: calls.map((call) => ({ kind: 'call' as const, call })),
     ...streams(),
   })
@@ -73,14 +76,20 @@ async function run(name: string, calls: readonly number[]) {
   return { outcome, stdout: output, mounts: prepared.mounts }
 }
 
-const names = { 'lua-closures': [20, 50], files: [60, 100], 'cpython-session': [150, 400] } as const
+const names = {
+  'lua-closures': [20, 50],
+  files: [60, 100],
+  effects: [40, 90],
+  'cpython-session': [150, 400],
+} as const
 
 describe.each(Object.entries(names))('%s', (name, calls) => {
   const { available, reason } = program(caseNamed(name).program)
 
   test.skipIf(!available)(`is reached where checkpoints were${available ? '' : `: ${reason}`}`, async () => {
     const { outcome, stdout } = await run(name, calls)
-    expect(outcome).toMatchObject({ kind: 'exited', code: 0 })
+    const { exitCode: code } = expectedOutcome(caseNamed(name))
+    expect(outcome).toMatchObject({ kind: 'exited', code })
     const versions = await listVersions(store, 'calc')
     expect(versions.length).toBeGreaterThan(1)
     for (const { version } of versions) {
@@ -99,7 +108,7 @@ describe.each(Object.entries(names))('%s', (name, calls) => {
     }
     output = ''
     const all = await Session.replay(store, 'calc', { store: new MemoryStore(), name: 'again', ...streams() })
-    expect(await all.done).toMatchObject({ kind: 'exited', code: 0 })
+    expect(await all.done).toMatchObject({ kind: 'exited', code })
     expect(stdout.endsWith(output)).toBe(true)
   })
 })
@@ -154,12 +163,15 @@ test('a fork goes on independently from where the other session was last', async
 })
 
 test.each([
-  ['files', [40, 75, 100]],
-  ['lua-closures', [30, 55]],
-  ['sqlite-shop', [60, 150]],
-] as const)('%s goes on from an older version with its files put back', async (name, calls) => {
+  ['files', [40, 75, 100], 'log'],
+  ['lua-closures', [30, 55], 'log'],
+  ['sqlite-shop', [60, 150], 'log'],
+  ['files', [40, 75, 100], 'checkpoint'],
+  ['lua-closures', [30, 55], 'checkpoint'],
+  ['sqlite-shop', [60, 150], 'checkpoint'],
+] as const)('$0 goes on from an older version with its files put back from the $2', async (name, calls, from) => {
   const each = caseNamed(name)
-  const { stdout, mounts, outcome } = await run(name, calls)
+  const { stdout, mounts, outcome } = await run(name, calls, from === 'log' ? 0 : 1e8)
   const files = prepared!.files()
   for (const { version, content } of await listVersions(store, 'calc')) {
     output = ''

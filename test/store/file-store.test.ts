@@ -18,6 +18,7 @@ import {
 } from '../../runtime/store/checkpoints.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { bundleProgram } from '../support/bundle-program.ts'
+import { checkBlobs, writeForever } from './crash.ts'
 import { image, sha, storeSuite } from './store-suite.ts'
 
 let directory: string
@@ -143,6 +144,22 @@ test('after a kill at any instant the newest listed version is whole', async () 
   }
   expect(saved).toBeGreaterThan(0)
   expect((await loadCheckpoint(store, { name: 'calc', version: 0 })).address.version).toBe(saved)
+})
+
+test('after a kill at any instant every blob is whole', async () => {
+  const script = join(directory, 'writer.mjs')
+  const imports = `import { FileStore } from './host-node/file-store.ts'`
+  await bundleProgram(writeForever(imports, 'new FileStore(process.argv[2])'), script)
+  for (let round = 0; round < 6; round++) {
+    const child = spawn(process.execPath, [script, join(directory, '.stasis')], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    })
+    await new Promise((ready) => child.once('message', ready))
+    await delay(round * 23)
+    child.kill('SIGKILL')
+    await new Promise((done) => child.once('exit', done))
+    await checkBlobs(store)
+  }
 })
 
 test('the start of a process is known where the system tells it', () => {

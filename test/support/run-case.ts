@@ -1,14 +1,21 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { openDirectory } from '../../host-node/directory.ts'
 import type { Engine, Entry, RunOutcome, StackState } from '../../runtime/engine/engine.ts'
 import { createInstrumentedEngine } from '../../runtime/engine/instrumented.ts'
 import { decodeCheckpoint } from '../../runtime/image/decode.ts'
 import { encodeCheckpoint } from '../../runtime/image/encode.ts'
+import { checkpointFiles } from '../../runtime/session/files/checkpoint-files.ts'
+import { exportFiles } from '../../runtime/session/files/export-files.ts'
+import { putBack } from '../../runtime/session/files/put-back.ts'
 import { type PrelinkOptions, prelink, prelinkVersion } from '../../wasm-shim/prelink/index.ts'
 import { MemoryFileSystem } from '../../wasm-shim/wasi/fs/memory.ts'
+import { OverlayFileSystem } from '../../wasm-shim/wasi/fs/overlay.ts'
 import { ExitSignal } from '../../wasm-shim/wasi/host.ts'
 import { Kernel, type Mount } from '../../wasm-shim/wasi/kernel.ts'
 import type { Outcome, ProgramCase } from '../programs/cases.ts'
-import { prepare } from '../programs/prepare.ts'
+import { listTree, type Prepared, prepare } from '../programs/prepare.ts'
 import { program } from '../programs/programs.ts'
 import { createTestHost, type TestHost } from './test-host.ts'
 
@@ -28,6 +35,12 @@ export interface CaseOptions extends PrelinkOptions {
   readonly fresh?: boolean
   /** Capture once more right after each restore, at the same call. */
   readonly twice?: boolean
+  /**
+   * What becomes of the case's directories. 'host' (default): they stay. 'overlay': the program changes nothing in them.
+   * 'carried': at each restore it finds empty ones, but for files that were there before, and what the image carries is
+   * put back into them.
+   */
+  readonly mounts?: 'host' | 'overlay' | 'carried'
   /** First call to capture at. */
   readonly from?: number
 }
@@ -45,24 +58,43 @@ const exitCode = (outcome: RunOutcome): number | undefined => {
   }
 }
 
-function begin(each: ProgramCase) {
+function begin(each: ProgramCase, kind: CaseOptions['mounts'] = 'host') {
   const prepared = prepare(each)
   const host = createTestHost({ stdin: each.stdin })
-  const mounts = prepared.mounts.map(
-    (mount): Mount => ({
-      guest: mount.guest,
-      kind: 'host',
-      fs: openDirectory(mount.host, { readOnly: false }),
-      source: mount.host,
-      readOnly: false,
-    }),
-  )
+  const mounts = mountsOf(prepared, host, kind)
   const config = {
     args: [program(each.program).argv0, ...each.args],
     env: Object.entries(each.env),
     mounts,
   }
   return { prepared, host, mounts, kernel: Kernel.create(config, host) }
+}
+
+function mountsOf({ mounts }: Prepared, host: TestHost, kind: CaseOptions['mounts']): Mount[] {
+  return mounts.map(({ guest, host: source }): Mount => {
+    if (kind !== 'overlay') {
+      return { guest, kind: 'host', fs: openDirectory(source, { readOnly: false }), source, readOnly: false }
+    }
+    const lower = openDirectory(source, { readOnly: true })
+    const now = host.clocks.realtime
+    const restore = (saved: Uint8Array) => OverlayFileSystem.restore(saved, lower, now)
+    return { guest, kind, fs: OverlayFileSystem.create(lower, now), restore, source, readOnly: false }
+  })
+}
+
+/** The files below the mounts as the program left them, wherever they live. */
+function filesOf(prepared: Prepared, kernel: Kernel, kind: CaseOptions['mounts']): Record<string, string> {
+  if (kind !== 'overlay') return prepared.files()
+  const before = prepared.files()
+  const base = mkdtempSync(join(tmpdir(), 'stasis-overlay-'))
+  const target = openDirectory(base)
+  exportFiles(checkpointFiles({ kernel: kernel.save() }), target, false)
+  const found = prepared.mounts.flatMap(({ guest }) =>
+    existsSync(join(base, guest)) ? Object.entries(listTree(join(base, guest), guest)) : [],
+  )
+  rmSync(base, { recursive: true })
+  // What the program has removed of them it has not, in the programs at hand.
+  return { ...before, ...Object.fromEntries(found) }
 }
 
 const outcomeOf = (host: TestHost, files: Record<string, string>, code: number): Outcome => ({
@@ -114,11 +146,11 @@ function load(name: ProgramCase['program'], options: PrelinkOptions) {
 
 /** The pre-linked module, frozen and resumed as `options` say. */
 export function runInstrumented(each: ProgramCase, options: CaseOptions = {}): CaseRun {
-  const { every = 0, fresh = true, twice = false, from = 1 } = options
+  const { every = 0, fresh = true, twice = false, from = 1, mounts: mountKind } = options
   const { module, original } = load(each.program, options)
-  const world = begin(each)
-  const { prepared, host, mounts } = world
-  let { kernel } = world
+  const world = begin(each, mountKind)
+  const { host } = world
+  let { prepared, mounts, kernel } = world
   let calls = 0
   let restores = 0
   let deepest = 0
@@ -163,6 +195,7 @@ export function runInstrumented(each: ProgramCase, options: CaseOptions = {}): C
     restores++
     deepest = Math.max(deepest, stack.frames.length)
     if (!fresh) return engine.resume(stack)
+    const files = mountKind === 'carried' ? kernel.carriedFiles(1e9) : undefined
     const image = encodeCheckpoint({
       session: { name: 'test', id: '00000000-0000-4000-8000-000000000000' },
       cause: 'torture',
@@ -173,11 +206,29 @@ export function runInstrumented(each: ProgramCase, options: CaseOptions = {}): C
       instances: [engine.save()],
       stacks: [stack],
       kernel: kernel.save(),
+      ...(files && { files }),
     })
     const checkpoint = decodeCheckpoint(image)
+    if (mountKind === 'carried') {
+      kernel.close()
+      for (const { fs } of mounts) fs.close?.()
+      prepared.dispose()
+      prepared = prepare(each)
+      mounts = mountsOf(prepared, host, mountKind)
+      for (const { guest, fs } of mounts) {
+        const { files: all, contents } = checkpoint.files!
+        const own = all.filter(({ mount }) => mount === guest)
+        const removed = own.filter(({ state }) => state === 'removed').map(({ path }) => path)
+        putBack(fs, own, contents, removed, { written: 0, removed: 0 })
+      }
+    }
     kernel = Kernel.restore(
       checkpoint.kernel,
-      { mounts, memoryFileSystem: (saved) => MemoryFileSystem.restore(saved!, () => host.clocks.realtime()) },
+      {
+        mounts,
+        memoryFileSystem: (saved) => MemoryFileSystem.restore(saved!, () => host.clocks.realtime()),
+        allowChangedFiles: mountKind === 'carried',
+      },
       host,
     )
     engine = open()
@@ -199,7 +250,7 @@ export function runInstrumented(each: ProgramCase, options: CaseOptions = {}): C
     }
     const code = exitCode(outcome) as number
     return {
-      ...outcomeOf(host, prepared.files(), code),
+      ...outcomeOf(host, filesOf(prepared, kernel, mountKind), code),
       calls,
       restores,
       deepest,

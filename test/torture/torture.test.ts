@@ -5,12 +5,14 @@ import { program } from '../programs/programs.ts'
 import { machineNode, majorOf } from '../support/nodes.ts'
 import { onNewest, withoutNewest } from '../support/on-newest.ts'
 import { runInstrumented } from '../support/run-case.ts'
-import { dear, outcomeOf, runnable, strideOf, type Way, ways } from './ways.ts'
+import { dear, outcomeOf, runnable, strideOf, type Way, ways, withFiles } from './ways.ts'
 
 const here = runnable(majorOf(machineNode()) >= 24)
 
 describe.each(Object.entries(ways))('frozen and resumed %s', (way, options) => {
-  const chosen = way === 'in fresh instances' ? here : here.filter(({ name }) => !dear.includes(name))
+  const isOnFiles = withFiles.includes(way as Way)
+  const wanted = isOnFiles ? here.filter(({ mounts }) => mounts.length > 0) : here
+  const chosen = way === 'in fresh instances' || isOnFiles ? wanted : wanted.filter(({ name }) => !dear.includes(name))
   test.each(chosen.map((each) => [each.name, each] as const))('%s', { timeout: 180_000 }, (name, each) => {
     const run = runInstrumented(each, { ...options, every: strideOf(name, way as Way) })
     expect(comparable(each, outcomeOf(run))).toEqual(comparable(each, expectedOutcome(each)))

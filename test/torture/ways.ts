@@ -9,6 +9,8 @@ export const ways = {
   'in fresh instances, twice at each place': { twice: true },
   'in fresh instances, without polls': { polls: 'none' },
   'in fresh instances, with polls in all loops': { polls: 'all' },
+  'in fresh instances, above directories that stay as they are': { mounts: 'overlay' },
+  'in fresh instances, each in directories of its own': { mounts: 'carried' },
 } as const satisfies Readonly<Record<string, CaseOptions>>
 export type Way = keyof typeof ways
 
@@ -36,6 +38,12 @@ const strides: Readonly<Record<string, readonly [number, number]>> = {
   'longjmp-exnref': [1, 2],
   'echo-lines': [1, 3],
 }
+
+/** Ways that are about files: only programs that have some, the dear ones too. */
+export const withFiles: readonly Way[] = [
+  'in fresh instances, above directories that stay as they are',
+  'in fresh instances, each in directories of its own',
+]
 
 /** Half a minute each: frozen in one way only. */
 export const dear: readonly string[] = ['cpython-session', 'ruby-blocks']

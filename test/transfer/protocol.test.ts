@@ -13,7 +13,7 @@ const messages: readonly Message[] = [
   { kind: 'data', name: '@/chunks/abc', at: 0, deflated: false, bytes: Uint8Array.of(1, 2, 3) },
   { kind: 'end', name: '@/1.ckpt', size: 7, digest },
   { kind: 'flush' },
-  { kind: 'offer', transfer: uuid, line: uuid, epoch: 4, peer: '' },
+  { kind: 'offer', transfer: uuid, line: uuid, epoch: 4, peer: '', start: false },
   { kind: 'activate', session: 'calc', transfer: uuid, start: true },
   { kind: 'active', transfer: uuid, running: false, reason: '' },
   { kind: 'resize', columns: 80, rows: 24 },
@@ -37,6 +37,7 @@ const refused: readonly [string, Uint8Array][] = [
   ['a number that is not the shortest', Uint8Array.from(Buffer.from('a2646b696e646572657369', 'hex'))],
   ['a list of no definite length', Uint8Array.from(Buffer.from('9fff', 'hex'))],
   ['a field twice', Uint8Array.from(Buffer.from('a2646b696e6465666c757368646b696e6465666c757368', 'hex'))],
+  ['commands to a terminal', encode({ kind: 'pull', session: 'calc', take: true, peer: '\x1b[2J', transfer: '' })],
   ['more than a frame holds', encode({ kind: 'input', bytes: new Uint8Array(maxFrame) })],
 ]
 

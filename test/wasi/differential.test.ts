@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import wabt from 'wabt'
 import { openDirectory } from '../../host-node/directory.ts'
 import { findRow, wasmParameters } from '../../wasm-shim/wasi/abi.ts'
+import { OverlayFileSystem } from '../../wasm-shim/wasi/fs/overlay.ts'
 import { Kernel } from '../../wasm-shim/wasi/kernel.ts'
 import { createTestHost } from '../support/test-host.ts'
 
@@ -264,15 +265,18 @@ describe('the same program under node:wasi and under this kernel', () => {
     ['LONG', 'value'],
   ]
 
-  test('gets the same errnos and the same bytes', () => {
-    const theirs = prepare('theirs')
+  test.each(['host', 'overlay'] as const)('gets the same errnos and the same bytes from a mount of kind %s', (kind) => {
+    const theirs = prepare(`theirs-${kind}`)
     const wasi = new WASI({ version: 'preview1', args, env: Object.fromEntries(env), preopens: { '/data': theirs } })
     const reference = new WebAssembly.Instance(module, wasi.getImportObject() as WebAssembly.Imports)
     wasi.start(reference)
 
-    const ours = prepare('ours')
-    const mount = { guest: '/data', fs: openDirectory(ours), kind: 'host', source: ours, readOnly: false } as const
-    const kernel = Kernel.create({ args, env, mounts: [mount] }, createTestHost())
+    const ours = prepare(`ours-${kind}`)
+    const host = createTestHost()
+    const directory = openDirectory(ours)
+    const fs = kind === 'host' ? directory : OverlayFileSystem.create(directory, host.clocks.realtime)
+    const mount = { guest: '/data', fs, kind, source: ours, readOnly: false }
+    const kernel = Kernel.create({ args, env, mounts: [mount] }, host)
     const imports: Record<string, unknown> = {}
     for (const { name } of WebAssembly.Module.imports(module)) imports[name] = kernel.link(abi, name)
     const instance = new WebAssembly.Instance(module, { [abi]: imports })
@@ -283,6 +287,7 @@ describe('the same program under node:wasi and under this kernel', () => {
     const node = run(reference)
     expect(named(node)).toEqual(named(steps.map(({ differs }, index) => differs?.node ?? node[index]!)))
     expect(named(run(instance))).toEqual(named(steps.map(({ differs }, index) => differs?.ours ?? node[index]!)))
-    expect(readFileSync(join(ours, 'a.txt'))).toEqual(readFileSync(join(theirs, 'a.txt')))
+    const same = join(kind === 'host' ? theirs : prepare('untouched'), 'a.txt')
+    expect(readFileSync(join(ours, 'a.txt'))).toEqual(readFileSync(same))
   })
 })

@@ -3,6 +3,7 @@
  * `wasi_unstable` is the same rows with their differences. Decoding of parameters, encoding of results, the recorder, the
  * views and the coverage document are derived from it; a function without a row cannot be linked.
  */
+import { guestModule, guestRows } from '../guest-abi/abi.ts'
 import * as flags from './flags.ts'
 import type { Layout } from './layout.ts'
 import * as layouts from './layout.ts'
@@ -81,8 +82,8 @@ export interface Row {
   readonly class: CallClass
   readonly params: readonly Param[]
   readonly results: readonly Result[]
-  /** proc_exit alone returns nothing. */
-  readonly returns: 'errno' | 'nothing'
+  /** Of WASI proc_exit alone returns nothing, and none a value of its own. */
+  readonly returns: 'errno' | 'nothing' | 'value'
   /** What is special about this kernel's answer, for the coverage document. */
   readonly note?: string
 }
@@ -340,8 +341,9 @@ export const abis: Readonly<Record<AbiName, ReadonlyMap<string, Row>>> = {
   ),
 }
 
-/** The row of an import, or undefined when it is not WASI or has no row. */
+/** The row of an import; undefined when it is neither WASI's nor one of Stasis's own functions. */
 export function findRow(module: string, name: string): Row | undefined {
+  if (module === guestModule) return guestRows.get(name)
   return Object.hasOwn(abis, module) ? abis[module as AbiName].get(name) : undefined
 }
 

@@ -19,6 +19,8 @@ export interface Context {
   readonly fileSystems: readonly (FileSystem | undefined)[]
   /** Open files by descriptor number; directories have none. */
   readonly handles: (FileHandle | undefined)[]
+  /** How `stasis.checkpoint` is answered; undefined from it: the call gives way to the checkpoint that it asks for. */
+  readonly ownCheckpoint?: (() => number | undefined) | undefined
   /** What a call log is to keep of the call that was made last (recovery/note.ts). */
   note: Uint8Array | undefined
   /** Deleted files made again so far: each is a device of its own, so that no two are taken for one. */

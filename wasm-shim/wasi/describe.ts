@@ -1,3 +1,4 @@
+import type { CarriedFiles } from './carried.ts'
 import { FdFlags } from './flags.ts'
 import type { FileType } from './fs/file-system.ts'
 import { guestPath } from './guest-path.ts'
@@ -57,7 +58,11 @@ function movement(
   mount: MountState,
   size: bigint,
 ): Pick<DescriptorSummary, 'moves' | 'because'> {
-  if (mount.kind === 'memory') return { moves: 'moves', because: 'its content is part of the checkpoint' }
+  if (mount.kind === 'memory') return moving
+  if (mount.kind === 'overlay') {
+    const because = `it lies above the host's directory ${mount.source ?? mount.guest}, and what was changed moves`
+    return { moves: 'moves if granted', because }
+  }
   if (descriptor.kind === 'file' && descriptor.deleted) {
     return size > maxOrphan
       ? { moves: 'does not move', because: `it was deleted and is larger than ${maxOrphan} bytes` }
@@ -69,10 +74,19 @@ function movement(
   return { moves: 'moves if granted', because: `it lies in the host's directory ${mount.source ?? mount.guest}` }
 }
 
-/** The descriptors of a checkpoint that is not running. Throws StasisError STASIS_KERNEL_STATE_DAMAGED. */
-export function describeState(state: Uint8Array): readonly DescriptorSummary[] {
+const moving = { moves: 'moves', because: 'its content is part of the checkpoint' } as const
+
+/** The descriptors of a checkpoint that is not running, with the files that it carries. Throws StasisError STASIS_KERNEL_STATE_DAMAGED. */
+export function describeState(state: Uint8Array, files?: CarriedFiles): readonly DescriptorSummary[] {
   const { fds, mounts } = decodeState(state)
-  return fds.flatMap((saved, fd) =>
-    saved === null ? [] : [describeDescriptor(fd, saved.descriptor, mounts, saved.identity?.size)],
-  )
+  const names = files?.files.flatMap(({ mount, path, content }) => (content === null ? [] : [`${mount}\0${path}`]))
+  const carried = new Set(names)
+  return fds.flatMap((saved, fd) => {
+    if (saved === null) return []
+    const { descriptor, identity } = saved
+    const summary = describeDescriptor(fd, descriptor, mounts, identity?.size)
+    const isCarried =
+      descriptor.kind === 'file' && carried.has(`${mounts[descriptor.mount]!.guest}\0${descriptor.path}`)
+    return isCarried ? [{ ...summary, ...moving }] : [summary]
+  })
 }

@@ -164,11 +164,16 @@ export class CallAccess {
   /** The iovecs as they were before the call, which may read into them. */
   readonly #vectors = new Ranges()
   readonly #looksBefore: boolean
+  /** Of each result: slot word of its pointer, word among the results, bytes. */
+  readonly #results: Uint16Array
 
   constructor(row: Row, memory: GuestMemory, vectors: boolean) {
     this.plan = accessPlan(row, vectors)
     this.#looksBefore = this.plan.inputs.length > 0 || this.plan.outputs.some(({ kind }) => kind === 'vectors')
     this.#memory = memory
+    this.#results = Uint16Array.from(
+      this.plan.results.flatMap(({ pointer, word, bytes }) => [pointer * 2, word, bytes]),
+    )
   }
 
   /** Finds `inputs`, and remembers where a scattered read will write. */
@@ -213,26 +218,32 @@ export class CallAccess {
   /** Copies the results of a call that has succeeded from memory. */
   readResults(words: Int32Array, target: Int32Array, at: number): void {
     const memory = this.#memory
-    for (const { pointer, word, bytes } of this.plan.results) {
-      const start = words[pointer * 2]! >>> 0
+    const results = this.#results
+    for (let i = 0; i < results.length; i += 3) {
+      const start = words[results[i]!]! >>> 0
+      const word = at + results[i + 1]!
+      const bytes = results[i + 2]!
       if (!memory.fits(start, bytes)) continue
       const { view } = memory
-      if (bytes === 1) target[at + word] = view.getUint8(start)
-      else if (bytes === 2) target[at + word] = view.getUint16(start, true)
-      else for (let i = 0; i < bytes; i += 4) target[at + word + (i >> 2)] = view.getInt32(start + i, true)
+      if (bytes === 1) target[word] = view.getUint8(start)
+      else if (bytes === 2) target[word] = view.getUint16(start, true)
+      else for (let done = 0; done < bytes; done += 4) target[word + (done >> 2)] = view.getInt32(start + done, true)
     }
   }
 
   /** The reverse of `readResults`; false where one lies outside of memory. */
   writeResults(words: Int32Array, source: Int32Array, at: number): boolean {
     const memory = this.#memory
-    for (const { pointer, word, bytes } of this.plan.results) {
-      const start = words[pointer * 2]! >>> 0
+    const results = this.#results
+    for (let i = 0; i < results.length; i += 3) {
+      const start = words[results[i]!]! >>> 0
+      const word = at + results[i + 1]!
+      const bytes = results[i + 2]!
       if (!memory.fits(start, bytes)) return false
       const { view } = memory
-      if (bytes === 1) view.setUint8(start, source[at + word]!)
-      else if (bytes === 2) view.setUint16(start, source[at + word]!, true)
-      else for (let i = 0; i < bytes; i += 4) view.setInt32(start + i, source[at + word + (i >> 2)]!, true)
+      if (bytes === 1) view.setUint8(start, source[word]!)
+      else if (bytes === 2) view.setUint16(start, source[word]!, true)
+      else for (let done = 0; done < bytes; done += 4) view.setInt32(start + done, source[word + (done >> 2)]!, true)
     }
     return true
   }

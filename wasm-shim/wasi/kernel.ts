@@ -1,6 +1,9 @@
 import { invariant, StasisError } from '../errors.ts'
-import { type AbiName, findRow } from './abi.ts'
-import { calls } from './calls/index.ts'
+import type { CarriedRegion } from '../guest-abi/state.ts'
+import { initialGuestState } from '../guest-abi/state.ts'
+import { findRow } from './abi.ts'
+import { findCall } from './calls/index.ts'
+import { type CarriedFiles, type ContentSource, carryFiles } from './carried.ts'
 import { type Call, type Context, movedClocks, type Perform } from './context.ts'
 import { type DescriptorSummary, describeDescriptor } from './describe.ts'
 import type { FileSystem } from './fs/file-system.ts'
@@ -9,20 +12,23 @@ import { ExitSignal, type Host, type HostClocks } from './host.ts'
 import { bind } from './link.ts'
 import { hasAfterNote, noting } from './recovery/after.ts'
 import { beforeNotes, mayHaveChanged } from './recovery/before.ts'
+import { type Follower, followerOf } from './recovery/follow.ts'
 import { encodeNote } from './recovery/note.ts'
 import { isRetraced, Recovery, recoverable } from './recovery/recovery.ts'
 import { type Repeatable, repeatable } from './recovery/repeatable.ts'
 import type { WrittenTree } from './recovery/written-files.ts'
 import { asError, type Grants, type Problem, reopenFiles, reopenOwn, restoreMounts } from './restore.ts'
 import { saveState } from './save.ts'
-import { decodeState, type FileIdentity } from './saved-state.ts'
-import { type Descriptor, initialState, type KernelState } from './state.ts'
+import { decodeState, type FileIdentity, restoreWritten } from './saved-state.ts'
+import { type Descriptor, initialState, type KernelState, type MountKind } from './state.ts'
 
 export interface Mount {
   /** The preopened directory's name in the guest. */
   readonly guest: string
   readonly fs: FileSystem
-  readonly kind: 'host' | 'memory'
+  readonly kind: MountKind
+  /** Of an overlay: the same directory with the changes that `fs.save` gave. */
+  readonly restore?: (saved: Uint8Array) => FileSystem
   /** The host's path, for messages. */
   readonly source?: string
   readonly readOnly: boolean
@@ -40,6 +46,10 @@ export interface KernelConfig {
   readonly echo?: boolean
   /** Keep in a replay what the program wrote below its host directories: see `writtenFiles`. Default: false. */
   readonly files?: boolean
+  /** How `stasis.checkpoint` is answered: see `Context`. Default: ENOTSUP. */
+  readonly ownCheckpoint?: () => number | undefined
+  /** Contents for regions that the program is going to register. */
+  readonly carried?: readonly CarriedRegion[]
 }
 
 /** Arguments are words, two a wasm parameter, low word first. */
@@ -85,6 +95,7 @@ export class Kernel {
   readonly #hasNotes: boolean
   /** Of a kernel that began with a replay. */
   readonly #recovery: Recovery | undefined
+  #inMemory: readonly string[] = []
   /** Opens the files that a replay has left open; once. */
   #reopen: (() => void) | undefined
 
@@ -93,7 +104,13 @@ export class Kernel {
     fileSystems: readonly (FileSystem | undefined)[],
     host: Host,
     clocks: HostClocks,
-    { notes = false, replay = false, echo = false, files = false }: Omit<KernelConfig, 'args' | 'env' | 'mounts'>,
+    {
+      notes = false,
+      replay = false,
+      echo = false,
+      files = false,
+      ownCheckpoint,
+    }: Omit<KernelConfig, 'args' | 'env' | 'mounts'>,
   ) {
     this.#hasNotes = notes
     this.#recovery = replay ? new Recovery(echo, files) : undefined
@@ -105,6 +122,7 @@ export class Kernel {
       memory: new GuestMemory(),
       fileSystems,
       handles: [],
+      ownCheckpoint,
       note: undefined,
       orphans: 0,
     }
@@ -126,7 +144,8 @@ export class Kernel {
       readOnly,
     }))
     const fileSystems = config.mounts.map((mount) => mount.fs)
-    return new Kernel(initialState(config.args, config.env, mounts), fileSystems, host, host.clocks, config)
+    const state = initialState(config.args, config.env, mounts, config.carried)
+    return new Kernel(state, fileSystems, host, host.clocks, config)
   }
 
   /**
@@ -136,7 +155,7 @@ export class Kernel {
    */
   static restore(state: Uint8Array, grants: Grants, host: Host): Kernel {
     const saved = decodeState(state)
-    const { mounts, fileSystems, problems } = restoreMounts(saved, grants)
+    const { mounts, fileSystems, problems, inMemory } = restoreMounts(saved, grants)
     const { clocks } = saved
     const restored: KernelState = {
       args: saved.args,
@@ -145,14 +164,19 @@ export class Kernel {
       fds: saved.fds.map((one) => one?.descriptor ?? null),
       clocks: new BigUint64Array([0n, clocks.monotonic, clocks.cpu, clocks.cpu]),
       poll: saved.poll,
+      written: restoreWritten(saved.written, mounts),
       exitCode: saved.exit,
+      guest: saved.guest ?? initialGuestState(),
     }
     const kernel = new Kernel(restored, fileSystems, host, movedClocks(host.clocks, clocks), grants)
-    reopenOwn(kernel.#context, saved)
+    kernel.#inMemory = inMemory
     const { allowChangedFiles = false } = grants
-    if (grants.replay !== true) reopenFiles(kernel.#context, saved.fds, allowChangedFiles, problems)
+    const ownProblems = reopenOwn(kernel.#context, saved, allowChangedFiles)
+    const all = [...problems, ...ownProblems]
+    if (grants.replay !== true) reopenFiles(kernel.#context, saved.fds, allowChangedFiles, all)
     else {
-      if (problems.length > 0 && grants.alone !== true) throw asError(problems)
+      const inTheWay = all.filter(({ isNeeded = false }) => isNeeded || grants.alone !== true)
+      if (inTheWay.length > 0) throw asError(inTheWay)
       const identities = new Map(saved.fds.map((one) => [one?.descriptor ?? null, one?.identity ?? null]))
       kernel.#reopen = () => kernel.#reopenFiles(identities, allowChangedFiles, problems)
     }
@@ -211,6 +235,11 @@ export class Kernel {
     return this.#recovery?.files?.trees(this.#context.state.mounts.map(({ guest }) => guest)) ?? []
   }
 
+  /** Directories of the host that were not granted again and go on in memory, by their names in the guest. */
+  get inMemory(): readonly string[] {
+    return this.#inMemory
+  }
+
   /** Bytes of stdin that were read in the replay. */
   get replayedStdin(): number {
     return this.#recovery?.stdinRead ?? 0
@@ -253,6 +282,11 @@ export class Kernel {
     this.#recovery?.recorded(results, at, note)
   }
 
+  /** Of such calls: see `Follower`. */
+  follower(module: string, name: string): Follower | undefined {
+    return findRow(module, name) === undefined ? undefined : followerOf(this.#context.state, name)
+  }
+
   /**
    * The state as deterministic bytes, which carry no capability. Throws StasisError STASIS_FILE_DELETED when the program holds
    * a deleted file that is too large to travel.
@@ -262,6 +296,14 @@ export class Kernel {
     if (this.#recovery?.mode !== 'replay') return saveState(context)
     // At an instant that is past: the clocks as the program saw them last.
     return saveState({ ...context, clocks: movedClocks(standingClocks, latestClocks(context.state)) })
+  }
+
+  /**
+   * The files of hosts that a checkpoint of this instant carries, contents up to `limit` bytes: see `carryFiles`. In a replay
+   * they are not what they were, and are left out.
+   */
+  carriedFiles(limit: number): CarriedFiles<ContentSource> | undefined {
+    return carryFiles(this.#context, this.#recovery?.mode === 'replay' ? 0 : limit)
   }
 
   /** Every open descriptor, and whether it moves with a checkpoint. */
@@ -278,7 +320,7 @@ export class Kernel {
   link(module: string, name: string): WasiImport | undefined {
     const row = findRow(module, name)
     if (row === undefined) return undefined
-    const call = calls[module as AbiName][name]
+    const call = findCall(module, name)
     if (call === undefined) return undefined
     const bound = bind(row, this.#prepare(name, call), this.#context) as WasiImport
     if (this.#recovery !== undefined && name.startsWith('path_')) {
@@ -288,7 +330,7 @@ export class Kernel {
         return errno
       }
     }
-    if (row.returns === 'errno') return bound
+    if (row.returns !== 'nothing') return bound
     return (...args) => {
       bound(...args)
       throw new ExitSignal(this.#context.state.exitCode ?? 0)
@@ -312,6 +354,17 @@ export class Kernel {
     const { handles } = this.#context
     for (const handle of handles) handle?.close()
     handles.length = 0
+  }
+
+  /** Between `stasis.disable` and `stasis.enable`. */
+  get isHeld(): boolean {
+    return this.#context.state.guest.held > 0
+  }
+
+  /** The label that the program has given last, and how many it has given. */
+  get label(): { readonly text: string; readonly serial: number } | undefined {
+    const { label: text, labels: serial } = this.#context.state.guest
+    return text === null ? undefined : { text, serial }
   }
 
   get exitCode(): number | undefined {

@@ -223,6 +223,7 @@ function general(row: Row, context: Context, perform: Erased, apply: Erased): Wa
   const decoders = row.params.map(decoderOf)
   const { memory, state } = context
   const { results } = row
+  const isValue = row.returns === 'value'
   return (...args: (number | bigint)[]): number => {
     const params: unknown[] = []
     let at = 0
@@ -236,6 +237,7 @@ function general(row: Row, context: Context, perform: Erased, apply: Erased): Wa
       if (!memory.fits(word(args[at + i]), sizeOf(results[i]!))) return Errno.EFAULT
     }
     const outcome: number | bigint | RecordValue = perform(context, ...params)
+    if (isValue) return outcome as number
     if (typeof outcome === 'number' && outcome < 0) return -outcome
     apply(state, outcome, ...params)
     if (typeof outcome === 'object' && 'interrupted' in outcome) throw new WaitInterrupted()

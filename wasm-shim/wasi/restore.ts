@@ -7,7 +7,7 @@ import type { FileHandle, FileSystem } from './fs/file-system.ts'
 import { MemoryFileSystem } from './fs/memory.ts'
 import { guestPath } from './guest-path.ts'
 import type { Mount } from './kernel.ts'
-import type { FileIdentity, SavedState } from './saved-state.ts'
+import type { FileIdentity, SavedMount, SavedState } from './saved-state.ts'
 import type { Descriptor, DirectoryDescriptor, FileDescriptor, MountState } from './state.ts'
 
 export interface Grants {
@@ -21,8 +21,14 @@ export interface Grants {
   readonly replay?: boolean
   readonly echo?: boolean
   readonly files?: boolean
+  /** See `KernelConfig`. */
+  readonly ownCheckpoint?: () => number | undefined
   /** The replay does not go live: directories that are not granted are no problem. */
   readonly alone?: boolean
+  /** The files of a host directory that the checkpoint carries, for one that is not granted; undefined where there are none. */
+  readonly carriedFiles?: (guest: string) => FileSystem | undefined
+  /** The changes of an overlay, for one that is not granted, as a file system of their own; undefined where that may not be. */
+  readonly detached?: (guest: string, saved: Uint8Array) => FileSystem
   /** Makes the file system of a memory mount from its saved content, or an empty one. */
   readonly memoryFileSystem: (saved: Uint8Array | undefined) => FileSystem
 }
@@ -32,6 +38,8 @@ export interface Problem {
   readonly code: 'STASIS_MOUNT_NOT_GRANTED' | 'STASIS_FILE_MISSING' | 'STASIS_FILE_CHANGED'
   readonly subject: string
   readonly message: string
+  /** Even a replay cannot do without it. */
+  readonly isNeeded?: boolean
 }
 
 export interface RestoredMounts {
@@ -39,6 +47,8 @@ export interface RestoredMounts {
   /** undefined for a mount that nothing of the session uses and nobody granted. */
   readonly fileSystems: readonly (FileSystem | undefined)[]
   readonly problems: readonly Problem[]
+  /** Host directories that go on in memory, by their names in the guest. */
+  readonly inMemory: readonly string[]
 }
 
 /** Puts the granted mounts, and memory mounts out of the checkpoint, in the places of the saved ones. */
@@ -56,44 +66,84 @@ export function restoreMounts(saved: SavedState, grants: Grants): RestoredMounts
   }
   const inUse = new Set(saved.fds.map((one) => (one && one.descriptor.kind !== 'stream' ? one.descriptor.mount : -1)))
   const mounts: MountState[] = []
+  const inMemory: string[] = []
   const fileSystems = saved.mounts.map((mount, index): FileSystem | undefined => {
     const { content, ...state } = mount
     const grant = granted.get(mount.guest)
     if (grant) {
       const { guest, kind, source, readOnly } = grant
+      if (mount.kind === 'overlay' && kind !== 'overlay') throw notOverlay(guest)
       mounts.push({ guest, kind, source: source ?? null, readOnly })
-      return grant.fs
+      return mount.kind === 'overlay' && content !== null ? grant.restore!(content) : grant.fs
+    }
+    const carried = withoutGrant(mount, grants)
+    if (carried !== undefined) {
+      inMemory.push(mount.guest)
+      mounts.push({ ...state, kind: 'memory', source: null })
+      return carried
     }
     mounts.push(state)
-    if (content !== null || mount.kind === 'memory') return grants.memoryFileSystem(content ?? undefined)
+    if (mount.kind === 'memory') return grants.memoryFileSystem(content ?? undefined)
     if (inUse.has(index)) {
       problems.push({
         code: 'STASIS_MOUNT_NOT_GRANTED',
         subject: mount.guest,
-        message: `${mount.guest} was the host's directory ${mount.source ?? '(unnamed)'}: grant it again with --dir HOST::${mount.guest}`,
+        isNeeded: mount.kind === 'overlay',
+        message: `${mount.guest} was the host's directory ${mount.source ?? '(unnamed)'}: grant it again with --dir HOST::${mount.guest}${mount.kind === 'overlay' ? ':overlay' : ''}`,
       })
     }
     return undefined
   })
-  return { mounts, fileSystems, problems }
+  return { mounts, fileSystems, problems, inMemory }
 }
 
-/** Opens what the checkpoint brings along: deleted files, and those of memory mounts. */
-export function reopenOwn(context: Context, saved: SavedState): void {
+/** What there is in the checkpoint of a directory that is not granted. */
+function withoutGrant({ guest, kind, content }: SavedMount, grants: Grants): FileSystem | undefined {
+  if (kind === 'host') return grants.carriedFiles?.(guest)
+  return kind === 'overlay' && content !== null ? grants.detached?.(guest, content) : undefined
+}
+
+function notOverlay(guest: string): StasisError {
+  return new StasisError(
+    'STASIS_MOUNT_KIND',
+    `${guest} is an overlay, whose changes live in the session. Grant the directory below it in the same way: --dir HOST::${guest}:overlay. "stasis files" takes the changes out.`,
+    { guest },
+  )
+}
+
+/**
+ * Opens what the checkpoint brings along: deleted files, and those of memory and overlay mounts. Returns what below an
+ * overlay is not as it was.
+ */
+export function reopenOwn(context: Context, saved: SavedState, allowChanged: boolean): readonly Problem[] {
+  const problems: Problem[] = []
   const fdsOf = saved.orphans.map((): number[] => [])
   saved.fds.forEach((one, fd) => {
     if (one?.descriptor.kind !== 'file') return
     if (one.orphan !== null) fdsOf[one.orphan]!.push(fd)
-    else if (context.state.mounts[one.descriptor.mount]!.kind === 'memory') {
+    else if (isSame(saved, context, one.descriptor.mount)) {
       const fs = context.fileSystems[one.descriptor.mount]
       const { read, write, flags } = one.descriptor
       const handle = fs?.openInode?.(one.identity!.ino, openFlags(read, write, flags))
-      if (typeof handle === 'object') context.handles[fd] = handle
+      if (typeof handle !== 'object') return
+      context.handles[fd] = handle
+      const change = handle.lowerPath === undefined || allowChanged ? undefined : changeOf(handle, one.identity!)
+      if (change === undefined) return
+      const subject = guestPath(context.state.mounts[one.descriptor.mount]!, one.descriptor.path)
+      problems.push({ code: 'STASIS_FILE_CHANGED', subject, message: `${subject} changed: ${change}` })
     }
   })
   fdsOf.forEach((fds, orphan) => {
     makeOrphan(context, fds, saved.orphans[orphan]!)
   })
+  return problems
+}
+
+/** Whether a mount's inode numbers are still those of the checkpoint. */
+function isSame(saved: SavedState, { state }: Context, mount: number): boolean {
+  const { kind } = saved.mounts[mount]!
+  // Of an overlay nothing but an overlay, or its changes in memory, can be there.
+  return kind === 'overlay' || (kind === 'memory' && state.mounts[mount]!.kind === 'memory')
 }
 
 /** An open descriptor, and what its file was like when that was last known. */
@@ -150,7 +200,7 @@ function reopen(
   if (write && mount.readOnly) return missing(-Errno.EROFS)
   const handle = fs.open(descriptor.path, openFlags(read, write, flags))
   if (typeof handle === 'number') return missing(handle)
-  const change = mount.kind === 'memory' || allowChanged || identity === null ? undefined : changeOf(handle, identity)
+  const change = mount.kind !== 'host' || allowChanged || identity === null ? undefined : changeOf(handle, identity)
   if (change === undefined) return handle
   handle.close()
   return { code: 'STASIS_FILE_CHANGED', subject: name, message: `${name} changed: ${change}` }

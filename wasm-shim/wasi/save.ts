@@ -1,8 +1,10 @@
 import { StasisError } from '../errors.ts'
+import { type CarriedRegion, savedGuestState } from '../guest-abi/state.ts'
 import type { Context } from './context.ts'
 import { type FileHandle, type FileStat, plainEntries } from './fs/file-system.ts'
-import { encodeState, type SavedDescriptor, type SavedState } from './saved-state.ts'
+import { encodeState, type SavedDescriptor, type SavedState, saveWritten } from './saved-state.ts'
 import { type Descriptor, type FileDescriptor, initialState, type MountState } from './state.ts'
+import { nothingWritten } from './written.ts'
 
 /** A deleted file that is still open travels inside the checkpoint, up to this size. */
 export const maxOrphan = 64 * 1024 * 1024
@@ -20,13 +22,15 @@ export function saveState(context: Context): Uint8Array {
     env: state.env,
     mounts: state.mounts.map((mount, index) => ({
       ...mount,
-      content: mount.kind === 'memory' ? (context.fileSystems[index]?.save?.() ?? null) : null,
+      content: mount.kind !== 'host' ? (context.fileSystems[index]?.save?.() ?? null) : null,
     })),
     fds: state.fds.map((descriptor, fd) => descriptor && saveDescriptor(context, descriptor, fd, orphans)),
     clocks: { monotonic: context.clocks.monotonic(), cpu: context.clocks.cpuTime() },
     poll: state.poll,
     exit: state.exitCode,
     orphans: orphans.contents,
+    written: saveWritten(state.written),
+    ...savedGuestState(state.guest),
   } satisfies SavedState)
 }
 
@@ -35,8 +39,9 @@ export function encodeInitialState(
   args: readonly string[],
   env: readonly (readonly [string, string])[],
   mounts: readonly (MountState & { readonly content?: Uint8Array })[],
+  carried: readonly CarriedRegion[] = [],
 ): Uint8Array {
-  const { fds } = initialState(args, env, mounts)
+  const { fds, guest } = initialState(args, env, mounts, carried)
   return encodeState({
     args,
     env,
@@ -46,6 +51,8 @@ export function encodeInitialState(
     poll: null,
     exit: null,
     orphans: [],
+    written: saveWritten(nothingWritten(mounts.length)),
+    ...savedGuestState(guest),
   })
 }
 
@@ -60,7 +67,7 @@ function saveDescriptor(context: Context, descriptor: Descriptor, fd: number, or
   if (handle === undefined) return { descriptor, identity: null, orphan: null }
   const stat = handle.stat()
   if (typeof stat === 'number') return { descriptor, identity: { ino: 0n, size: 0n, mtim: 0n }, orphan: null }
-  const identity = { ino: stat.ino, size: stat.size, mtim: stat.mtim }
+  const identity = { ino: handle.inode ?? stat.ino, size: stat.size, mtim: stat.mtim }
   // A memory mount knows its deleted files itself; a host has forgotten the name of this one.
   const travels = descriptor.deleted && context.fileSystems[descriptor.mount]?.openInode === undefined
   return { descriptor, identity, orphan: travels ? orphans.add(descriptor, fd, handle, stat) : null }

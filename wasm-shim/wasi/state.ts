@@ -1,5 +1,7 @@
+import { type CarriedRegion, type GuestState, initialGuestState } from '../guest-abi/state.ts'
 import { ClockId } from './flags.ts'
 import type { DirectoryEntry, FileType } from './fs/file-system.ts'
+import { nothingWritten, type Written } from './written.ts'
 
 /**
  * Everything the kernel knows that is not a capability: plain data, changed by `apply` functions only, so that it is the
@@ -18,15 +20,23 @@ export interface KernelState {
   readonly clocks: BigUint64Array
   /** A poll_oneoff that gave way to a checkpoint and is going to be made again. */
   poll: InterruptedPoll | null
+  readonly written: Written
   exitCode: number | null
+  readonly guest: GuestState
 }
 
 /** Of `KernelState.clocks`. */
 export const clockCount: number = Object.keys(ClockId).length
 
+/**
+ * `host`: a directory of the host. `overlay`: one that is only read, with the session's own changes kept in the session.
+ * `memory`: all of it in the session.
+ */
+export type MountKind = 'host' | 'overlay' | 'memory'
+
 export interface MountState {
   readonly guest: string
-  readonly kind: 'host' | 'memory'
+  readonly kind: MountKind
   readonly source: string | null
   readonly readOnly: boolean
 }
@@ -79,6 +89,7 @@ export function initialState(
   args: readonly string[],
   env: readonly (readonly [string, string])[],
   mounts: readonly MountState[],
+  carried: readonly CarriedRegion[] = [],
 ): KernelState {
   return {
     args,
@@ -102,7 +113,9 @@ export function initialState(
     ],
     clocks: new BigUint64Array(clockCount),
     poll: null,
+    written: nothingWritten(mounts.length),
     exitCode: null,
+    guest: initialGuestState(carried),
   }
 }
 

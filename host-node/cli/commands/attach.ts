@@ -1,4 +1,5 @@
 import { defineCommand } from '../command.ts'
+import { printable } from '../format.ts'
 import { flag } from '../options.ts'
 import { tokenOption } from '../session-options.ts'
 import { tell } from '../supervise.ts'
@@ -37,7 +38,7 @@ export const attachCommand = defineCommand({
       return 0
     }
     if (end.code < 256) return end.code
-    tell(`${session} ${end.reason}.`, terminal)
+    tell(`${session} ${printable(end.reason)}.`, terminal)
     return 75
   },
 })

@@ -25,6 +25,7 @@ export const checkpointCommand = defineCommand({
   ],
   options: {
     stop: flag('End the session after the checkpoint; its process exits with 75.'),
+    'without-files': flag('Leave out the contents of files in directories of the host.'),
     label: value('TEXT', 'A note to find the checkpoint by.', text),
     timeout: value('TIME', 'Give up after TIME (500ms, 10s). Default: wait as long as it takes.', parseDuration),
     store: storeOption,
@@ -40,7 +41,7 @@ export const checkpointCommand = defineCommand({
     const signal = values.timeout === undefined ? undefined : AbortSignal.timeout(values.timeout)
     try {
       const { label, stop } = values
-      const params = { stop, ...(label !== undefined && { label }) }
+      const params = { stop, ...(values['without-files'] && { files: false }), ...(label !== undefined && { label }) }
       const taken = await control(locateStore(values.store).id, name, 'checkpoint', params, signal)
       if (values.json) terminal.out(JSON.stringify(taken))
       else {

@@ -1,12 +1,12 @@
 import { statSync } from 'node:fs'
 import { decodeCheckpoint } from '../../../runtime/image/decode.ts'
 import { magic as imageMagic } from '../../../runtime/image/layout.ts'
+import { imageToJson } from '../../../runtime/image/whole-json.ts'
 import { type CheckpointReport, reportCheckpoint } from '../../../runtime/inspect/checkpoint-report.ts'
 import { parseAddress } from '../../../runtime/store/address.ts'
 import { listVersions, loadModule } from '../../../runtime/store/checkpoints.ts'
 import { StasisError } from '../../../wasm-shim/errors.ts'
 import { prelink } from '../../../wasm-shim/prelink/index.ts'
-import { openStore } from '../../open-store.ts'
 import { defineCommand } from '../command.ts'
 import { readInput } from '../inputs.ts'
 import { type MoveTarget, moveTargets, printMovement, reportMovement } from '../inspect/can-move.ts'
@@ -16,9 +16,10 @@ import { printCheckpoint } from '../inspect/print-checkpoint.ts'
 import { printModule } from '../inspect/print-module.ts'
 import { printStart, reportStart, type StartReport } from '../inspect/start-report.ts'
 import { lookUp } from '../look-up.ts'
-import { value } from '../options.ts'
+import { encryptionOptions, openPlace, type StoreValues } from '../open-place.ts'
+import { flag, value } from '../options.ts'
+import { readImage } from '../read-image.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
-import { locateStore } from '../store-place.ts'
 import type { Terminal } from '../terminal.ts'
 import { UsageError } from '../usage-error.ts'
 import { oneOf } from '../values.ts'
@@ -43,7 +44,9 @@ export const inspectCommand = defineCommand({
       parseMoveTarget,
     ),
     store: storeOption,
+    ...encryptionOptions,
     json: jsonOption,
+    full: flag('With --json, of a checkpoint: everything that is in it. "stasis image" makes the same image of that.'),
   },
   examples: [
     { line: 'stasis inspect calc', does: 'the newest checkpoint of calc' },
@@ -52,7 +55,13 @@ export const inspectCommand = defineCommand({
     { line: 'stasis inspect app.wasm', does: 'what a module needs, before running it' },
   ],
   run: async ({ values, operands, terminal }) => {
-    const report = await inspect(operands[0] as string, values.store)
+    const subject = operands[0] as string
+    if (values.full) {
+      if (!values.json) throw new UsageError('--full is for --json.', 'inspect')
+      terminal.out(JSON.stringify(imageToJson(await readImage(subject, values)), null, 1))
+      return 0
+    }
+    const report = await inspect(subject, values)
     const target = values['can-move']
     if (target !== undefined) return inspectMovement(report, target, values, terminal)
     if (values.json) terminal.out(JSON.stringify(report, null, 2))
@@ -64,12 +73,12 @@ export const inspectCommand = defineCommand({
 async function inspectMovement(
   report: Report,
   target: MoveTarget,
-  { store, json }: { readonly store: string | undefined; readonly json: boolean },
+  values: StoreValues & { readonly json: boolean },
   terminal: Terminal,
 ): Promise<number> {
   if (report.kind === 'module') throw new UsageError('--can-move is about a session; name one.', 'inspect')
-  const movements = await reportMovement(report, target, await openStore(locateStore(store).url))
-  if (json) terminal.out(JSON.stringify({ target: target.name, movements }, null, 2))
+  const movements = await reportMovement(report, target, await openPlace(values))
+  if (values.json) terminal.out(JSON.stringify({ target: target.name, movements }, null, 2))
   else terminal.out(printMovement(movements, target, terminal))
   return movements.some(({ moves }) => moves === 'does not move') ? 1 : 0
 }
@@ -94,8 +103,8 @@ function print(report: Report, terminal: Terminal): string {
   }
 }
 
-async function inspect(subject: string, storeOption: string | undefined): Promise<Report> {
-  const store = await openStore(locateStore(storeOption).url)
+async function inspect(subject: string, values: StoreValues): Promise<Report> {
+  const store = await openPlace(values)
   if (!isFile(subject)) {
     const address = parseSubject(subject)
     const hasVersions = (await listVersions(store, address.name)).length > 0

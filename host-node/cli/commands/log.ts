@@ -1,13 +1,12 @@
 import { CallFilter } from '../../../runtime/log/call-filter.ts'
 import { checkSessionName } from '../../../runtime/store/address.ts'
-import { openStore } from '../../open-store.ts'
 import { defineCommand } from '../command.ts'
 import { openLog } from '../log/open-log.ts'
 import { printCalls } from '../log/print-calls.ts'
 import { printStats } from '../log/print-stats.ts'
+import { encryptionOptions, openPlace } from '../open-place.ts'
 import { flag, grouped, list, value } from '../options.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
-import { locateStore } from '../store-place.ts'
 import { UsageError } from '../usage-error.ts'
 import { parseIndex, parseRun, text } from '../values.ts'
 
@@ -43,6 +42,7 @@ export const logCommand = defineCommand({
     ...filters,
     run: runOption,
     store: storeOption,
+    ...encryptionOptions,
     json: jsonOption,
   },
   examples: [
@@ -69,7 +69,7 @@ export const logCommand = defineCommand({
     if (values.stats && (filter.isSelective || from !== undefined || to !== undefined || follow)) {
       throw new UsageError('--stats counts the whole log; leave out --follow and what chooses calls.', 'log')
     }
-    const store = await openStore(locateStore(values.store).url)
+    const store = await openPlace(values)
     const found = await openLog(store, name, values.run, follow)
     if (!values.stats) return printCalls(store, found, { filter, follow, json }, terminal)
     await printStats(store, found, json, terminal)

@@ -1,11 +1,10 @@
 import { listSessions, type SessionInfo, type VersionInfo } from '../../../runtime/store/checkpoints.ts'
 import { type Lease, loadLease, mayRun } from '../../../runtime/store/lease.ts'
-import { openStore } from '../../open-store.ts'
 import { defineCommand } from '../command.ts'
 import { formatSize, formatTable, formatTime, plural, printable } from '../format.ts'
 import { unknownSession } from '../look-up.ts'
+import { encryptionOptions, openPlace, placeOf } from '../open-place.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
-import { locateStore } from '../store-place.ts'
 import type { Terminal } from '../terminal.ts'
 
 export const lsCommand = defineCommand({
@@ -15,17 +14,17 @@ export const lsCommand = defineCommand({
   count: [0, 1],
   description: [
     'One line a session: how many checkpoints it has, when and why the newest was taken, what they and the call log ' +
-      'occupy, and whether a process runs it now. "interrupted" is one whose process died, "ended" one whose log was kept. With NAME: one line a checkpoint.',
+      'occupy, and whether a process runs it now. "interrupted" is one whose process died, "ended" one whose log was kept. With NAME: one line a checkpoint, with the size of its image and the bytes that it added to the store.',
   ],
-  options: { store: storeOption, json: jsonOption },
+  options: { store: storeOption, ...encryptionOptions, json: jsonOption },
   examples: [
     { line: 'stasis ls', does: 'all sessions of this directory’s store' },
     { line: 'stasis ls calc', does: 'the versions of calc, to pick one for "stasis restore calc@2"' },
     { line: 'stasis ls --json', does: 'for scripts: an array of sessions with their versions' },
   ],
   run: async ({ values, operands: [name], terminal }) => {
-    const place = locateStore(values.store)
-    const store = await openStore(place.url)
+    const place = placeOf(values)
+    const store = await openPlace(values)
     const sessions = await listSessions(store)
     const found = name === undefined ? sessions : [findSession(sessions, name)]
     const chosen = await Promise.all(
@@ -58,7 +57,7 @@ function sessionTable(sessions: readonly Listed[], terminal: Terminal): string {
       session.name,
       String(session.versions.length),
       ...(newest === undefined ? ['-', '-'] : [timeOf(newest), causeOf(newest)]),
-      formatSize(session.versions.reduce((sum, version) => sum + version.size, 0)),
+      formatSize(session.versions.reduce((sum, version) => sum + version.added, 0)),
       session.log === undefined ? '-' : formatSize(session.log.bytes),
       stateOf(session, terminal),
     ]
@@ -83,6 +82,7 @@ function versionTable(session: Listed, terminal: Terminal): string {
     timeOf(version),
     causeOf(version),
     formatSize(version.size),
+    formatSize(version.added),
     version.content.kind === 'intact'
       ? printable(version.content.manifest.label ?? '')
       : terminal.style('red', version.content.error.message),
@@ -93,6 +93,7 @@ function versionTable(session: Listed, terminal: Terminal): string {
       { title: 'TIME' },
       { title: 'CAUSE' },
       { title: 'SIZE', align: 'right' },
+      { title: 'ADDED', align: 'right' },
       { title: 'LABEL' },
     ],
     rows,
@@ -144,9 +145,10 @@ function sessionJson(session: Listed) {
     ...(lease !== undefined && { lease: { state: lease.state, peer: lease.peer, epoch: lease.epoch } }),
     ...(log !== undefined && { log }),
     ...(ended !== undefined && { code: ended }),
-    versions: versions.map(({ version, size, location, content }) => ({
+    versions: versions.map(({ version, size, added, location, content }) => ({
       version,
       size,
+      added,
       location,
       ...(content.kind === 'intact'
         ? {

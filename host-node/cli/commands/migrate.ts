@@ -1,9 +1,9 @@
 import { checkSessionName } from '../../../runtime/store/address.ts'
-import { openStore } from '../../open-store.ts'
 import { defineCommand } from '../command.ts'
-import { formatSize } from '../format.ts'
+import { formatSize, printable } from '../format.ts'
+import { openPlace, placeOf, type StoreValues } from '../open-place.ts'
 import { flag, value } from '../options.ts'
-import { locateStore, type StorePlace } from '../store-place.ts'
+import type { StorePlace } from '../store-place.ts'
 import { tell } from '../supervise.ts'
 import type { Terminal } from '../terminal.ts'
 import { localPeer, parseServerTarget, retrying, tokenOf, transferOptions } from '../transfer-options.ts'
@@ -36,7 +36,7 @@ export const migrateCommand = defineCommand({
   ],
   run: async ({ values, operands, terminal }) => {
     const name = checkSessionName(operands[0] as string)
-    const place = locateStore(values.store)
+    const place = placeOf(values)
     if (values.resume !== (operands.length === 1)) {
       throw new UsageError(
         values.resume ? '--resume knows where it went.' : 'To which server? stasis migrate NAME URL',
@@ -45,7 +45,7 @@ export const migrateCommand = defineCommand({
     }
     const start = !values['no-start']
     const moved = values.resume
-      ? await finish(name, place, start, values, terminal)
+      ? await finish(name, start, values, terminal)
       : await move(name, operands[1] as string, place, start, values, terminal)
     const { url, running, reason } = moved
     if (values.json) terminal.out(JSON.stringify({ name, ...moved }))
@@ -54,7 +54,7 @@ export const migrateCommand = defineCommand({
       if (running) terminal.out(`See it: ${terminal.style('bold', `stasis attach ${url}`)}`)
     }
     if (!start || running) return 0
-    if (!values.json) tell(`It does not run there: ${reason}`, terminal)
+    if (!values.json) tell(`It does not run there: ${printable(reason)}`, terminal)
     return 1
   },
 })
@@ -67,23 +67,17 @@ interface Moved {
   readonly rounds: readonly number[]
 }
 
-interface Values {
+interface Values extends StoreValues {
   readonly token: string | undefined
   readonly as: string | undefined
   readonly force: boolean
   readonly json: boolean
 }
 
-async function finish(
-  name: string,
-  { url }: StorePlace,
-  start: boolean,
-  values: Values,
-  terminal: Terminal,
-): Promise<Moved> {
+async function finish(name: string, start: boolean, values: Values, terminal: Terminal): Promise<Moved> {
   const { resume } = await import('../../transfer/send.ts')
   const retry = retrying(terminal, values.json)
-  const { peer, ...done } = await resume(await openStore(url), name, tokenOf(values.token), start, retry)
+  const { peer, ...done } = await resume(await openPlace(values), name, tokenOf(values.token), start, retry)
   return { url: peer, ...done, rounds: [] }
 }
 
@@ -108,7 +102,7 @@ async function move(
       rounds,
       running = false,
       reason = '',
-    } = await send(await openStore(place.url), name, server, {
+    } = await send(await openPlace(values), name, server, {
       storeId: place.id,
       token: tokenOf(values.token),
       as,

@@ -1,10 +1,9 @@
 import { checkSessionName } from '../../../runtime/store/address.ts'
-import { openStore } from '../../open-store.ts'
 import { defineCommand } from '../command.ts'
 import { shellJoin } from '../mounts.ts'
+import { openPlace, placeOf } from '../open-place.ts'
 import { flag, value } from '../options.ts'
 import { programWords } from '../program-name.ts'
-import { locateStore } from '../store-place.ts'
 import { localPeer, parseSessionTarget, retrying, tokenOf, transferOptions } from '../transfer-options.ts'
 import { progressLine } from '../transfer-progress.ts'
 import { text } from '../values.ts'
@@ -32,8 +31,8 @@ export const pullCommand = defineCommand({
   run: async ({ values, operands, terminal }) => {
     const { server, session } = parseSessionTarget(operands[0] as string, 'pull')
     const name = checkSessionName(values.as ?? session)
-    const place = locateStore(values.store)
-    const store = await openStore(place.url)
+    const place = placeOf(values)
+    const store = await openPlace(values)
     const progress = progressLine(name, terminal)
     const { pull } = await import('../../transfer/receive.ts')
     const { state } = await pull(store, session, server, {

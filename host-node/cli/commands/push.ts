@@ -1,9 +1,8 @@
 import { checkSessionName } from '../../../runtime/store/address.ts'
-import { openStore } from '../../open-store.ts'
 import { defineCommand } from '../command.ts'
 import { formatSize } from '../format.ts'
+import { openPlace, placeOf } from '../open-place.ts'
 import { flag, value } from '../options.ts'
-import { locateStore } from '../store-place.ts'
 import { localPeer, parseServerTarget, retrying, tokenOf, transferOptions } from '../transfer-options.ts'
 import { progressLine } from '../transfer-progress.ts'
 import { text } from '../values.ts'
@@ -31,8 +30,8 @@ export const pushCommand = defineCommand({
   run: async ({ values, operands, terminal }) => {
     const name = checkSessionName(operands[0] as string)
     const { server, as } = parseServerTarget(operands[1] as string, name, values.as)
-    const place = locateStore(values.store)
-    const store = await openStore(place.url)
+    const place = placeOf(values)
+    const store = await openPlace(values)
     const progress = progressLine(name, terminal)
     const { send } = await import('../../transfer/send.ts')
     const { rounds } = await send(store, name, server, {

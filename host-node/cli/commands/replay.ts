@@ -1,18 +1,17 @@
 import type { CheckpointInfo, Outcome } from '../../../runtime/session/session.ts'
 import { formatAddress, parseAddress } from '../../../runtime/store/address.ts'
 import { MemoryStore } from '../../../runtime/store/memory-store.ts'
-import { openStore } from '../../open-store.ts'
 import { Session } from '../../sessions.ts'
 import { defineCommand } from '../command.ts'
 import { inspectStored } from '../inspect/inspect-stored.ts'
 import { printCheckpoint } from '../inspect/print-checkpoint.ts'
 import { lookUp } from '../look-up.ts'
-import { shellJoin } from '../mounts.ts'
+import { overlaysOf, shellJoin } from '../mounts.ts'
+import { encryptionOptions, openPlace, placeOf } from '../open-place.ts'
 import { flag, value } from '../options.ts'
 import { programWords } from '../program-name.ts'
 import { reportEvents } from '../report-events.ts'
-import { jsonOption, storeOption } from '../session-options.ts'
-import { locateStore } from '../store-place.ts'
+import { dirOption, jsonOption, storeOption } from '../session-options.ts'
 import { complaint, describeTrap, exitTrapped, tell } from '../supervise.ts'
 import type { Terminal } from '../terminal.ts'
 import { UsageError } from '../usage-error.ts'
@@ -26,6 +25,7 @@ export const replayCommand = defineCommand({
   description: [
     'Nothing is read, written or waited for: calls are answered from the log, each is compared with it, and what the ' +
       'program wrote to its stdout and stderr is shown again. The first difference ends the replay with both sides.',
+    'Of directories only those below overlays are read, and have to be granted: --dir HOST::GUEST:overlay.',
     'Where it stops, the call stack and descriptors are shown, as by "stasis inspect"; with --save they become a session ' +
       'of their own, which "stasis restore" resumes. Starts at the checkpoint before; what was dropped before the last ' +
       'checkpoints is there only in sessions run with --keep-log.',
@@ -43,9 +43,11 @@ export const replayCommand = defineCommand({
       text,
     ),
     save: value('NAME', 'Keep the place where it stops as checkpoint 1 of a new session.', text),
+    dir: dirOption,
     quiet: flag('Show no output of the program.'),
     strace: flag('Show every call on stderr.'),
     store: storeOption,
+    ...encryptionOptions,
     json: jsonOption,
   },
   examples: [
@@ -58,8 +60,8 @@ export const replayCommand = defineCommand({
     const address = parseAddress(operands[0] as string)
     if (values.goto !== undefined && values.until !== undefined)
       throw new UsageError('--goto and --until exclude each other.', 'replay')
-    const place = locateStore(values.store)
-    const store = await openStore(place.url)
+    const place = placeOf(values)
+    const store = await openPlace(values)
     const target = values.save === undefined ? new MemoryStore() : store
     const isStopped = values.break !== undefined
     const session = await lookUp(store, address.name, () =>
@@ -68,6 +70,7 @@ export const replayCommand = defineCommand({
         name: values.save ?? address.name,
         echo: !values.quiet && values.goto === undefined && !values.json,
         strace: values.strace,
+        mounts: overlaysOf(values.dir),
         ...(isStopped ? { break: values.break as string } : {}),
         ...(isStopped && values.goto !== undefined && { from: values.goto }),
         ...(!isStopped && { ...stop(values.goto ?? values.until) }),

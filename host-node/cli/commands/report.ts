@@ -1,17 +1,16 @@
 import { writeFileSync } from 'node:fs'
 import { checkSessionName } from '../../../runtime/store/address.ts'
 import { StasisError } from '../../../wasm-shim/errors.ts'
-import { openStore } from '../../open-store.ts'
 import { defineCommand } from '../command.ts'
 import { formatSize } from '../format.ts'
 import { otherRuns, tailText } from '../log/end-text.ts'
 import { openLog } from '../log/open-log.ts'
+import { encryptionOptions, openPlace } from '../open-place.ts'
 import { value } from '../options.ts'
 import { collectReport } from '../report/collect.ts'
 import { reportPage } from '../report/page.ts'
 import { systemCause } from '../report-error.ts'
 import { storeOption } from '../session-options.ts'
-import { locateStore } from '../store-place.ts'
 import { UsageError } from '../usage-error.ts'
 import { text } from '../values.ts'
 import { runOption } from './log.ts'
@@ -29,6 +28,7 @@ export const reportCommand = defineCommand({
     output: { ...value('FILE', 'Where the page goes; "-" is stdout.', text), short: 'o' },
     run: runOption,
     store: storeOption,
+    ...encryptionOptions,
   },
   examples: [
     { line: 'stasis report calc -o calc.html', does: 'a page to look at in a browser' },
@@ -38,7 +38,7 @@ export const reportCommand = defineCommand({
     const name = checkSessionName(operands[0] as string)
     const file = values.output
     if (file === undefined) throw new UsageError('Say where the page goes: -o FILE, or -o - for stdout.', 'report')
-    const store = await openStore(locateStore(values.store).url)
+    const store = await openPlace(values)
     const { log, owner } = await openLog(store, name, values.run)
     const content = await collectReport(store, log)
     const { tail, last, error, gaps } = content.statistics

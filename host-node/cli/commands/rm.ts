@@ -1,14 +1,14 @@
 import { parseAddress, resolveVersion } from '../../../runtime/store/address.ts'
 import { listSessions, listVersions, removeSession, removeVersions } from '../../../runtime/store/checkpoints.ts'
 import type { Store } from '../../../runtime/store/store.ts'
-import { openStore } from '../../open-store.ts'
 import { defineCommand } from '../command.ts'
 import { plural } from '../format.ts'
 import { lookUp } from '../look-up.ts'
+import { encryptionOptions, openPlace } from '../open-place.ts'
 import { flag } from '../options.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
-import { locateStore } from '../store-place.ts'
 import { UsageError } from '../usage-error.ts'
+import { withLock } from '../with-lock.ts'
 
 export const rmCommand = defineCommand({
   name: 'rm',
@@ -22,6 +22,7 @@ export const rmCommand = defineCommand({
   options: {
     all: flag('Remove every session that is not running.'),
     store: storeOption,
+    ...encryptionOptions,
     json: jsonOption,
   },
   examples: [
@@ -34,7 +35,7 @@ export const rmCommand = defineCommand({
         values.all ? '--all and names exclude each other.' : 'Name what to remove, or say --all.',
         'rm',
       )
-    const store = await openStore(locateStore(values.store).url)
+    const store = await openPlace(values)
     const targets = values.all ? await suspendedSessions(store) : await resolveOperands(store, operands)
     const removed: { name: string; versions: readonly number[] }[] = []
     for (const [name, versions] of targets) removed.push({ name, versions: await remove(store, name, versions) })
@@ -74,11 +75,7 @@ async function resolveOperands(store: Store, operands: readonly string[]): Promi
 }
 
 async function remove(store: Store, name: string, versions: Target): Promise<readonly number[]> {
-  const lock = await store.lock(name)
-  try {
-    if (versions === 'all') return await removeSession(store, name)
-    return await removeVersions(store, name, (info) => versions.has(info.version))
-  } finally {
-    await lock.release()
-  }
+  return withLock(store, name, () =>
+    versions === 'all' ? removeSession(store, name) : removeVersions(store, name, (info) => versions.has(info.version)),
+  )
 }

@@ -3,23 +3,23 @@ import { basename } from 'node:path'
 import { listSessions } from '../../../runtime/store/checkpoints.ts'
 import type { Store } from '../../../runtime/store/store.ts'
 import { isStasisError } from '../../../wasm-shim/errors.ts'
-import { openStore } from '../../open-store.ts'
 import { Session } from '../../sessions.ts'
 import { sessionOptions, superviseOptions } from '../begin-session.ts'
 import { defineCommand } from '../command.ts'
 import { formatSize } from '../format.ts'
 import { checkFile, checkMounts, generateName } from '../inputs.ts'
+import { encryptionOptions, openPlace, placeOf } from '../open-place.ts'
 import { list, value } from '../options.ts'
 import {
   dirOption,
   engineOption,
   importOption,
   logOptions,
+  memOption,
   pollsOption,
   snapshotOptions,
   storeOption,
 } from '../session-options.ts'
-import { locateStore } from '../store-place.ts'
 import { supervise } from '../supervise.ts'
 import { parseEnv, text } from '../values.ts'
 
@@ -41,12 +41,20 @@ export const runCommand = defineCommand({
   options: {
     name: value('NAME', 'Name of the session. Default: the module’s name and a number.', text),
     dir: dirOption,
+    mem: memOption,
     import: importOption,
     env: list('NAME[=VALUE]', 'Set a variable for the program; without a value it inherits yours.', (given) =>
       parseEnv(given),
     ),
     argv0: value('TEXT', 'What the program sees as its own name. Default: the module’s file name.', text),
     store: storeOption,
+    ...encryptionOptions,
+    'regions-from': value(
+      'NAME[@VERSION]',
+      'Fill the regions that the program registers with what those of the same names held in a checkpoint of another program, ' +
+        'an older version of this one for example.',
+      text,
+    ),
     polls: pollsOption,
     engine: engineOption,
     ...snapshotOptions,
@@ -63,6 +71,10 @@ export const runCommand = defineCommand({
       does: 'after a crash or a kill, at most 30 seconds of work are lost',
     },
     {
+      line: 'stasis run --regions-from calc@3 calc-2.wasm',
+      does: 'a new version of a program, with the regions of memory that the old one had registered',
+    },
+    {
       line: 'stasis run --snapshot-on first-stdin --stop-after-snapshot python.wasm',
       does: 'boot an interpreter once; then "stasis restore NAME --keep" starts from there, as often as you like',
     },
@@ -71,10 +83,10 @@ export const runCommand = defineCommand({
     const path = operands[0] as string
     const moduleName = basename(path)
     checkFile(path, 'the module')
-    checkMounts(values.dir)
+    checkMounts(values.dir, values.mem)
     const preparing = `Preparing ${moduleName} (${formatSize(statSync(path).size)})…`
-    const place = locateStore(values.store)
-    const store = await openStore(place.url)
+    const place = placeOf(values)
+    const store = await openPlace(values)
     const start = (name: string) =>
       Session.start({
         module: path,
@@ -85,6 +97,7 @@ export const runCommand = defineCommand({
         env: values.env.filter((pair) => pair !== undefined),
         ...(values.polls !== undefined && { polls: values.polls }),
         ...(values.engine !== undefined && { engine: values.engine }),
+        ...(values['regions-from'] !== undefined && { regionsFrom: values['regions-from'] }),
         imports: Object.fromEntries(values.import),
         ...sessionOptions(values, terminal),
       })

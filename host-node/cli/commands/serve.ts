@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import { openStore } from '../../open-store.ts'
 import { defineCommand } from '../command.ts'
 import { checkMounts } from '../inputs.ts'
 import { formatMount } from '../mounts.ts'
+import { encryptionOptions, openPlace, placeOf } from '../open-place.ts'
 import { list, value } from '../options.ts'
 import { programWords } from '../program-name.ts'
 import { dirOption, importOption, jsonOption, storeOption } from '../session-options.ts'
-import { locateStore } from '../store-place.ts'
 import { tell } from '../supervise.ts'
 import { parsePort, parseSize, text } from '../values.ts'
 
@@ -36,6 +35,7 @@ export const serveCommand = defineCommand({
     'allow-host': list('NAME', 'A name by which this machine is called, besides addresses and localhost.', text),
     'max-session': value('SIZE', 'The largest session that is taken (500MB, 4GB). Default: 16GB.', parseSize),
     store: storeOption,
+    ...encryptionOptions,
     json: jsonOption,
   },
   examples: [
@@ -47,8 +47,8 @@ export const serveCommand = defineCommand({
   ],
   run: async ({ values, terminal }) => {
     checkMounts(values.dir)
-    const place = locateStore(values.store)
-    const store = await openStore(place.url)
+    const place = placeOf(values)
+    const store = await openPlace(values)
     const { findWeb, StasisServer } = await import('../../serve/server.ts')
     const { RunningSessions } = await import('../../serve/running.ts')
     const { isLoopback } = await import('../../serve/gate.ts')

@@ -9,14 +9,15 @@ import { openStore } from '../../open-store.ts'
 import { Session } from '../../sessions.ts'
 import { verify } from '../../verify.ts'
 import { defineCommand } from '../command.ts'
-import { plural, printable } from '../format.ts'
+import { formatSize, plural, printable } from '../format.ts'
 import { checkFile, checkMounts } from '../inputs.ts'
 import { lookUp } from '../look-up.ts'
+import { encryptionOptions, openPlace } from '../open-place.ts'
 import { list, value } from '../options.ts'
 import { dirOption, jsonOption, pollsOption, storeOption } from '../session-options.ts'
-import { locateStore } from '../store-place.ts'
 import type { Terminal } from '../terminal.ts'
 import { parseCount, parseEnv, text } from '../values.ts'
+import { kindOfFile, verifyFile } from '../verify-file.ts'
 
 /** Before which calls of a program a checkpoint is compared: dense where it begins, sparse where it is long. */
 const comparedCalls = [1, 2, 5].flatMap((first) => Array.from({ length: 7 }, (_, power) => first * 10 ** power))
@@ -25,13 +26,14 @@ export const verifyCommand = defineCommand({
   name: 'verify',
   summary:
     'Check that checkpoints and call log agree: the log, replayed, reaches the memory that the checkpoints hold.',
-  operands: 'NAME[@VERSION] | MODULE.wasm [ARGS...]',
+  operands: 'NAME[@VERSION] | FILE | MODULE.wasm [ARGS...]',
   count: [1, 1],
   guestArguments: true,
   description: [
     'Of a session: the module’s own code is run by the session’s log from its beginning, without touching anything outside, ' +
       'and its memories and exported globals are compared with each checkpoint of the run. The log has to reach back: run ' +
       'the program with --keep --keep-log. One that begins at a checkpoint is replayed from there.',
+    'Of a checkpoint file (.ckp) or image: every byte is checked, without running anything.',
     'Of a module: it is run once, with checkpoints at the calls 1, 2, 5, 10, 20, 50 and so on to five million, and then ' +
       'compared likewise. It does what it does, so grant it directories that you can spare; its output goes to stderr.',
     'The exit code is 0 where all that was compared is the same, else 1.',
@@ -45,6 +47,7 @@ export const verifyCommand = defineCommand({
     torture: value('K', 'Of a module: at every K-th call go on in a fresh instance, as by a restore.', parseCount),
     polls: pollsOption,
     store: storeOption,
+    ...encryptionOptions,
     json: jsonOption,
   },
   examples: [
@@ -56,6 +59,14 @@ export const verifyCommand = defineCommand({
   ],
   run: async ({ values, operands, guestArgs, terminal }) => {
     const subject = operands[0] as string
+    const kind = kindOfFile(subject)
+    if (kind !== undefined) {
+      const report = verifyFile(subject, kind)
+      const { size, versions } = report
+      const text = `${subject}: ${kind}, ${plural(versions, 'version')}, ${formatSize(size)}: every byte is as it was written.`
+      terminal.out(values.json ? JSON.stringify(report) : text)
+      return 0
+    }
     const isModule = /[/\\]|\.wasm$/.test(subject)
     if (!isModule && guestArgs.length > 0) throw new StasisError('STASIS_OPTION', 'A session takes no arguments.')
     const report = isModule ? await verifyModule() : await verifyNamed()
@@ -64,7 +75,7 @@ export const verifyCommand = defineCommand({
 
     async function verifyNamed(): Promise<VerifyReport> {
       const address = parseAddress(subject)
-      const store = await openStore(locateStore(values.store).url)
+      const store = await openPlace(values)
       return lookUp(store, address.name, () => verify(store, address))
     }
 

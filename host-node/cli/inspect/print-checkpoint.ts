@@ -1,8 +1,10 @@
 import type { CheckpointReport, FrameReport } from '../../../runtime/inspect/checkpoint-report.ts'
 import { describeLog } from '../../../runtime/inspect/log-report.ts'
+import type { FilesReport, MountReport } from '../../../runtime/inspect/mount-report.ts'
 import type { DescriptorSummary } from '../../../wasm-shim/wasi/kernel.ts'
 import { formatSize, formatTable, formatTime, plural, printable } from '../format.ts'
 import { shellJoin } from '../mounts.ts'
+import { printListing } from '../print-listing.ts'
 import type { Terminal } from '../terminal.ts'
 import { factPrinter } from './print-module.ts'
 
@@ -38,11 +40,26 @@ export function printCheckpoint(report: CheckpointReport, terminal: Terminal): s
       title(`Stack: ${plural(frames.length, 'frame')} from ${printable(entry)}, about to call ${printable(call)}`),
       ...printFrames(frames),
     ]),
+    ...(report.regions.length === 0 ? [] : ['', title('Regions'), printRegions(report.regions)]),
     '',
     title('Descriptors'),
     printDescriptors(report.descriptors, terminal),
+    ...(report.mounts.length === 0 ? [] : ['', title('Directories'), printMounts(report.mounts, terminal)]),
+    ...(report.files === undefined ? [] : printFiles(report.files, title, terminal)),
     ...printConditions(report),
   ].join('\n')
+}
+
+function printRegions(regions: CheckpointReport['regions']): string {
+  const rows = regions.map(({ name, address, length }) => [
+    `  ${printable(name)}`,
+    formatSize(length),
+    `at 0x${address.toString(16)}`,
+  ])
+  return formatTable(
+    ['  NAME', 'SIZE', 'PLACE'].map((title) => ({ title })),
+    rows,
+  )
 }
 
 const causes: Readonly<Record<string, string>> = {
@@ -53,7 +70,9 @@ const causes: Readonly<Record<string, string>> = {
   'first-stdin': 'by --snapshot-on first-stdin',
   idle: 'by --snapshot-on idle',
   keyframe: 'by itself, to bound the time of a recovery',
+  guest: 'by the program itself',
   fork: 'as the first one of a fork',
+  restore: 'as the first one after directories came to live in it',
   replay: 'where a replay stopped',
 }
 
@@ -88,6 +107,39 @@ function printDescriptors(descriptors: readonly DescriptorSummary[], terminal: T
     titles.map((title) => ({ title })),
     rows,
   )
+}
+
+function printMounts(mounts: readonly MountReport[], terminal: Terminal): string {
+  const rows = mounts.map(({ guest, kind, source, readOnly, moves, because }) => [
+    `  ${printable(guest)}`,
+    readOnly ? `${kind}, read-only` : kind,
+    printable(source ?? ''),
+    terminal.style(moveColours[moves], moves),
+    printable(because),
+  ])
+  const titles = ['  NAME', 'KIND', 'DIRECTORY', 'ON RESTORE', 'BECAUSE']
+  return formatTable(
+    titles.map((title) => ({ title })),
+    rows,
+  )
+}
+
+/** More would bury the rest. */
+const shownFiles = 20
+
+function printFiles(report: FilesReport, title: (text: string) => string, terminal: Terminal): string[] {
+  const { content, files, size } = report
+  if (files.length === 0) return []
+  const how = content === 'carried' ? `, with ${formatSize(size)} of contents` : ', without their contents'
+  const listing = files.slice(0, shownFiles)
+  const more =
+    files.length > listing.length ? [`  … ${files.length - listing.length} more; "stasis files" shows all`] : []
+  return [
+    '',
+    title(`Files in directories of the host: ${files.length}${how}`),
+    printListing(listing, terminal),
+    ...more,
+  ]
 }
 
 const moveColours = { moves: 'green', 'moves if granted': 'yellow', 'does not move': 'red' } as const

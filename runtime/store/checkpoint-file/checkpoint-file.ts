@@ -173,12 +173,12 @@ export class CheckpointFile {
   }
 
   #load(): PageTools {
-    const { crc32 = portableCrc32, equal = portableEqual, data } = this.#storage
+    const { crc32 = portableCrc32, equal = portableEqual, data, isWriter } = this.#storage
     const { catalog } = load(this.#storage, crc32)
     const finder = new PageFinder((page) => catalog.checksumOf(page))
     this.#tables.clear()
     this.#found = 0
-    return { catalog, reader: new PageReader(catalog, data, crc32), finder, crc32, equal }
+    return { catalog, reader: new PageReader(catalog, data, crc32, isWriter), finder, crc32, equal }
   }
 
   #save(regions: readonly Region[], { note = new Uint8Array(0) }: SaveOptions): void {

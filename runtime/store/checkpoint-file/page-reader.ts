@@ -14,11 +14,15 @@ export class PageReader {
   readonly #data: ByteFile
   readonly #crc32: Crc32
   readonly #checksums: PageChecksums
+  /** Pages from this number on were written through the same open file, by whoever reads them. */
+  readonly #ownFrom: number
   readonly #scratch = new Uint8Array(windowPages * pageSize)
   #inflated: { readonly place: Place; readonly bytes: Uint8Array } | undefined
 
-  constructor(catalog: Catalog, data: ByteFile, crc32: Crc32) {
+  /** `isWriter`: pages that are added to the catalog from now on are written by us. */
+  constructor(catalog: Catalog, data: ByteFile, crc32: Crc32, isWriter = false) {
     this.#catalog = catalog
+    this.#ownFrom = isWriter ? catalog.pages + 1 : Number.POSITIVE_INFINITY
     this.#data = data
     this.#crc32 = crc32
     this.#checksums = new PageChecksums(crc32)
@@ -54,6 +58,11 @@ export class PageReader {
       if (this.#isWhole(page + done, bytes)) continue
       for (let i = 0; i < size; i++) this.#verifyOne(page + done, page + done + i, bytes)
     }
+  }
+
+  /** Whether the page was written since the file was opened: what was given to be written need not be checked. */
+  isOwn(page: number): boolean {
+    return page >= this.#ownFrom
   }
 
   /** The same for some of at most `windowPages` pages, in one reading. */

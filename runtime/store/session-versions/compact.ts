@@ -72,7 +72,7 @@ export async function compactFile(
     const room = new Uint8Array(needed.length * pageSize)
     const source = { store, blob: data, catalog: old }
     await fetchPages(source, needed, (bytes, at) => room.set(bytes, at * pageSize), { strict: false })
-    const pages = Array.from(needed, (_, at) => room.subarray(at * pageSize, (at + 1) * pageSize))
+    const pages = Array.from(needed, (page, at) => room.subarray(at * pageSize, at * pageSize + lengthOf(old, page)))
     const isDeflated = needed.length > 0 && old.place(needed[0]!).codec === Codec.deflate
     const packed = packPages(pages, isDeflated ? 'deflate' : 'stored', crc32)
     const entries = olds.map((saved, i) => {
@@ -94,6 +94,12 @@ export async function compactFile(
   await store.put(index, parts)
   const after = catalog.end + parts.reduce((sum, { length }) => sum + length, 0)
   return { before: sizes.data + sizes.index, after }
+}
+
+/** Of a page as it is stored: zeros at the end of a group's last one are left out. */
+function lengthOf(catalog: Catalog, page: number): number {
+  const { codec, length, firstPage } = catalog.place(page)
+  return codec === Codec.stored ? Math.min(pageSize, length - (page - firstPage) * pageSize) : pageSize
 }
 
 /** Those pages of the tables that have no number yet, ascending; they are given the numbers from `first` on. */

@@ -1,7 +1,7 @@
 import { isStasisError, type StasisError } from '../../../wasm-shim/errors.ts'
 import { Catalog } from '../checkpoint-file/catalog.ts'
 import { findRecordBehind } from '../checkpoint-file/find-record.ts'
-import { decodeDataHeader } from '../checkpoint-file/headers.ts'
+import { decodeDataHeader, encodeDataHeader } from '../checkpoint-file/headers.ts'
 import { damaged, dataHeaderSize, indexHeaderSize } from '../checkpoint-file/layout.ts'
 import { loadIndex, scan } from '../checkpoint-file/load.ts'
 import { readHead } from '../checkpoint-file/read-head.ts'
@@ -46,9 +46,13 @@ function* readFile(sizes: Sizes): Reading<SessionFile> {
   const { header, error } = headerOf(yield { file: 'data', offset: 0, length: dataHeaderSize })
   const fromIndex = yield* indexCatalog(header, sizes)
   const kept = fromIndex && (yield* agreeing(fromIndex.catalog, sizes.data))
-  const { firstVersion = 1, checksum = 0 } = header ?? {}
+  const { firstVersion, checksum } = header ?? (yield* headerBefore(sizes.data))
   const catalog = kept ?? new Catalog(firstVersion, checksum)
-  if (kept === undefined && header === undefined) {
+  if (
+    kept === undefined &&
+    header === undefined &&
+    (yield* readHead(dataHeaderSize, sizes.data, crc32)) === undefined
+  ) {
     return {
       catalog,
       indexed: 0,
@@ -62,7 +66,7 @@ function* readFile(sizes: Sizes): Reading<SessionFile> {
   const isWhole = kept !== undefined && ahead.length === 0
   const known = isWhole ? catalog.records.length : 0
   const indexed = isWhole ? fromIndex!.bytes : 0
-  yield* scan(catalog, sizes.data, crc32)
+  yield* scanSafely(catalog, sizes.data)
   // An index is written after the data: one that is good to its end tells that no damage hides a later version.
   if (!isWhole || indexed < sizes.index) yield* passDamage(catalog, sizes.data)
   const missing = ahead.filter(({ head }) => head.kind !== RecordKind.removal && head.version > catalog.newest)
@@ -82,6 +86,22 @@ function headerOf(bytes: Uint8Array) {
   } catch (error) {
     if (!isStasisError(error)) throw error
     return { header: undefined, error } as const
+  }
+}
+
+/** What the header was, as the first record tells; where there is none, what it will be. */
+function* headerBefore(size: number): Reading<{ readonly firstVersion: number; readonly checksum: number }> {
+  const bytes = yield* readHead(dataHeaderSize, size, crc32)
+  if (bytes === undefined) return decodeDataHeader(encodeDataHeader(1, crc32), crc32)
+  return { firstVersion: 1, checksum: decodeHead(bytes, dataHeaderSize).previous }
+}
+
+/** As far as records follow each other. */
+function* scanSafely(catalog: Catalog, size: number): Reading<void> {
+  try {
+    yield* scan(catalog, size, crc32)
+  } catch (error) {
+    if (!isStasisError(error)) throw error
   }
 }
 

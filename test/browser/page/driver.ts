@@ -44,6 +44,26 @@ async function fetchBytes(url: string): Promise<Uint8Array> {
   return new Uint8Array(await (await fetch(url)).arrayBuffer())
 }
 
+let isStoreFull = false
+
+/** The store, with no room where the test wants none. */
+function limited(store: Browser.Store): Browser.Store {
+  const refuse = () => {
+    if (isStoreFull) throw new stasis.StasisError('STASIS_STORE_FULL', 'The store is full. Remove sessions.')
+  }
+  return new Proxy(store, {
+    get: (target, key) => {
+      const value: unknown = Reflect.get(target, key, target)
+      if (typeof value !== 'function') return value
+      if (key !== 'append' && key !== 'put') return value.bind(target)
+      return async (...args: unknown[]) => {
+        refuse()
+        return value.apply(target, args)
+      }
+    },
+  })
+}
+
 const plain = (outcome: Outcome) => ({
   ...outcome,
   ...(outcome.kind === 'trapped' && { error: `${outcome.error.message}\n${outcome.error.stack}` }),
@@ -79,7 +99,7 @@ export const driver = {
       },
       onEvent: (event: SessionEvent) => void events.push(event),
     }
-    const opened = await stasis.openStore(store)
+    const opened = limited(await stasis.openStore(store))
     const { module, address = name, args = [name], env = {} } = request
     const encoded = Object.entries(files ?? {}).map(([path, text]) => [path, new TextEncoder().encode(text)])
     const mounts = files && [{ guest: '/data', memory: true as const, files: Object.fromEntries(encoded) }]
@@ -93,6 +113,17 @@ export const driver = {
     void session.done.then((outcome) => {
       made.outcome = outcome
     })
+  },
+
+  /** With mounts as they are given; files are lists of bytes. An empty module restores. */
+  lua: (name: string, module: string, args: readonly string[], mounts: readonly unknown[]) => {
+    const whole = (mounts as { files?: Record<string, number[]> }[]).map((mount) => ({
+      ...mount,
+      ...(mount.files && {
+        files: Object.fromEntries(Object.entries(mount.files).map(([path, bytes]) => [path, Uint8Array.from(bytes)])),
+      }),
+    })) as unknown as readonly Browser.BrowserMount[]
+    return driver.run({ name, stdin: 'typed', args, ...(module && { module }), options: { mounts: whole } })
   },
 
   type: (name: string, text: string) => running.get(name)!.input!.enqueue(new TextEncoder().encode(text)),
@@ -126,6 +157,17 @@ export const driver = {
 
   async blobs(store = 'indexeddb:test'): Promise<string[]> {
     return (await (await stasis.openStore(store)).list('')).map(({ name }) => name)
+  },
+
+  /** The suite of all stores on this browser's IndexedDB: what went wrong with each test. */
+  async storeSuite(): Promise<Record<string, string>> {
+    await import('/store-suite.js' as string)
+    return (globalThis as unknown as { storeSuite(): Promise<Record<string, string>> }).storeSuite()
+  },
+
+  /** From now on stores that `run` opens are full, or have room again. */
+  setFull(isFull: boolean): void {
+    isStoreFull = isFull
   },
 
   leg: (request: LegRequest): Promise<LegResult> => runLeg(stasis as unknown as Stasis, place, request),

@@ -15,6 +15,12 @@
 
 static unsigned char a[20000], b[3], c[8192];
 
+static int wider(const void *old, size_t old_length, void *region, size_t length) {
+  memset(region, 0, length);
+  ((unsigned char *)region)[1] = *(const unsigned char *)old;
+  return old_length == 3 ? 0 : -1;
+}
+
 int main(void) {
   const char *path = "/data/check.ckp";
   CheckpointFile file;
@@ -57,15 +63,16 @@ int main(void) {
   CHECK(ckpRegister(file, "c", c, sizeof c, NULL) == 0);
   CHECK(ckpRegister(file, "b", b, 2, &two) == 0);
   FAILS(ckpRestore(two, 1), EINVAL);
+  /* A migration makes of an older version what the region is now. */
+  CHECK(ckpMigrate("b", 3, wider) == 0);
+  CHECK(ckpRestore(two, 1) == 0 && b[0] == 0 && b[1] == 1);
   CHECK(ckpRegister(file, "b", b, 3, &two) == 0);
   b[0] = 0;
   CHECK(ckpRestore(two, 0) == 0 && b[0] == 5);
   FAILS(ckpRestoreAll(file, 0), ERANGE);
   CHECK(ckpSaveAll(file) == 0 && ckpRestoreAll(file, 0) == 0);
   CHECK(ckp_is_stasis() == 0 && ckp_checkpoint() == 0);
-  ckp_disable();
-  ckp_label("nothing happens");
-  ckp_enable();
+  CHECK(ckp_disable() == 0 && ckp_label("nothing happens") == 0 && ckp_enable() == 0 && ckp_restored(two) == 0);
   CHECK(ckpClose(file) == 0);
   return 0;
 }

@@ -55,6 +55,7 @@ struct ckp_region {
   unsigned char *memory;
   size_t length;
   int registered;
+  int restored;
   struct version *versions;
   uint32_t count;
   /* The pages of version number `table_of`, or NULL. */
@@ -83,6 +84,14 @@ struct ckp_file {
   uint32_t record_count;
   struct ckp_region *regions;
 };
+
+struct migration {
+  struct migration *next;
+  CkpMigration migrate;
+  size_t from;
+  char name[MAX_NAME + 1];
+};
+static struct migration *migrations;
 
 static char message[256] = "Nothing has failed.";
 static unsigned char buffer[BUFFER_PAGES * PAGE];
@@ -734,13 +743,39 @@ static const struct version *find_version(const struct ckp_region *region, int w
   return NULL;
 }
 
+static struct migration *find_migration(const char *name, uint64_t from) {
+  for (struct migration *at = migrations; at != NULL; at = at->next)
+    if (at->from == from && strcmp(at->name, name) == 0) return at;
+  return NULL;
+}
+
+static int run_migration(const struct migration *migration, const void *old, void *memory, size_t length) {
+  errno = 0;
+  if (migration->migrate(old, migration->from, memory, length) == 0) return 0;
+  return FAIL(errno == 0 ? EINVAL : errno, "The migration of %s from %zu to %zu bytes has failed.", migration->name,
+              migration->from, length);
+}
+
+/* Reads a version of another length, and makes of it what the region is now. */
+static int migrate_version(struct ckp_region *region, const struct version *version, const uint32_t *table) {
+  const struct migration *migration = find_migration(region->name, version->length);
+  unsigned char *old = malloc((size_t)version->length + 1);
+  if (old == NULL) return fail_system("There is no memory for a migration");
+  int result = read_pages(region->file, table, (size_t)version->length, old);
+  if (result == 0) result = run_migration(migration, old, region->memory, region->length);
+  free(old);
+  return result;
+}
+
 /* First all is checked, then all is read: a region is left alone when something is damaged. */
 static int put_back(struct ckp_region *region, const struct version *version, int check) {
-  if (version->length != region->length)
+  int same = version->length == region->length;
+  if (!same && find_migration(region->name, version->length) == NULL)
     return FAIL(EINVAL, "Version %u of %s has %llu bytes.", version->number, region->name, (unsigned long long)version->length);
   uint32_t *table = table_of(region, version);
   if (table == NULL) return -1;
-  int result = read_pages(region->file, table, region->length, check ? NULL : region->memory);
+  int result = check || same ? read_pages(region->file, table, (size_t)version->length, check ? NULL : region->memory)
+                             : migrate_version(region, version, table);
   free(table);
   return result;
 }
@@ -785,15 +820,34 @@ int ckpOpen(const char *pathname, const char *options, CheckpointFile *result) {
   return done;
 }
 
+int ckpMigrate(const char *name, size_t from_length, CkpMigration migrate) {
+  size_t size = strlen(name);
+  if (size == 0 || size > MAX_NAME) return FAIL(EINVAL, "A region's name has 1 to 255 bytes.");
+  struct migration *migration = find_migration(name, from_length);
+  if (migration == NULL) {
+    if ((migration = calloc(1, sizeof *migration)) == NULL) return fail_system("There is no memory for a migration");
+    memcpy(migration->name, name, size);
+    migration->from = from_length;
+    migration->next = migrations;
+    migrations = migration;
+  }
+  migration->migrate = migrate;
+  return 0;
+}
+
+static int adopt(struct ckp_region *region, void *address, size_t length);
+static void forget(const struct ckp_region *region);
+
 int ckpRegister(CheckpointFile file, const char *name, void *address, size_t length, Checkpoint *checkpoint) {
   size_t size = strlen(name);
   if (size == 0 || size > MAX_NAME || (uint64_t)length > MAX_LENGTH) return FAIL(EINVAL, "A region's name has 1 to 255 bytes.");
   struct ckp_region *region = make_region(file, name, size);
   if (region == NULL) return -1;
   uint64_t known = region->registered ? region->length : region->count > 0 ? newest_of(region)->length : length;
-  if (known != length && !file->replace)
+  if (known != length && !file->replace && find_migration(name, known) == NULL)
     return FAIL(EEXIST, "The region %s has %llu bytes. Open the file with \"replace\" to change that.", name,
                 (unsigned long long)known);
+  if (adopt(region, address, length) < 0) return -1;
   region->memory = address;
   region->length = length;
   region->registered = 1;
@@ -862,6 +916,7 @@ int ckpLocate(CheckpointFile file, const char *name, Checkpoint *checkpoint) {
 int ckpUnregister(Checkpoint checkpoint) {
   if (check(checkpoint) < 0) return -1;
   checkpoint->registered = 0;
+  forget(checkpoint);
   return 0;
 }
 
@@ -869,6 +924,7 @@ int ckpClose(CheckpointFile file) {
   int result = 0;
   for (struct ckp_region *region = file->regions, *next; region != NULL; region = next) {
     next = region->next;
+    if (region->registered) forget(region);
     free(region->versions);
     free(region->table);
     free(region);
@@ -884,27 +940,81 @@ int ckpClose(CheckpointFile file) {
 
 /* --- The whole program ------------------------------------------------------------------------------------------ */
 
+int ckp_restored(Checkpoint checkpoint) { return checkpoint->restored; }
+
 #ifdef CKP_STASIS
 
 #define IMPORT(name) __attribute__((import_module("stasis"), import_name(name)))
 IMPORT("present") int32_t ckp_import_present(void);
 IMPORT("checkpoint") int32_t ckp_import_checkpoint(void);
-IMPORT("disable") void ckp_import_disable(void);
-IMPORT("enable") void ckp_import_enable(void);
-IMPORT("label") void ckp_import_label(const char *text, size_t length);
+IMPORT("disable") int32_t ckp_import_disable(void);
+IMPORT("enable") int32_t ckp_import_enable(void);
+IMPORT("label") int32_t ckp_import_label(const char *text, size_t size);
+IMPORT("region")
+int32_t ckp_import_region(const char *name, size_t size, void *address, size_t length, uint32_t *filled, uint32_t *saved);
+IMPORT("region_saved")
+int32_t ckp_import_region_saved(const char *name, size_t size, void *bytes, size_t length, uint32_t *read);
+IMPORT("region_forget") int32_t ckp_import_region_forget(const char *name, size_t size, const void *address);
+
+static int fail_stasis(int code, const char *what) {
+  errno = code;
+  return code == 0 ? 0 : fail_system(what);
+}
 
 int ckp_is_stasis(void) { return ckp_import_present(); }
-int ckp_checkpoint(void) { return ckp_import_checkpoint(); }
-void ckp_disable(void) { ckp_import_disable(); }
-void ckp_enable(void) { ckp_import_enable(); }
-void ckp_label(const char *text) { ckp_import_label(text, strlen(text)); }
+int ckp_checkpoint(void) {
+  int result = ckp_import_checkpoint();
+  return result < 0 ? fail_stasis(-result, "No checkpoint was taken") : result;
+}
+int ckp_disable(void) { return fail_stasis(ckp_import_disable(), "Checkpoints cannot be disabled"); }
+int ckp_enable(void) { return fail_stasis(ckp_import_enable(), "Checkpoints cannot be enabled"); }
+int ckp_label(const char *text) { return fail_stasis(ckp_import_label(text, strlen(text)), "This is no label"); }
+
+static void forget(const struct ckp_region *region) {
+  ckp_import_region_forget(region->name, strlen(region->name), region->memory);
+}
+
+static int adopt_migrated(struct ckp_region *region, void *address, size_t length, uint32_t saved) {
+  const struct migration *migration = find_migration(region->name, saved);
+  if (migration == NULL)
+    return FAIL(EINVAL, "The region %s has %zu bytes, and had %u in the checkpoint: ckpMigrate tells how to get from there.",
+                region->name, length, saved);
+  unsigned char *old = malloc((size_t)saved + 1);
+  uint32_t read = 0;
+  if (old == NULL) return fail_system("There is no memory for a migration");
+  int result = fail_stasis(ckp_import_region_saved(region->name, strlen(region->name), old, saved, &read),
+                           "The saved region cannot be read");
+  if (result == 0) result = run_migration(migration, old, address, length);
+  free(old);
+  return result;
+}
+
+/* Tells the host of a region, which fills it where the program is restored from an older one's checkpoint. */
+static int adopt(struct ckp_region *region, void *address, size_t length) {
+  size_t size = strlen(region->name);
+  uint32_t filled = 0, saved = UINT32_MAX;
+  if (fail_stasis(ckp_import_region(region->name, size, address, length, &filled, &saved), region->name) < 0) return -1;
+  region->restored = saved == UINT32_MAX ? 0 : saved == length ? 1 : 2;
+  if (region->restored < 2 || adopt_migrated(region, address, length, saved) == 0) return 0;
+  int code = errno;
+  region->restored = 0;
+  ckp_import_region_forget(region->name, size, address);
+  errno = code;
+  return -1;
+}
 
 #else
 
 int ckp_is_stasis(void) { return 0; }
 int ckp_checkpoint(void) { return 0; }
-void ckp_disable(void) {}
-void ckp_enable(void) {}
-void ckp_label(const char *text) { (void)text; }
+int ckp_disable(void) { return 0; }
+int ckp_enable(void) { return 0; }
+int ckp_label(const char *text) { (void)text; return 0; }
+
+static void forget(const struct ckp_region *region) { (void)region; }
+static int adopt(struct ckp_region *region, void *address, size_t length) {
+  (void)region, (void)address, (void)length;
+  return 0;
+}
 
 #endif

@@ -66,6 +66,16 @@ int ckpUnregister(Checkpoint checkpoint);
 /* Unregisters all regions, and closes the file. */
 int ckpClose(CheckpointFile file);
 
+/* Makes the content of a region of what an older program had under its name. 0, or -1 with errno. */
+typedef int (*CkpMigration)(const void *old, size_t old_length, void *region, size_t length);
+
+/*
+ * For regions of a name that had `from_length` bytes: called by ckpRegister where the program is restored from a
+ * checkpoint of an older one (ckp_restored), and by ckpRestore for versions of that length. ckpRegister then takes the
+ * new length without "replace". Call it before ckpRegister.
+ */
+int ckpMigrate(const char *name, size_t from_length, CkpMigration migration);
+
 /* What was wrong in the last call that failed, for people. */
 const char *ckpMessage(void);
 
@@ -76,13 +86,21 @@ const char *ckpMessage(void);
 
 /* 1 under Stasis, else 0. */
 int ckp_is_stasis(void);
-/* Takes a checkpoint of the whole program: 0 not under Stasis, 1 taken, 2 restored: the program goes on from it. */
+/*
+ * Takes a checkpoint of the whole program: 0 not under Stasis, 1 taken, 2 restored: the program goes on from it.
+ * Where none can be taken it is -1 with errno: EAGAIN, ENOMEM, ENOTSUP.
+ */
 int ckp_checkpoint(void);
 /* No checkpoint is taken between them, but for ckp_checkpoint. They nest. */
-void ckp_disable(void);
-void ckp_enable(void);
-/* What the next checkpoint is called. UTF-8. */
-void ckp_label(const char *text);
+int ckp_disable(void);
+int ckp_enable(void);
+/* What the next checkpoint is called. UTF-8 of at most 4,096 bytes; else EILSEQ, ENAMETOOLONG. */
+int ckp_label(const char *text);
+/*
+ * Whether ckpRegister has filled the region with what an older program's region of that name held ("stasis run
+ * --regions-from"): 0 no, 1 yes, 2 by a migration. With another length and no migration ckpRegister is EINVAL.
+ */
+int ckp_restored(Checkpoint checkpoint);
 
 #ifdef __cplusplus
 }

@@ -2,6 +2,7 @@ import { type Call, type Context, descriptorAt, fileAt } from '../context.ts'
 import { Errno } from '../errno.ts'
 import { FileTypeNumber, FstFlags } from '../flags.ts'
 import type { FileStat } from '../fs/file-system.ts'
+import { markWritten } from '../written.ts'
 import { streamType } from './descriptor.ts'
 import { openFlags } from './open.ts'
 import { toOffset } from './read-write.ts'
@@ -71,6 +72,7 @@ export const fileCalls: Readonly<Record<string, Call>> = {
       const bytes = toOffset(size)
       return bytes === undefined ? -Errno.EFBIG : context.handles[fd]!.truncate(bytes)
     },
+    apply: (state, _: number, fd: number) => markWritten(state, fd),
   },
   fd_filestat_set_times: {
     perform: (context, fd: number, atim: bigint, mtim: bigint, flags: number) => {
@@ -82,6 +84,7 @@ export const fileCalls: Readonly<Record<string, Call>> = {
       if (descriptor.kind === 'file') return context.handles[fd]!.setTimes(times.atim, times.mtim)
       return context.fileSystems[descriptor.mount]!.setTimes(descriptor.path, times.atim, times.mtim)
     },
+    apply: (state, _: number, fd: number) => markWritten(state, fd),
   },
   fd_allocate: {
     perform: (context, fd: number, offset: bigint, length: bigint) => {
@@ -93,5 +96,6 @@ export const fileCalls: Readonly<Record<string, Call>> = {
         ? -Errno.EFBIG
         : context.handles[fd]!.allocate(Number(offset), Number(length))
     },
+    apply: (state, _: number, fd: number) => markWritten(state, fd),
   },
 }

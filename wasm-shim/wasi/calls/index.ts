@@ -1,3 +1,5 @@
+import { guestModule } from '../../guest-abi/abi.ts'
+import { guestCalls } from '../../guest-abi/calls.ts'
 import type { AbiName } from '../abi.ts'
 import type { Call } from '../context.ts'
 import { clockCalls } from './clock.ts'
@@ -28,4 +30,9 @@ const standard: Readonly<Record<string, Call>> = {
 export const calls: Readonly<Record<AbiName, Readonly<Record<string, Call>>>> = {
   wasi_snapshot_preview1: standard,
   wasi_unstable: { ...standard, ...unstablePollCalls },
+}
+
+/** The call of an import that has a row. */
+export function findCall(module: string, name: string): Call | undefined {
+  return module === guestModule ? guestCalls[name] : calls[module as AbiName][name]
 }

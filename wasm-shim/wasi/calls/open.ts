@@ -4,6 +4,7 @@ import { FdFlags, LookupFlags, OFlags, Rights } from '../flags.ts'
 import type { FileHandle, FileStat, FileType, OpenFlags } from '../fs/file-system.ts'
 import { direct, mayBeSymlink, resolve } from '../resolve.ts'
 import { type DirectoryDescriptor, type KernelState, lowestFree, setDescriptor } from '../state.ts'
+import { markChanged, markCreated } from '../written.ts'
 
 /** Bounds the descriptor table; a host runs out of its own descriptors earlier. */
 const maxDescriptors = 65_536
@@ -17,6 +18,8 @@ export interface Opened {
   readonly read: boolean
   readonly write: boolean
   readonly flags: number
+  /** Of an open that may create, on a mount of the host: whether nothing had the name before. */
+  readonly wasAbsent?: boolean | undefined
 }
 
 export const hasRight = (rights: bigint, bit: number): boolean => (Number(BigInt.asUintN(30, rights)) & bit) !== 0
@@ -111,6 +114,7 @@ function performOpen(
   // An exclusive create never follows: the symlink itself is what exists.
   const exclusive = OFlags.creat | OFlags.excl
   const follow = (lookup & LookupFlags.symlink_follow) !== 0 && (oflags & exclusive) !== exclusive
+  const isAbsent = mayCreate(context, base, path, oflags)
   let found: Found | number
   if ((oflags & OFlags.directory) !== 0) {
     found = makes !== 0 ? -Errno.EINVAL : openDirectory(context, base, path, follow)
@@ -122,7 +126,28 @@ function performOpen(
   }
   if (typeof found === 'number') return found
   context.handles[number] = found.handle
-  return { opened_fd: number, mount: base.mount, path: found.path, type: found.type, read, write, flags: fdflags }
+  const { mount } = base
+  const opened = { opened_fd: number, mount, path: found.path, type: found.type, read, write, flags: fdflags }
+  const isPlain = found.type === 'file' && found.path === isAbsent?.path
+  return isPlain ? { ...opened, wasAbsent: isAbsent.wasAbsent } : opened
+}
+
+/**
+ * Of an open that may create a file of the host: the path that the parameters name by themselves, and whether nothing is
+ * there yet. A replay knows as much from the log, so that its state is the same.
+ */
+function mayCreate(
+  { fileSystems, state }: Context,
+  base: DirectoryDescriptor,
+  path: string,
+  oflags: number,
+): { readonly path: string; readonly wasAbsent: boolean } | undefined {
+  const mount = state.mounts[base.mount]!
+  if ((oflags & OFlags.creat) === 0 || mount.kind !== 'host' || mount.readOnly) return undefined
+  const plain = direct(base.path, path)
+  if (plain === undefined) return undefined
+  if ((oflags & OFlags.excl) !== 0) return { path: plain, wasAbsent: true }
+  return { path: plain, wasAbsent: fileSystems[base.mount]!.stat(plain) === -Errno.ENOENT }
 }
 
 /** Creating what exists is no change; anything else on a read-only mount is EROFS. */
@@ -142,13 +167,19 @@ function openReadOnly(
 export const openCalls: Readonly<Record<string, Call>> = {
   path_open: {
     perform: performOpen,
-    apply: (state: KernelState, { opened_fd, mount, path, type, read, write, flags }: Opened) =>
+    apply: (state: KernelState, opened: Opened, _fd: number, _lookup: number, _path: string, oflags: number) => {
+      const { opened_fd, mount, path, type, read, write, flags } = opened
       setDescriptor(
         state,
         opened_fd,
         type === 'directory'
           ? { kind: 'directory', mount, path, preopen: null, flags, deleted: false, listing: null }
           : { kind: 'file', mount, path, type, read, write, flags, offset: 0, deleted: false },
-      ),
+      )
+      if (type === 'directory' || state.mounts[mount]!.readOnly) return
+      if (opened.wasAbsent === true) markCreated(state, opened)
+      else if ((oflags & OFlags.trunc) !== 0 || ((oflags & OFlags.creat) !== 0 && opened.wasAbsent === undefined))
+        markChanged(state, opened)
+    },
   },
 }

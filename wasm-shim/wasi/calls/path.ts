@@ -4,6 +4,7 @@ import { LookupFlags } from '../flags.ts'
 import type { FileSystem } from '../fs/file-system.ts'
 import { type Resolved, resolve, statPath } from '../resolve.ts'
 import { descriptorsBelow, type KernelState } from '../state.ts'
+import { markChanged, markCreated, markRemoved, markRenamed } from '../written.ts'
 import { filestat, timesOf } from './file.ts'
 
 const encoder = new TextEncoder()
@@ -27,7 +28,7 @@ export function place(context: Context, fd: number, path: string, follow: boolea
 }
 
 /** The name itself, to create, remove or rename: a trailing slash does not follow a symlink, it only says "directory". */
-function nameOf(context: Context, fd: number, path: string): Place | number {
+export function nameOf(context: Context, fd: number, path: string): Place | number {
   const end = path.search(/\/+$/)
   if (end <= 0) return place(context, fd, path, false, true)
   const found = place(context, fd, path.slice(0, end), false, true)
@@ -41,19 +42,21 @@ const isDirectory = ({ fs, path }: Place): boolean => {
 
 const followFlag = (lookup: number) => (lookup & LookupFlags.symlink_follow) !== 0
 
-/** The outcome of removing a name: where it was, for the descriptors that are open on it. */
-interface Removed {
+/** The outcome of making, changing or removing a name: where it is, symlinks resolved. */
+export interface Named {
   readonly mount: number
   readonly path: string
 }
 
-function markDeleted(state: KernelState, { mount, path }: Removed): void {
+function markDeleted(state: KernelState, { mount, path }: Named): void {
   for (const descriptor of descriptorsBelow(state, mount, path)) descriptor.deleted = true
 }
 
 interface Renamed {
-  readonly from: Removed
-  readonly to: Removed
+  readonly from: Named
+  readonly to: Named
+  /** Whether `to` named anything. */
+  readonly existed: boolean
 }
 
 function rename(context: Context, fd: number, oldPath: string, newFd: number, newPath: string): Renamed | number {
@@ -72,11 +75,13 @@ function rename(context: Context, fd: number, oldPath: string, newFd: number, ne
   // POSIX: two links to one file stay as they are.
   const same = typeof replaced !== 'number' && replaced.ino === stat.ino && replaced.dev === stat.dev
   const source = { mount: from.mount, path: from.path }
-  return { from: source, to: same ? source : { mount: to.mount, path: to.path } }
+  const existed = typeof replaced !== 'number'
+  return { from: source, to: same ? source : { mount: to.mount, path: to.path }, existed }
 }
 
-function applyRename(state: KernelState, { from, to }: Renamed): void {
+function applyRename(state: KernelState, { from, to, existed }: Renamed): void {
   if (from.path === to.path) return
+  markRenamed(state, from, to, existed)
   markDeleted(state, to)
   for (const descriptor of descriptorsBelow(state, from.mount, from.path)) {
     descriptor.path = to.path + descriptor.path.slice(from.path.length)
@@ -84,10 +89,16 @@ function applyRename(state: KernelState, { from, to }: Renamed): void {
 }
 
 /** Creates one name that must not exist; a trailing slash is wrong for all but directories. */
-function create(context: Context, fd: number, path: string, make: (at: Place) => number): number {
+function create(context: Context, fd: number, path: string, make: (at: Place) => number): Named | number {
   const at = nameOf(context, fd, path)
   if (typeof at === 'number') return at
-  return make(at)
+  const result = make(at)
+  return result < 0 ? result : { mount: at.mount, path: at.path }
+}
+
+function applyRemove(state: KernelState, removed: Named): void {
+  markDeleted(state, removed)
+  markRemoved(state, removed)
 }
 
 export const pathCalls: Readonly<Record<string, Call>> = {
@@ -106,8 +117,10 @@ export const pathCalls: Readonly<Record<string, Call>> = {
       const times = timesOf(context, atim, mtim, flags)
       if (typeof times === 'number') return times
       if (at.directory && !isDirectory(at)) return -Errno.ENOTDIR
-      return at.fs.setTimes(at.path, times.atim, times.mtim)
+      const result = at.fs.setTimes(at.path, times.atim, times.mtim)
+      return result < 0 ? result : { mount: at.mount, path: at.path }
     },
+    apply: markChanged,
   },
   path_readlink: {
     perform: (context, fd: number, path: string, target: Uint8Array) => {
@@ -124,6 +137,7 @@ export const pathCalls: Readonly<Record<string, Call>> = {
   path_create_directory: {
     perform: (context, fd: number, path: string) =>
       create(context, fd, path, (at) => (at.path === '' ? -Errno.EEXIST : at.fs.mkdir(at.path))),
+    apply: (state, made: Named) => markCreated(state, made, true),
   },
   path_symlink: {
     perform: (context, target: string, fd: number, path: string) => {
@@ -136,6 +150,7 @@ export const pathCalls: Readonly<Record<string, Call>> = {
         return stat.type === 'directory' ? -Errno.EEXIST : -Errno.ENOTDIR
       })
     },
+    apply: (state, made: Named) => markCreated(state, made),
   },
   path_link: {
     perform: (context, fd: number, lookup: number, oldPath: string, newFd: number, newPath: string) => {
@@ -149,25 +164,28 @@ export const pathCalls: Readonly<Record<string, Call>> = {
       if (stat.type === 'directory') return -Errno.EPERM
       if (from.directory) return -Errno.ENOTDIR
       if (to.directory) return isDirectory(to) ? -Errno.EEXIST : -Errno.ENOENT
-      return from.fs.link(from.path, to.path)
+      const result = from.fs.link(from.path, to.path)
+      return result < 0 ? result : { mount: to.mount, path: to.path }
     },
+    apply: (state, made: Named) => markCreated(state, made),
   },
   path_rename: { perform: rename, apply: applyRename },
   path_unlink_file: {
-    perform: (context, fd: number, path: string): Removed | number => {
+    perform: (context, fd: number, path: string): Named | number => {
       const at = nameOf(context, fd, path)
       if (typeof at === 'number') return at
-      const stat = at.fs.stat(at.path)
-      if (typeof stat === 'number') return stat
-      if (stat.type === 'directory') return -Errno.EISDIR
-      if (at.directory) return -Errno.ENOTDIR
+      if (at.directory) {
+        const stat = at.fs.stat(at.path)
+        if (typeof stat === 'number') return stat
+        return stat.type === 'directory' ? -Errno.EISDIR : -Errno.ENOTDIR
+      }
       const result = at.fs.unlink(at.path)
       return result < 0 ? result : { mount: at.mount, path: at.path }
     },
-    apply: markDeleted,
+    apply: applyRemove,
   },
   path_remove_directory: {
-    perform: (context, fd: number, path: string): Removed | number => {
+    perform: (context, fd: number, path: string): Named | number => {
       // POSIX: rmdir of "." is EINVAL.
       if (/(^|\/)\.\/*$/.test(path)) return -Errno.EINVAL
       const at = nameOf(context, fd, path)
@@ -176,6 +194,6 @@ export const pathCalls: Readonly<Record<string, Call>> = {
       const result = at.fs.rmdir(at.path)
       return result < 0 ? result : { mount: at.mount, path: at.path }
     },
-    apply: markDeleted,
+    apply: applyRemove,
   },
 }

@@ -4,6 +4,7 @@ import { FdFlags } from '../flags.ts'
 import type { FileHandle } from '../fs/file-system.ts'
 import { type HostStream, WaitInterrupted } from '../host.ts'
 import type { KernelState, StreamDescriptor } from '../state.ts'
+import { markWritten } from '../written.ts'
 
 /** Scattered writes up to this many bytes are gathered into one; a longer one is worth a host call per vector. */
 const gatherLimit = 65_536
@@ -102,6 +103,7 @@ export const readWriteCalls: Readonly<Record<string, Call>> = {
       return { nwritten, offset: typeof stat === 'number' ? descriptor.offset + nwritten : Number(stat.size) }
     },
     apply: (state, outcome: Written, fd: number) => {
+      if (outcome !== 0) markWritten(state, fd)
       if (typeof outcome === 'number') return advance(state, outcome, fd)
       const descriptor = state.fds[fd]
       if (descriptor?.kind === 'file') descriptor.offset = outcome.offset
@@ -131,6 +133,9 @@ export const readWriteCalls: Readonly<Record<string, Call>> = {
       const count = writeFile(context, handle, position)
       handle.setAppend(true)
       return count
+    },
+    apply: (state, count: number, fd: number) => {
+      if (count > 0) markWritten(state, fd)
     },
   },
   fd_pread: {

@@ -63,6 +63,8 @@ export function plainEntries(entries: readonly DirectoryEntry[]): readonly Direc
 export interface FileHandle {
   /** Number by which `FileSystem.openInode` finds this file again after a restore; only on file systems that save. */
   readonly inode?: bigint
+  /** Of an overlay: the path below of a file that the session has not changed. */
+  readonly lowerPath?: string | undefined
   /** What opening has found out; absent where `stat` is as quick. */
   readonly type?: FileType
   stat(): FileStat | Failure
@@ -82,7 +84,11 @@ export interface FileHandle {
 }
 
 export interface FileSystem {
-  readonly kind: 'host' | 'memory'
+  readonly kind: 'host' | 'overlay' | 'memory'
+  /** Of an overlay: what lies below. */
+  readonly lower?: FileSystem
+  /** Of an overlay: paths below of files that stand elsewhere now, or with other times, and whose content did not change. */
+  movedBelow?(): readonly string[]
   readonly readOnly: boolean
   stat(path: string): FileStat | Failure
   /** Target text of a symlink. */
@@ -102,7 +108,7 @@ export interface FileSystem {
    * another one, or none. ENOENT where there is no such inode.
    */
   openInode?(inode: bigint, flags: OpenFlags): FileHandle | Failure
-  /** The whole content, for file systems that travel inside a checkpoint ('memory'); absent where they do not ('host'). */
+  /** The whole content, for file systems that travel inside a checkpoint ('memory', 'overlay'); absent where they do not ('host'). */
   save?(): Uint8Array
   /** Gives back what the host holds for this mount; it is not used afterwards. */
   close?(): void

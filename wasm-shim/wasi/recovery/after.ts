@@ -1,4 +1,5 @@
 import { hasRight, type Opened } from '../calls/open.ts'
+import type { Named } from '../calls/path.ts'
 import type { Context, Perform } from '../context.ts'
 import { OFlags, Rights } from '../flags.ts'
 import type { DirectoryEntry, FileType } from '../fs/file-system.ts'
@@ -27,6 +28,22 @@ export function expectedOpening(
   }
 }
 
+/** Where the parameters say that a name is, whatever symlinks there are; undefined where dots decide. */
+export function expectedPlace({ state }: Context, fd: number, path: string): Named | undefined {
+  const base = state.fds[fd] as DirectoryDescriptor
+  const plain = direct(base.path, path.replace(/(?<=[^/])\/+$/, ''))
+  return plain === undefined ? undefined : { mount: base.mount, path: plain }
+}
+
+/** `at`: of the decoded parameters, by their places. */
+const named =
+  (fd: number, path: number): AfterNote =>
+  (context, { mount, path: made }: Named, ...params) => {
+    const isExpected = expectedPlace(context, params[fd] as number, params[path] as string)?.path === made
+    const isOwn = context.state.mounts[mount]!.kind !== 'host'
+    return isExpected || isOwn ? undefined : { kind: 'at', mount, path: made }
+  }
+
 // biome-ignore lint/suspicious/noExplicitAny: parameters are those of the call's row
 type AfterNote = (context: Context, outcome: any, ...params: any[]) => Note | undefined
 
@@ -47,6 +64,10 @@ const afterNotes: Readonly<Record<string, AfterNote>> = {
     if (expected.path === opened.path && expected.type === opened.type) return undefined
     return { kind: 'opened', mount: opened.mount, path: opened.path, type: opened.type }
   },
+  path_create_directory: named(0, 1),
+  path_filestat_set_times: named(0, 2),
+  path_link: named(3, 4),
+  path_symlink: named(1, 2),
   fd_readdir: (
     { state },
     { listing }: { listing: readonly DirectoryEntry[] | null },

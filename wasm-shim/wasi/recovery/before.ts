@@ -9,7 +9,7 @@ import type { Recovery } from './recovery.ts'
 
 /**
  * What is to be known of an effect on a host's files before it takes place. Arguments are words, two a wasm parameter.
- * Memory mounts need no notes: their effects are repeated by a replay, and nothing of them outlives the process.
+ * Memory and overlay mounts need no notes: their effects are repeated by a replay, and nothing of them outlives the process.
  */
 export type BeforeNote = (context: Context, words: Int32Array) => Note | undefined
 
@@ -17,7 +17,7 @@ function hostPlace(context: Context, fd: number, path: string | number, follow: 
   if (typeof path === 'number') return undefined
   const trimmed = path.replace(/(?<=[^/])\/+$/, '')
   const at = place(context, fd, trimmed, follow, false)
-  return typeof at === 'number' || at.fs.kind === 'memory' ? undefined : at
+  return typeof at === 'number' || at.fs.kind !== 'host' ? undefined : at
 }
 
 /** Parameters `fd`, then address and length of a path, by their numbers. */
@@ -60,7 +60,7 @@ export const beforeNotes: Readonly<Record<string, BeforeNote>> = {
     const fd = words[0]! >>> 0
     const descriptor = state.fds[fd]
     if (descriptor?.kind !== 'file' || (descriptor.flags & FdFlags.append) === 0) return undefined
-    if (state.mounts[descriptor.mount]!.kind === 'memory') return undefined
+    if (state.mounts[descriptor.mount]!.kind !== 'host') return undefined
     const stat = handles[fd]?.stat()
     return typeof stat === 'object' ? { kind: 'size', size: stat.size } : undefined
   },
@@ -87,6 +87,7 @@ export const beforeNotes: Readonly<Record<string, BeforeNote>> = {
       to: { mount: to.mount, path: to.path },
       ino: stat.ino,
       replaces: !same,
+      existed: typeof replaced === 'object',
       orphans: same ? [] : orphansOf(context, to),
     }
   },

@@ -28,6 +28,8 @@ export type Note =
   | { readonly kind: 'existed'; readonly existed: boolean }
   /** After a file was opened elsewhere than its parameters say, or as something else. */
   | ({ readonly kind: 'opened'; readonly type: FileType } & Location)
+  /** After a name was made, or its times set, elsewhere than the parameters say. */
+  | ({ readonly kind: 'at' } & Location)
   /** After the first part of a directory was read: all of it. */
   | { readonly kind: 'listing'; readonly listing: readonly DirectoryEntry[] }
   /** Before a name that exists is removed. */
@@ -39,6 +41,8 @@ export type Note =
       readonly to: Location
       readonly ino: bigint
       readonly replaces: boolean
+      /** Whether `to` named anything. */
+      readonly existed: boolean
       readonly orphans: readonly Orphan[]
     }
 
@@ -50,13 +54,45 @@ const orphans = list(record<Orphan>({ fds: list(natural(0xffff)), content: bytes
 const shapes: { readonly [K in Note['kind']]: Shape<Extract<Note, { kind: K }>> } = {
   size: record({ kind: kind('size'), size: u64 }),
   existed: record({ kind: kind('existed'), existed: flag }),
+  at: record({ kind: kind('at'), ...location }),
   opened: record({ kind: kind('opened'), ...location, type: fileType }),
   listing: record({ kind: kind('listing'), listing: list(entry) }),
   removed: record({ kind: kind('removed'), ...location, orphans }),
-  renamed: record({ kind: kind('renamed'), from: place, to: place, ino: u64, replaces: flag, orphans }),
+  renamed: record({ kind: kind('renamed'), from: place, to: place, ino: u64, replaces: flag, existed: flag, orphans }),
 }
 
+/** As `encode` gives it, which takes longer over an object than a host over most calls. */
+const existedNotes = {
+  true: encode({ kind: 'existed', existed: true }),
+  false: encode({ kind: 'existed', existed: false }),
+} as const
+
+interface Encoded {
+  readonly note: Note & Location
+  readonly bytes: Uint8Array
+}
+/** Programs open and remove the same names again and again: directories, journals, locks. */
+const latest: { removed?: Encoded; opened?: Encoded } = {}
+
+function encodeLocated(note: Extract<Note, { kind: 'removed' | 'opened' }>): Uint8Array {
+  if (note.kind === 'removed' && note.orphans.length > 0) return encode(note)
+  const known = latest[note.kind]
+  if (known !== undefined && isSame(known.note, note)) return known.bytes
+  const bytes = encode(note)
+  latest[note.kind] = { note, bytes }
+  return bytes
+}
+
+/** Of one kind, without orphans. */
+function isSame(a: Note & Location, b: Note & Location): boolean {
+  const types = a.kind !== 'opened' || b.kind !== 'opened' || a.type === b.type
+  return a.path === b.path && a.mount === b.mount && types
+}
+
+/** The bytes are valid for good, and not to be changed. */
 export function encodeNote(note: Note): Uint8Array {
+  if (note.kind === 'existed') return note.existed ? existedNotes.true : existedNotes.false
+  if (note.kind === 'removed' || note.kind === 'opened') return encodeLocated(note)
   return encode(note.kind === 'listing' ? { ...note, listing: plainEntries(note.listing) } : note)
 }
 
@@ -66,7 +102,7 @@ export function decodeNote(encoded: Uint8Array): Note {
     const value: unknown = decode(encoded)
     const name = (value as { kind?: unknown } | null)?.kind
     if (typeof name !== 'string' || !Object.hasOwn(shapes, name)) throw new ShapeError('note.kind is unknown')
-    return shapes[name as Note['kind']](value, 'note')
+    return shapes[name as Note['kind']](name === 'renamed' ? { existed: true, ...(value as object) } : value, 'note')
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
     const message = `What the call log has noted of a call cannot be used: ${why}. Restore a checkpoint without the log after it.`

@@ -2,10 +2,9 @@ import { StasisError } from '../../errors.ts'
 import type { Opened } from '../calls/open.ts'
 import { type Context, directoryAt, type Perform } from '../context.ts'
 import { FdFlags, OFlags } from '../flags.ts'
-import { direct } from '../resolve.ts'
 import { makeOrphan } from '../restore.ts'
 import { type FileDescriptor, lowestFree } from '../state.ts'
-import { expectedOpening } from './after.ts'
+import { expectedOpening, expectedPlace } from './after.ts'
 import type { Note } from './note.ts'
 import type { Recovery } from './recovery.ts'
 
@@ -30,10 +29,11 @@ function unsaid(what: string): StasisError {
   return new StasisError('STASIS_LOG_NOTE', message)
 }
 
-const isMemory = ({ state }: Context, fd: number): boolean => {
+/** Whether a descriptor's mount lives in the session, so that its calls are made again. */
+const isOwn = ({ state }: Context, fd: number): boolean => {
   const descriptor = state.fds[fd]
   if (descriptor === null || descriptor === undefined || descriptor.kind === 'stream') return false
-  return state.mounts[descriptor.mount]!.kind === 'memory'
+  return state.mounts[descriptor.mount]!.kind !== 'host'
 }
 
 type OnFile = (recovery: Recovery, file: FileDescriptor, context: Context, ...rest: never[]) => void
@@ -51,10 +51,16 @@ const onFile =
     return outcome(recovery)
   }
 
+/** `fd` and `path`: which parameters name the place that is made or changed. */
 const onPath =
-  (fdParameter: number): Retrace =>
-  ({ context, perform }, ...params) =>
-    isMemory(context, params[fdParameter] as number) ? perform(context, ...params) : 0
+  (fd: number, path: number): Retrace =>
+  ({ context, recovery, perform }, ...params) => {
+    if (isOwn(context, params[fd] as number)) return perform(context, ...params)
+    const { note } = recovery
+    const at = note?.kind === 'at' ? note : expectedPlace(context, params[fd] as number, params[path] as string)
+    // A log of a version that noted nothing: what was made is found when it is written to.
+    return at === undefined ? 0 : { mount: at.mount, path: at.path }
+  }
 
 /** The bytes that a write has written, of which `count` were taken. */
 const writtenBytes = ({ memory }: Context, count: number): Uint8Array =>
@@ -76,26 +82,38 @@ const nothing = (): number => 0
 
 const opened: Retrace = ({ context, recovery, perform }, ...params): unknown => {
   const [fd, , path, oflags, rights, , flags] = params
-  if (isMemory(context, fd)) return perform(context, ...params)
+  if (isOwn(context, fd)) return perform(context, ...params)
   const base = directoryAt(context, fd)
   const { note } = recovery
   const number = recovery.u32(0)
   if (typeof base === 'number' || number !== lowestFree(context.state)) return -1
   const expected = expectedOpening(context, fd, path, oflags, rights, flags)
   const place = note?.kind === 'opened' ? { mount: base.mount, path: note.path, type: note.type } : {}
-  const made: Omit<Opened, 'path'> & { path?: string | undefined } = { ...expected, ...place, opened_fd: number }
+  const isPlain = note?.kind !== 'opened' && expected.path !== undefined
+  const wasAbsent = isPlain && (oflags & OFlags.creat) !== 0 ? absence(note, oflags) : undefined
+  const made: Omit<Opened, 'path'> & { path?: string | undefined } = {
+    ...expected,
+    ...place,
+    opened_fd: number,
+    ...(wasAbsent !== undefined && { wasAbsent }),
+  }
   if (made.path === undefined) throw unsaid('path_open')
   if ((oflags & (OFlags.creat | OFlags.trunc)) !== 0) {
     recovery.changedPath(made.mount, made.path)
-    const wasAbsent = note?.kind === 'existed' && !note.existed
-    const isEmpty = wasAbsent || (oflags & (OFlags.excl | OFlags.trunc)) !== 0
+    const isEmpty = wasAbsent === true || (oflags & (OFlags.excl | OFlags.trunc)) !== 0
     recovery.files?.opened(made.mount, made.path, isEmpty)
   }
   return made
 }
 
+/** What the log tells of the name before it was opened. */
+function absence(note: Note | undefined, oflags: number): boolean | undefined {
+  if ((oflags & OFlags.excl) !== 0) return true
+  return note?.kind === 'existed' ? !note.existed : undefined
+}
+
 const removed: Retrace = ({ context, recovery, perform }, fd: number, ...rest) => {
-  if (isMemory(context, fd)) return perform(context, fd, ...rest)
+  if (isOwn(context, fd)) return perform(context, fd, ...rest)
   const { mount, path, orphans } = noteOf(recovery, 'removed', 'the removal of a file')
   for (const orphan of orphans) makeOrphan(context, orphan.fds, orphan.content)
   recovery.files?.removed(mount, path)
@@ -103,20 +121,21 @@ const removed: Retrace = ({ context, recovery, perform }, fd: number, ...rest) =
 }
 
 const renamed: Retrace = ({ context, recovery, perform }, fd: number, ...rest) => {
-  if (isMemory(context, fd)) return perform(context, fd, ...rest)
-  const { from, to, replaces, orphans } = noteOf(recovery, 'renamed', 'path_rename')
+  if (isOwn(context, fd)) return perform(context, fd, ...rest)
+  const { from, to, replaces, existed, orphans } = noteOf(recovery, 'renamed', 'path_rename')
   for (const orphan of orphans) makeOrphan(context, orphan.fds, orphan.content)
   recovery.changedPath(to.mount, to.path)
   if (replaces) recovery.files?.renamed(to.mount, from.path, to.path)
-  return { from, to: replaces ? to : from }
+  return { from, to: replaces ? to : from, existed }
 }
 
 const madeDirectory: Retrace = ({ context, recovery, perform }, fd: number, path: string) => {
-  if (isMemory(context, fd)) return perform(context, fd, path)
-  const base = directoryAt(context, fd)
-  const plain = typeof base === 'object' ? direct(base.path, path.replace(/\/+$/, '')) : undefined
-  if (plain !== undefined && typeof base === 'object') recovery.files?.makeDirectory(base.mount, plain)
-  return 0
+  if (isOwn(context, fd)) return perform(context, fd, path)
+  const { note } = recovery
+  const at = note?.kind === 'at' ? note : expectedPlace(context, fd, path)
+  if (at === undefined) return 0
+  recovery.files?.makeDirectory(at.mount, at.path)
+  return { mount: at.mount, path: at.path }
 }
 
 const written: Retrace = ({ context, recovery, perform }, fd: number) => {
@@ -133,6 +152,12 @@ const written: Retrace = ({ context, recovery, perform }, fd: number) => {
 }
 
 export const retraces: Readonly<Record<string, Retrace>> = {
+  disable: again,
+  enable: again,
+  label: again,
+  region: again,
+  region_forget: again,
+  region_saved: again,
   clock_time_get: ({ recovery }) => recovery.u64(0),
   fd_allocate: onFile(nothing, (recovery, { mount, path }, _, offset: bigint, length: bigint) =>
     recovery.files?.extend(mount, path, Number(offset + length)),
@@ -143,7 +168,9 @@ export const retraces: Readonly<Record<string, Retrace>> = {
   fd_filestat_set_size: onFile(nothing, resizes),
   fd_filestat_set_times: (call, fd: number, ...rest) =>
     call.context.state.fds[fd]?.kind === 'directory'
-      ? onPath(0)(call, fd, ...rest)
+      ? isOwn(call.context, fd)
+        ? call.perform(call.context, fd, ...rest)
+        : 0
       : onFile(nothing, keepsContent)(call, fd, ...rest),
   fd_pwrite: onFile(count, writes),
   fd_read: ({ context, recovery }, fd: number) => {
@@ -152,7 +179,7 @@ export const retraces: Readonly<Record<string, Retrace>> = {
     return count(recovery)
   },
   fd_readdir: ({ context, recovery, perform }, fd: number, target: Uint8Array, cookie: bigint) => {
-    if (isMemory(context, fd)) return perform(context, fd, target, cookie)
+    if (isOwn(context, fd)) return perform(context, fd, target, cookie)
     const descriptor = context.state.fds[fd]
     const bufused = count(recovery)
     const { note } = recovery
@@ -164,12 +191,12 @@ export const retraces: Readonly<Record<string, Retrace>> = {
   fd_seek: ({ recovery }) => Number(recovery.u64(0)),
   fd_write: written,
   path_create_directory: madeDirectory,
-  path_filestat_set_times: onPath(0),
-  path_link: onPath(0),
+  path_filestat_set_times: onPath(0, 2),
+  path_link: onPath(3, 4),
   path_open: opened,
   path_remove_directory: removed,
   path_rename: renamed,
-  path_symlink: onPath(1),
+  path_symlink: onPath(1, 2),
   path_unlink_file: removed,
   poll_oneoff: ({ recovery }) => ({ nevents: count(recovery) }),
 }

@@ -1,0 +1,102 @@
+import { isStasisError } from '../../../wasm-shim/errors.ts'
+import { decodeCheckpoint } from '../../image/decode.ts'
+import { refuseExisting } from '../../session/launch.ts'
+import type { ProgramHost } from '../../session/program.ts'
+import { checkSessionName } from '../../store/address.ts'
+import { removeUnusedModules, saveCheckpoint, saveModule } from '../../store/checkpoints.ts'
+import { chunkName, sessionFolder } from '../../store/session-log.ts'
+import { readStart, startBlob } from '../../store/start-record.ts'
+import type { Store } from '../../store/store.ts'
+import { exportDamaged } from './layout.ts'
+import { type Entry, type ReadLimits, readExport } from './read-export.ts'
+import { digestOf } from './write-export.ts'
+
+/** A piece of log, or the addresses of the chunks that it needs. */
+const logName = /^\d{1,16}-[0-9a-f]{8}\.log(\.chunks)?$/
+
+export interface ImportOptions extends ReadLimits {
+  /** Default: the name that it was exported with. */
+  readonly name?: string
+}
+
+/**
+ * Makes a session of an exported one, and returns its name. The export is untrusted: all of it is checked, and where
+ * something is wrong nothing of it stays. Throws STASIS_EXPORT_*, STASIS_IMAGE_*, STASIS_SESSION_EXISTS.
+ */
+export async function importSession(
+  host: Pick<ProgramHost, 'sha256'>,
+  store: Store,
+  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  { name: wanted, ...limits }: ImportOptions = {},
+): Promise<string> {
+  const entries = readExport(source, limits)
+  const first = await entries.next()
+  if (first.done || first.value.kind !== 'session') throw exportDamaged('it does not begin with a session', 16)
+  const name = checkName(wanted ?? first.value.name, first.value)
+  const lock = await store.lock(name)
+  try {
+    await refuseExisting(store, name)
+    try {
+      await storeEntries(host, store, name, entries)
+    } catch (error) {
+      for (const blob of await store.list(sessionFolder(name))) await store.delete(blob.name)
+      await removeUnusedModules(store)
+      throw error
+    }
+  } finally {
+    await lock.release()
+  }
+  return name
+}
+
+function checkName(name: string, { offset }: Entry): string {
+  try {
+    return checkSessionName(name)
+  } catch (error) {
+    if (!isStasisError(error)) throw error
+    throw exportDamaged(`it is of a session ${JSON.stringify(name.slice(0, 100))}, which is no name`, offset, error)
+  }
+}
+
+/** What begins the session comes last, when the end has been seen: who dies before leaves nothing that can be restored. */
+async function storeEntries(
+  host: Pick<ProgramHost, 'sha256'>,
+  store: Store,
+  name: string,
+  entries: AsyncIterable<Entry>,
+): Promise<void> {
+  let module: string | undefined
+  let start: Uint8Array | undefined
+  let image: Uint8Array | undefined
+  for await (const entry of entries) {
+    const { bytes, offset } = entry
+    switch (entry.kind) {
+      case 'module':
+        module = await host.sha256(bytes)
+        if (module !== entry.name) throw exportDamaged(`the module is not the one with SHA-256 ${entry.name}`, offset)
+        await saveModule(store, module, bytes)
+        break
+      case 'chunk':
+        if (digestOf(bytes) !== entry.name) throw exportDamaged('a chunk is not what its address says', offset)
+        await store.put(chunkName(name, entry.name), [bytes])
+        break
+      case 'log':
+        if (!logName.test(entry.name)) {
+          throw exportDamaged('a piece of log has no proper name', offset)
+        }
+        await store.put(`${sessionFolder(name)}${entry.name}`, [bytes])
+        break
+      case 'start':
+        if (readStart(bytes).module.sha256 !== module) throw exportDamaged('it began with another module', offset)
+        start = bytes
+        break
+      case 'image':
+        if (decodeCheckpoint(bytes).module.sha256 !== module) throw exportDamaged('it is of another module', offset)
+        image = bytes
+        break
+    }
+  }
+  if (start === undefined && image === undefined) throw exportDamaged('it holds no state to go on from', 16)
+  if (start !== undefined) await store.put(startBlob(name), [start])
+  if (image !== undefined) await saveCheckpoint(store, name, [image])
+}

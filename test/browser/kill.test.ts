@@ -1,0 +1,64 @@
+// The whole browser is killed (SIGKILL) while a program runs; started again with the same profile, it goes on by its log.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Browser, Page } from 'puppeteer-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { browserNames, launchBrowser, openPage, withoutBrowser } from './browsers.ts'
+import { call } from './drive.ts'
+import { counter } from './guests.ts'
+import { seeded } from './matrix.ts'
+import { serve, type TestServer } from './server.ts'
+
+describe.each(browserNames)('%s', (browserName) => {
+  const missing = withoutBrowser(browserName)
+  const profile = mkdtempSync(join(tmpdir(), 'stasis-profile-'))
+  let server: TestServer
+  beforeAll(async () => {
+    server = await serve({ isolated: true })
+    server.passed.set('counter.wasm', counter(1_000_000))
+  })
+  afterAll(async () => {
+    await server.close()
+    rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
+  })
+
+  const open = async (): Promise<[Browser, Page]> => {
+    const browser = await launchBrowser(browserName, profile)
+    return [browser, await openPage(browser, server.url)]
+  }
+
+  const title = `a browser that is killed loses nothing that was seen${missing === undefined ? '' : ` (skipped: ${missing})`}`
+  test.skipIf(missing !== undefined)(title, { timeout: 120_000 }, async () => {
+    const random = seeded(7)
+    const module = '/passed/counter.wasm'
+    let [browser, page] = await open()
+    try {
+      await call(page, 'run', { name: 'whole', module })
+      await call(page, 'done', 'whole')
+      const whole = await call(page, 'seen', 'whole')
+      const options = { maxRecovery: 100 }
+      await call(page, 'run', { name: 'killed', module, options })
+      let end = 0
+      for (let life = 0; ; life++) {
+        const isLast = life === 2
+        if (isLast) await call(page, 'done', 'killed')
+        else await new Promise((resolve) => setTimeout(resolve, 100 + random() * 400))
+        const part = await call(page, 'seen', 'killed')
+        // One may be seen twice, by the window of D9; and one may have come between the look and the kill before.
+        const starts = [end - 1, end, end + 1].filter((start) => start >= 0 && whole.startsWith(part, start))
+        expect({ part, whole, end, starts }).toMatchObject({ starts: expect.arrayContaining([expect.any(Number)]) })
+        end = starts[0]! + part.length
+        if (isLast) {
+          expect(whole.endsWith(part)).toBe(true)
+          break
+        }
+        browser.process()!.kill('SIGKILL')
+        ;[browser, page] = await open()
+        await call(page, 'run', { name: 'killed', options })
+      }
+    } finally {
+      await browser.close()
+    }
+  })
+})

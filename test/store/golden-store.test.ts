@@ -1,0 +1,38 @@
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { FileStore } from '../../host-node/file-store.ts'
+import { decodeCheckpoint } from '../../runtime/image/decode.ts'
+import { listVersions, loadCheckpoint, saveCheckpoint } from '../../runtime/store/checkpoints.ts'
+import { compactSession } from '../../runtime/store/gc.ts'
+import { goldenImages } from './golden-store.ts'
+
+test.each(['store-v1'])(
+  '%s, a store of this format version, lists and restores, and can be written to',
+  async (name) => {
+    const directory = mkdtempSync(join(tmpdir(), 'stasis-golden-'))
+    try {
+      cpSync(join('test/golden', name), directory, { recursive: true })
+      const store = new FileStore(directory)
+      const images = goldenImages()
+      const check = async (versions: readonly number[]) => {
+        const listed = await listVersions(store, 'calc')
+        expect(listed.map(({ version, content }) => [version, content.kind])).toEqual(
+          versions.map((version) => [version, 'intact']),
+        )
+        for (const version of versions) {
+          const { bytes } = await loadCheckpoint(store, { name: 'calc', version })
+          expect(Buffer.compare(bytes, images[(version - 1) % 5]!)).toBe(0)
+          decodeCheckpoint(bytes)
+        }
+      }
+      await check([1, 2, 4, 5])
+      expect(await saveCheckpoint(store, 'calc', [images[0]!])).toBe(6)
+      await compactSession(store, 'calc')
+      await check([1, 2, 4, 5, 6])
+    } finally {
+      rmSync(directory, { recursive: true, force: true })
+    }
+  },
+)
