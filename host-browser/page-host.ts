@@ -1,5 +1,6 @@
 import { createSHA256 } from 'hash-wasm'
 import { controlBytes } from '../runtime/session/control-block.ts'
+import type { ProgramHost } from '../runtime/session/program.ts'
 import type { SessionHost } from '../runtime/session/session-host.ts'
 import type { Store } from '../runtime/store/store.ts'
 import { StasisError } from '../wasm-shim/errors.ts'
@@ -17,15 +18,17 @@ export function pageHost(store: Store, streams: StreamOptions, onExit?: SpawnOpt
     logPlace: (_, session) => ({ kind: 'store', session }),
     now: () => Date.now(),
     uuid,
-    sha256,
+    ...programHost,
     every: (milliseconds, look) => {
       const timer = setInterval(look, milliseconds)
       return () => clearInterval(timer)
     },
-    readFile: fetchBytes,
     absolutePath: (path) => new URL(path, document.baseURI).href,
   }
 }
+
+/** What finding a program needs. */
+export const programHost: ProgramHost = { sha256: (bytes) => sha256(bytes), readFile: (url) => fetchBytes(url) }
 
 /** crypto.randomUUID is missing where the page is not in a secure context. */
 export function uuid(): string {

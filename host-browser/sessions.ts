@@ -4,10 +4,13 @@ import { type ForkOptions, forkSession, type ReplayOptions, replaySession } from
 import { restoreSession } from '../runtime/session/restore.ts'
 import type { CheckpointInfo, Session as PortableSession } from '../runtime/session/session.ts'
 import { startSession } from '../runtime/session/start.ts'
+import { parseAddress } from '../runtime/store/address.ts'
 import { MemoryStore } from '../runtime/store/memory-store.ts'
 import type { Store } from '../runtime/store/store.ts'
+import { exportSession } from '../runtime/transfer/export/export-session.ts'
+import { type ImportOptions, importSession } from '../runtime/transfer/export/import-session.ts'
 import { type BrowserMount, loadOpfs, opfsGrants, saveOpfs, withoutOpfs } from './opfs-mounts.ts'
-import { isIsolated, pageHost } from './page-host.ts'
+import { isIsolated, pageHost, programHost } from './page-host.ts'
 import type { SpawnOptions, StreamOptions } from './spawn.ts'
 
 export interface BrowserStartOptions extends Omit<StartOptions, 'mounts'>, StreamOptions {
@@ -57,6 +60,20 @@ export const Session = {
   fork(store: Store, address: string, name: string, options: BrowserForkOptions = {}): Promise<CheckpointInfo> {
     const [streams, rest] = splitStreams(options)
     return forkSession(pageHost(store, streams), store, address, name, rest)
+  },
+
+  /** A session, or one version of it, in one file; see `runtime/transfer/export`. */
+  export(store: Store, address: string): AsyncIterable<Uint8Array> {
+    return exportSession(programHost, store, parseAddress(address))
+  },
+
+  /** Makes a session of what `export` gave; resolves to its name. */
+  import(
+    store: Store,
+    source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    options: ImportOptions = {},
+  ): Promise<string> {
+    return importSession(programHost, store, source, options)
   },
 } as const
 

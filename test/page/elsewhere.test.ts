@@ -1,17 +1,18 @@
 // The page without isolation headers, the element in another page, and files that are chosen.
-import { randomUUID } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MemoryStore } from '../../runtime/store/memory-store.ts'
-import { writeSessionFile } from '../../runtime/transfer/session-file.ts'
+import { exportSession } from '../../runtime/transfer/export/export-session.ts'
 import { browserNames, withoutBrowser } from '../browser/browsers.ts'
 import { program } from '../programs/programs.ts'
 import { start } from '../session/harness.ts'
 import { openWorld, Tab, type World } from './pages.ts'
 
 const lua = program('lua-eh')
+const sha256 = async (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
 describe.each(browserNames)('plain static hosting in %s', (name) => {
   const missing = withoutBrowser(name)
@@ -91,7 +92,9 @@ describe.each(browserNames)('plain static hosting in %s', (name) => {
     )
     await session.done
     const file = join(tmpdir(), `stasis-page-${process.pid}-saved.stasis`)
-    writeFileSync(file, Buffer.concat(await writeSessionFile(store, 'saved', { uuid: () => randomUUID() })))
+    const parts: Uint8Array[] = []
+    for await (const part of exportSession({ sha256 }, store, { name: 'saved', version: 0 })) parts.push(part)
+    writeFileSync(file, Buffer.concat(parts))
     const tab = await Tab.open(world)
     await tab.page.waitForSelector('.own')
     const [input] = await tab.page.$$('.own input[type=file]')

@@ -3,9 +3,10 @@ import { magic as imageMagic } from '../../../runtime/image/layout.ts'
 import type { Manifest } from '../../../runtime/image/manifest.ts'
 import { listSessions, loadModule, saveCheckpoint, saveModule } from '../../../runtime/store/checkpoints.ts'
 import type { Store } from '../../../runtime/store/store.ts'
-import { isSessionFile, nameInFile, readSessionFile } from '../../../runtime/transfer/session-file.ts'
+import { exportMagic } from '../../../runtime/transfer/export/layout.ts'
+import { readExport } from '../../../runtime/transfer/export/read-export.ts'
 import { StasisError } from '../../../wasm-shim/errors.ts'
-import { uuid } from '../../page-host.ts'
+import { Session } from '../../sessions.ts'
 import { freeName } from '../program.ts'
 
 const moduleMagic = Uint8Array.of(0x00, 0x61, 0x73, 0x6d)
@@ -14,7 +15,7 @@ const startsWith = (bytes: Uint8Array, magic: Uint8Array): boolean => magic.ever
 
 /** What a file is, by its first bytes. */
 export function kindOf(bytes: Uint8Array): 'module' | 'image' | 'session' | 'other' {
-  if (isSessionFile(bytes)) return 'session'
+  if (startsWith(bytes, exportMagic)) return 'session'
   if (startsWith(bytes, moduleMagic)) return 'module'
   return startsWith(bytes, imageMagic) ? 'image' : 'other'
 }
@@ -51,10 +52,10 @@ async function provideModule(store: Store, { module: { sha256, name } }: Manifes
   await saveModule(store, sha256, await get())
 }
 
-/** Puts a saved session into the store, and resolves to its name. */
+/** Puts a saved session into the store, and resolves to its name. Throws STASIS_EXPORT_*, STASIS_IMAGE_*. */
 export async function importSession(store: Store, bytes: Uint8Array, name?: string): Promise<string> {
+  if (name !== undefined) return Session.import(store, [bytes], { name })
+  const first = await readExport([bytes]).next()
   const taken = new Set((await listSessions(store)).map((session) => session.name))
-  const own = name ?? freeName(await nameInFile(bytes), taken)
-  await readSessionFile(store, own, bytes, { uuid })
-  return own
+  return Session.import(store, [bytes], { name: freeName(first.done ? '' : first.value.name, taken) })
 }
