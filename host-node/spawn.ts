@@ -68,6 +68,8 @@ const stackSizeMb = 16
  */
 const stackReserve = 10 * 1024 * 1024
 
+const usualRows = 24
+
 /** Starts a worker thread for one session. */
 export function spawnGuest(
   streams: StreamOptions,
@@ -89,7 +91,8 @@ export function spawnGuest(
       Object.entries(streams.imports ?? {}).map(([name, path]) => [name, pathToFileURL(path).href]),
     ),
     stackReserve,
-    rows: process.stdout.rows ?? 0,
+    // A terminal may not know its size, as a serial line does not.
+    rows: process.stdout.isTTY ? process.stdout.rows || usualRows : 0,
   }
   const worker = new Worker(workerFile(), {
     workerData: setup,

@@ -3,6 +3,7 @@ import type { Store } from '../../runtime/store/store.ts'
 import { openStore } from '../open-store.ts'
 import { h, replace } from './dom.ts'
 import { importImage, importSession, kindOf } from './handover/import-file.ts'
+import { takeOver } from './handover/moves.ts'
 import { takeFromServer } from './handover/server.ts'
 import { Tabs } from './handover/tabs.ts'
 import { HomeView } from './home/home-view.ts'
@@ -119,7 +120,8 @@ export class App {
       !confirm(`Another tab sends ${name}. Leave ${this.#shown} (it is kept) and go on with ${name} here?`)
     )
       return
-    if (this.#shown === name) void this.#element?.view?.controller.takeOver()
+    const view = this.#shown === name ? this.#element?.view : undefined
+    if (view !== undefined) void takeOver(view.controller)
     else location.hash = `${name}/take`
   }
 

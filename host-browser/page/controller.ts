@@ -1,14 +1,13 @@
 import type { CheckpointInfo, Outcome, SessionEvent } from '../../runtime/session/session.ts'
 import { listSessions, listVersions } from '../../runtime/store/checkpoints.ts'
-import { loadLease, mayRun } from '../../runtime/store/lease.ts'
+import { loadLease } from '../../runtime/store/lease.ts'
 import type { Store } from '../../runtime/store/store.ts'
-import type { Progress } from '../../runtime/transfer/send-blobs.ts'
 import { isStasisError } from '../../wasm-shim/errors.ts'
 import { Session } from '../sessions.ts'
-import { lastServer } from './handover/last-server.ts'
-import { isLeaseMoved, type ServerPlace, sendToServer, serverOf, takeFromServer } from './handover/server.ts'
+import { release } from './handover/moves.ts'
+import { isLeaseMoved } from './handover/server.ts'
 import type { Tabs } from './handover/tabs.ts'
-import { messageOf, type Notice, noticeOf } from './notice.ts'
+import { type Notice, noticeOf } from './notice.ts'
 import type { Phase } from './phase.ts'
 import { freeName, type Program } from './program.ts'
 import { isPaused, setPaused, writeSettings } from './settings.ts'
@@ -21,26 +20,22 @@ export interface ControllerEvents {
   readonly onHistory: () => void
 }
 
-/** For how long another tab may take to stop its program with a checkpoint. */
-const releasePatience = 20_000
-/** The page that was reloaded may not have let go yet. */
-const lockTries = { pause: 150, afterReload: 20, else: 2 }
+/** Milliseconds for which a session that another page holds is waited for, and between two looks. */
+const lockPatience = { afterReload: 3000, else: 200, step: 15 }
 
 /** A session in this tab: starts, stops and hands over what runs, and says how it stands. */
 export class SessionController {
   readonly name: string
   readonly store: Store
   readonly #terminal: TerminalView
-  readonly #tabs: Tabs
+  readonly tabs: Tabs
   readonly #events: ControllerEvents
   readonly #stopListening: () => void
   #session: Session | undefined
   #input: ReadableStreamDefaultController<Uint8Array> | undefined
   #phase: Phase = { kind: 'opening', text: 'Opening' }
-  /** Whom the session goes to when it has stopped. */
-  #handedTo: string | undefined
-  /** Where the rest of it is sent to, now that it has stopped. */
-  #sendingTo: string | undefined
+  /** How it stands when it has been stopped. */
+  #afterStop: Phase = { kind: 'paused' }
   /** Why programs run slower here; undefined where they do not. */
   slower: string | undefined
 
@@ -48,10 +43,10 @@ export class SessionController {
     this.store = store
     this.name = name
     this.#terminal = terminal
-    this.#tabs = tabs
+    this.tabs = tabs
     this.#events = events
     this.#stopListening = tabs.listen((message, from) => {
-      if (message.kind === 'release' && message.session === this.name) void this.#release(from)
+      if (message.kind === 'release' && message.session === this.name) void release(this, from)
       if (message.kind === 'changed') void this.#look()
     })
   }
@@ -64,14 +59,29 @@ export class SessionController {
     return this.#session !== undefined
   }
 
-  #setPhase(phase: Phase): void {
+  /** What runs here. */
+  get session(): Session | undefined {
+    return this.#session
+  }
+
+  notify(notice: Notice): void {
+    this.#events.onNotice(notice)
+  }
+
+  /** Tells this tab and the others to look again. */
+  changed(): void {
+    this.#events.onHistory()
+    this.tabs.tell({ kind: 'changed' })
+  }
+
+  show(phase: Phase): void {
     this.#phase = phase
     this.#terminal.readOnly = phase.kind !== 'running'
     this.#events.onPhase(phase)
   }
 
   async start(program: Program): Promise<void> {
-    this.#setPhase({ kind: 'opening', text: `Preparing ${program.moduleName}` })
+    this.show({ kind: 'opening', text: `Preparing ${program.moduleName}` })
     const { columns, rows } = this.#terminal.size
     const size = { COLUMNS: String(columns), LINES: String(rows) }
     writeSettings(this.name, { input: program.keys ? 'keys' : 'lines' })
@@ -93,22 +103,20 @@ export class SessionController {
   /** Goes on where it was, or from an older version. */
   async resume(version?: number): Promise<void> {
     await this.#session?.stop({ cause: 'leave' })
-    this.#setPhase({ kind: 'opening', text: 'Resuming' })
+    this.show({ kind: 'opening', text: 'Resuming' })
     this.#terminal.reset()
     const address = version === undefined ? this.name : `${this.name}@${version}`
     await this.#open(() => this.#restoreWhenFree(address))
   }
 
+  /** A page that is being reloaded lets go a moment later. To look who holds a session costs less than to try. */
   async #restoreWhenFree(address: string): Promise<Session> {
     const [navigation] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[]
-    for (let tries = navigation?.type === 'reload' ? lockTries.afterReload : lockTries.else; ; tries--) {
-      try {
-        return await Session.restore(this.store, address, this.#common())
-      } catch (error) {
-        if (tries <= 0 || !isBusy(error)) throw error
-        await new Promise((resolve) => setTimeout(resolve, lockTries.pause))
-      }
+    const deadline = performance.now() + (navigation?.type === 'reload' ? lockPatience.afterReload : lockPatience.else)
+    while (performance.now() < deadline && (await this.store.owners()).has(this.name)) {
+      await new Promise((resolve) => setTimeout(resolve, lockPatience.step))
     }
+    return Session.restore(this.store, address, this.#common())
   }
 
   #common() {
@@ -131,13 +139,12 @@ export class SessionController {
     try {
       const session = await begin()
       this.#session = session
-      this.#handedTo = undefined
       setPaused(this.name, false)
-      this.#setPhase({ kind: 'running' })
-      this.#tabs.tell({ kind: 'changed' })
+      this.show({ kind: 'running' })
+      this.tabs.tell({ kind: 'changed' })
       void session.done.then((outcome) => this.#over(session, outcome))
     } catch (error) {
-      this.#setPhase(await this.#phaseOf(error))
+      this.show(await this.#phaseOf(error))
     }
     this.#events.onHistory()
   }
@@ -160,9 +167,9 @@ export class SessionController {
     if (this.#session !== session) return
     this.#session = undefined
     this.#input = undefined
-    this.#setPhase(this.#phaseAfter(outcome))
+    this.show(this.#phaseAfter(outcome))
     this.#events.onHistory()
-    this.#tabs.tell({ kind: 'changed' })
+    this.tabs.tell({ kind: 'changed' })
   }
 
   #phaseAfter(outcome: Outcome): Phase {
@@ -172,8 +179,7 @@ export class SessionController {
       case 'trapped':
         return { kind: 'failed', error: outcome.error }
       default:
-        if (this.#sendingTo !== undefined) return { kind: 'stopping', text: `Handing it over to ${this.#sendingTo}` }
-        return this.#handedTo === undefined ? { kind: 'paused' } : { kind: 'handedOver', to: this.#handedTo }
+        return this.#afterStop
     }
   }
 
@@ -194,112 +200,26 @@ export class SessionController {
     return this.#session?.checkpoint(cause === undefined ? {} : { cause })
   }
 
-  /** Stops with a checkpoint, to be resumed here or elsewhere. Rejects where that is refused, and it goes on. */
-  async pause(cause = 'request'): Promise<void> {
+  /**
+   * Stops with a checkpoint, to be resumed here or elsewhere; `after` is how it stands then. Rejects where that is refused,
+   * and it goes on.
+   */
+  async pause(cause = 'request', after: Phase = { kind: 'paused' }): Promise<void> {
     const session = this.#session
-    if (session === undefined) return
-    this.#setPhase({ kind: 'stopping', text: 'Stopping with a checkpoint' })
-    try {
-      await session.stop({ cause })
-      if (this.#handedTo === undefined && this.#sendingTo === undefined) setPaused(this.name, true)
-    } catch (error) {
-      if (this.#session === session) this.#setPhase({ kind: 'running' })
-      throw error
-    }
-  }
-
-  /** Stops it, so that `to` can go on with it; it is told on both sides. */
-  async handOver(to: string): Promise<void> {
-    this.#handedTo = to
-    try {
-      await this.pause('hand-over')
-    } catch (error) {
-      this.#handedTo = undefined
-      throw error
-    }
-    if (this.#phase.kind === 'paused') this.#setPhase({ kind: 'handedOver', to })
-  }
-
-  /** Copies it to a server while it runs, and hands it over. */
-  async sendTo(place: ServerPlace, onProgress: (progress: Progress) => void): Promise<void> {
-    const session = this.#session
-    const live = session && {
-      checkpoint: async () => void (await session.checkpoint({ cause: 'keyframe' })),
-      stop: async () => {
-        this.#sendingTo = place.url
-        await this.pause('hand-over')
-      },
-    }
-    try {
-      const reason = await sendToServer(this.store, this.name, { place, onProgress, ...(live && { live }) })
-      this.#setPhase({ kind: 'handedOver', to: place.url })
-      if (reason !== '') {
-        this.#events.onNotice({
-          look: 'warn',
-          topic: 'handover',
-          title: 'It is there and does not run yet.',
-          text: reason,
-        })
-      }
-    } catch (error) {
-      this.#sendingTo = undefined
-      // It was stopped for the last round, and did not go: it goes on here.
-      const isOurs = mayRun(await loadLease(this.store, this.name).catch(() => undefined))
-      if (this.#session === undefined && session !== undefined && isOurs) await this.resume()
-      throw error
-    } finally {
-      this.#sendingTo = undefined
-      this.#events.onHistory()
-      this.#tabs.tell({ kind: 'changed' })
-    }
-  }
-
-  /** What was handed over comes back: from the tab that runs it, or from the server that has it. */
-  async bringBack(): Promise<void> {
-    const lease = await loadLease(this.store, this.name)
-    if (mayRun(lease)) {
-      const isElsewhere = (await this.store.owners()).has(this.name)
-      return isElsewhere ? this.takeOver() : this.resume()
-    }
-    const to = this.#phase
-    this.#setPhase({ kind: 'opening', text: `Fetching it from ${lease!.peer}` })
-    try {
-      const url = serverOf(lease!.peer)
-      const { token } = lastServer()
-      await takeFromServer(this.store, this.name, { url, token }, () => undefined)
-    } catch (error) {
-      this.#setPhase(to)
-      throw error
-    }
-    await this.resume()
-  }
-
-  /** Another tab wants it. */
-  async #release(from: string): Promise<void> {
-    if (this.#session === undefined) return
-    try {
-      await this.handOver('another tab')
-      this.#tabs.tell({ kind: 'released', session: this.name }, from)
-    } catch (error) {
-      this.#tabs.tell({ kind: 'kept', session: this.name, reason: messageOf(error) }, from)
-    }
-  }
-
-  /** Asks the tab that runs it to stop, and goes on here. */
-  async takeOver(): Promise<void> {
-    this.#setPhase({ kind: 'opening', text: 'Asking the other tab to stop' })
-    const answer = await this.#tabs.askToRelease(this.name, releasePatience)
-    if (typeof answer === 'object') {
-      this.#setPhase({ kind: 'elsewhere' })
-      const text = `It runs on there. ${answer.kept}`
-      this.#events.onNotice({ look: 'bad', topic: 'handover', title: 'The other tab could not stop it.', text })
+    if (session === undefined) {
+      if (this.#phase.kind === 'paused') this.show(after)
       return
     }
-    await this.resume()
-    if (answer === 'silent' && this.#phase.kind === 'elsewhere') {
-      const text =
-        'It may be asleep in the background. Look at that tab, or close it: the session then goes on here from its last call.'
-      this.#events.onNotice({ look: 'warn', topic: 'handover', title: 'The other tab does not answer.', text })
+    this.#afterStop = after
+    this.show({ kind: 'stopping', text: 'Stopping with a checkpoint' })
+    try {
+      await session.stop({ cause })
+      setPaused(this.name, after.kind === 'paused')
+    } catch (error) {
+      if (this.#session === session) this.show({ kind: 'running' })
+      throw error
+    } finally {
+      this.#afterStop = { kind: 'paused' }
     }
   }
 
@@ -309,7 +229,7 @@ export class SessionController {
     const taken = new Set((await listSessions(this.store)).map(({ name }) => name))
     const name = freeName(this.name, taken)
     await Session.fork(this.store, at === undefined ? this.name : `${this.name}@${at}`, name)
-    this.#tabs.tell({ kind: 'changed' })
+    this.tabs.tell({ kind: 'changed' })
     return name
   }
 
@@ -324,7 +244,7 @@ export class SessionController {
     if (this.#phase.kind !== 'elsewhere' && this.#phase.kind !== 'paused') return
     const isElsewhere = (await this.store.owners()).has(this.name)
     if (this.#session === undefined && isElsewhere !== (this.#phase.kind === 'elsewhere')) {
-      this.#setPhase({ kind: isElsewhere ? 'elsewhere' : 'paused' })
+      this.show({ kind: isElsewhere ? 'elsewhere' : 'paused' })
     }
   }
 
@@ -332,7 +252,7 @@ export class SessionController {
   async open(): Promise<void> {
     if (!isPaused(this.name)) return this.resume()
     const isElsewhere = (await this.store.owners()).has(this.name)
-    this.#setPhase({ kind: isElsewhere ? 'elsewhere' : 'paused' })
+    this.show({ kind: isElsewhere ? 'elsewhere' : 'paused' })
     this.#events.onHistory()
   }
 

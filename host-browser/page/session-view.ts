@@ -3,6 +3,7 @@ import { readScreen } from '../../runtime/store/checkpoint-screen.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { SessionController } from './controller.ts'
 import { button, h } from './dom.ts'
+import { bringBack, sendTo, takeOver } from './handover/moves.ts'
 import { saveSession } from './handover/save-session.ts'
 import { openSendDialog } from './handover/send-dialog.ts'
 import type { Tabs } from './handover/tabs.ts'
@@ -116,7 +117,7 @@ export class SessionView {
   /** Resumes it, or shows it paused where this tab had paused it. */
   async open(takesOver: boolean): Promise<void> {
     await this.#showStored()
-    if (takesOver && (await this.#options.store.owners()).has(this.#options.name)) await this.controller.takeOver()
+    if (takesOver && (await this.#options.store.owners()).has(this.#options.name)) await takeOver(this.controller)
     else await this.controller.open()
     this.terminal.focus()
   }
@@ -165,9 +166,9 @@ export class SessionView {
 
   async #resume(): Promise<void> {
     const { phase } = this.controller
-    if (phase.kind === 'elsewhere') return this.controller.takeOver()
+    if (phase.kind === 'elsewhere') return takeOver(this.controller)
     if (phase.kind === 'handedOver') {
-      return this.#attempt('It could not be brought back.', () => this.controller.bringBack())
+      return this.#attempt('It could not be brought back.', () => bringBack(this.controller))
     }
     // Of a program that has ended or trapped, the newest checkpoint is where there is something to go on with.
     const isOver = phase.kind === 'ended' || phase.kind === 'failed'
@@ -211,7 +212,7 @@ export class SessionView {
         await saveSession(store, name)
       },
       toServer: (place, progress) =>
-        this.controller.sendTo(place, ({ done, total }) =>
+        sendTo(this.controller, place, ({ done, total }) =>
           progress(`${formatSize(done)} of ${formatSize(total)} are there…`),
         ),
     })

@@ -1,13 +1,18 @@
 // The page without isolation headers, the element in another page, and files that are chosen.
-import { writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { MemoryStore } from '../../runtime/store/memory-store.ts'
+import { exportSession } from '../../runtime/transfer/export/export-session.ts'
 import { browserNames, withoutBrowser } from '../browser/browsers.ts'
 import { program } from '../programs/programs.ts'
+import { start } from '../session/harness.ts'
 import { openWorld, Tab, type World } from './pages.ts'
 
 const lua = program('lua-eh')
+const sha256 = async (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
 describe.each(browserNames)('plain static hosting in %s', (name) => {
   const missing = withoutBrowser(name)
@@ -25,14 +30,14 @@ describe.each(browserNames)('plain static hosting in %s', (name) => {
     await tab.startProgram('lua')
     await tab.shows('PUC-Rio')
     await tab.waitForText('slower: the page is not isolated')
-    await tab.type('x = 6\n')
+    await tab.line('x = 6')
     await tab.click('Checkpoint')
     await tab.waitForText('1 checkpoint,')
-    await tab.type('x = x * 7 print(x)\n')
+    await tab.line('x = x * 7 print(x)')
     await tab.shows('\n42')
     await tab.page.reload()
     await tab.state('Running')
-    await tab.type('print("x is", x)\n')
+    await tab.line('print("x is", x)')
     await tab.shows('x is    42')
     expect(tab.errors).toEqual([])
     await tab.click('End')
@@ -75,6 +80,34 @@ describe.each(browserNames)('plain static hosting in %s', (name) => {
     await tab.page.close()
   })
 
+  inBrowser('a session that was saved elsewhere is opened from its file, with its screen', async () => {
+    const store = new MemoryStore()
+    const script = 'local x = 40 print("begun") io.read() print("sum", x + 2)'
+    const { session } = await start(
+      {
+        ...{ module: new Uint8Array(readFileSync(lua.path)), moduleName: 'lua.wasm', store, name: 'saved' },
+        ...{ args: ['lua', '-e', script], triggers: [{ kind: 'first-stdin' }], stopAfterSnapshot: true },
+      },
+      { stdinOpen: true, kinds: { stdin: 'tty', stdout: 'tty', stderr: 'tty' } },
+    )
+    await session.done
+    const file = join(tmpdir(), `stasis-page-${process.pid}-saved.stasis`)
+    const parts: Uint8Array[] = []
+    for await (const part of exportSession({ sha256 }, store, { name: 'saved', version: 0 })) parts.push(part)
+    writeFileSync(file, Buffer.concat(parts))
+    const tab = await Tab.open(world)
+    await tab.page.waitForSelector('.own')
+    const [input] = await tab.page.$$('.own input[type=file]')
+    await (input as unknown as { uploadFile(path: string): Promise<void> }).uploadFile(file)
+    await tab.state('Running')
+    await tab.shows('begun')
+    await tab.type('\n')
+    await tab.shows('sum     42')
+    await tab.state('Ended with code 0')
+    expect(tab.errors).toEqual([])
+    await tab.page.close()
+  })
+
   inBrowser('the element runs a program in any page, and goes on with it', async () => {
     const tab = await Tab.open({ ...world, url: world.url.replace('dist/web/index.html', 'test/page/embed.html') })
     await tab.state('Running')
@@ -82,11 +115,11 @@ describe.each(browserNames)('plain static hosting in %s', (name) => {
       const element = document.querySelector('stasis-session') as unknown as { view: { terminal: { focus(): void } } }
       element.view.terminal.focus()
     })
-    await tab.type('greeting = greeting .. ", you" print(#greeting)\n')
+    await tab.line('greeting = greeting .. ", you" print(#greeting)')
     await tab.shows('10')
     await tab.page.reload()
     await tab.state('Running')
-    await tab.type('print(greeting)\n')
+    await tab.line('print(greeting)')
     await tab.shows('hello, you')
     expect(tab.errors).toEqual([])
     await tab.click('End')

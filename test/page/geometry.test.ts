@@ -27,6 +27,11 @@ test('marks that are close have their gap, and calls between keep their order', 
   expect([...calls].sort((a, b) => a - b)).toEqual(calls)
 })
 
+test('marks that are close at the beginning have their gap, and stay inside', () => {
+  const { marks } = layoutTimeline([mark(1, 1), mark(2, 2), mark(3, 3)], size)
+  expect(marks.map(({ x }) => x)).toEqual([50, 80, 110])
+})
+
 test('so many marks that they do not fit make the timeline wider', () => {
   const marks = Array.from({ length: 60 }, (_, i) => mark(i + 1, i * 3))
   const layout = layoutTimeline(marks, { ...size, end: 180 })

@@ -1,4 +1,5 @@
 // The page in real browsers: started from the gallery, typed to, frozen, reloaded, taken over, on a phone.
+import type { Page } from 'puppeteer-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { browserNames, withoutBrowser } from '../browser/browsers.ts'
 import { program } from '../programs/programs.ts'
@@ -21,13 +22,13 @@ describe.each(browserNames)('the page in %s', (name) => {
     const tab = await Tab.open(world)
     await tab.startProgram('lua')
     await tab.shows('PUC-Rio')
-    await tab.type('x = 40\n')
-    await tab.type('print("one", x)\n')
+    await tab.line('x = 40')
+    await tab.line('print("one", x)')
     await tab.shows('one     40')
     await tab.click('Checkpoint')
     await tab.waitForText('1 checkpoint,')
-    await tab.type('x = x + 2\n')
-    await tab.type('print("two", x)\n')
+    await tab.line('x = x + 2')
+    await tab.line('print("two", x)')
     await tab.shows('two     42')
     const before = await tab.screen()
 
@@ -35,7 +36,7 @@ describe.each(browserNames)('the page in %s', (name) => {
     await tab.state('Running')
     await tab.shows('two     42')
     expect(await tab.screen()).toBe(before)
-    await tab.type('print("three", x + 1)\n')
+    await tab.line('print("three", x + 1)')
     await tab.shows('three   43')
     expect(tab.errors).toEqual([])
     await tab.click('End')
@@ -46,7 +47,7 @@ describe.each(browserNames)('the page in %s', (name) => {
     const tab = await Tab.open(world)
     await tab.startProgram('lua')
     await tab.shows('PUC-Rio')
-    await tab.type('y = "kept"\n')
+    await tab.line('y = "kept"')
     await tab.click('Pause')
     await tab.state('Paused')
     await tab.page.reload()
@@ -54,7 +55,7 @@ describe.each(browserNames)('the page in %s', (name) => {
     await tab.shows('y = "kept"')
     await tab.click('Resume here')
     await tab.state('Running')
-    await tab.type('print(y .. "!")\n')
+    await tab.line('print(y .. "!")')
     await tab.shows('kept!')
     await tab.click('End')
     await tab.page.close()
@@ -64,7 +65,7 @@ describe.each(browserNames)('the page in %s', (name) => {
     const first = await Tab.open(world)
     await first.startProgram('lua')
     await first.shows('PUC-Rio')
-    await first.type('z = 7\n')
+    await first.line('z = 7')
     await first.click('Checkpoint')
     await first.waitForText('1 checkpoint,')
     const address = await first.page.evaluate(() => location.hash)
@@ -74,7 +75,7 @@ describe.each(browserNames)('the page in %s', (name) => {
     await second.click('Resume here')
     await second.state('Running')
     await second.page.bringToFront()
-    await second.type('print("z is", z)\n')
+    await second.line('print("z is", z)')
     await second.shows('z is    7')
     await first.waitForText('Handed over to another tab')
     await first.state('Handed over')
@@ -94,7 +95,7 @@ describe.each(browserNames)('the page in %s', (name) => {
     const tab = await Tab.open(world)
     await tab.startProgram('lua')
     await tab.shows('PUC-Rio')
-    await tab.type('n = 1\n')
+    await tab.line('n = 1')
     await tab.click('Fork')
     await tab.waitForText('is a session of its own')
     const fork = await tab.page.evaluate(
@@ -104,11 +105,11 @@ describe.each(browserNames)('the page in %s', (name) => {
           .shadowRoot!.querySelector('.notice strong')!
           .textContent!.split(' ')[0]!,
     )
-    await tab.type('n = 2\n')
+    await tab.line('n = 2')
     const other = await Tab.open(world, `#${fork}`)
     await other.state('Running')
     await other.page.bringToFront()
-    await other.type('print("n", n)\n')
+    await other.line('print("n", n)')
     await other.shows('n       1')
     await other.click('End')
     await tab.click('End')
@@ -157,6 +158,64 @@ describe.each(browserNames)('the page in %s', (name) => {
       return buttons.filter((button) => button.getBoundingClientRect().right > innerWidth).map((one) => one.textContent)
     })
     expect(wide).toEqual([])
+    await tab.click('End')
+    await tab.page.close()
+  })
+
+  inBrowser('it is sent to a new tab, which goes on with it at once', async () => {
+    const tab = await Tab.open(world)
+    await tab.startProgram('lua')
+    await tab.shows('PUC-Rio')
+    await tab.line('w = 5 print(w)')
+    await tab.shows('\n5')
+    const before = new Set(await world.browser.pages())
+    await tab.click('Send to…')
+    await tab.click('New tab')
+    let opened: Page | undefined
+    for (let tries = 0; opened === undefined && tries < 100; tries++) {
+      opened = (await world.browser.pages()).find((page) => !before.has(page))
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    const other = Tab.of(opened!)
+    await other.state('Running')
+    await tab.state('Handed over')
+    await other.page.bringToFront()
+    await other.line('print("w is", w)')
+    await other.shows('w is    5')
+    await other.click('End')
+    await other.page.close()
+    await tab.page.close()
+  })
+
+  inBrowser('it is used by the keyboard alone', async () => {
+    const tab = await Tab.open(world)
+    await tab.page.waitForSelector('[data-program="lua"]')
+    const focused = () =>
+      tab.page.evaluate(() => {
+        const active = document.activeElement?.shadowRoot?.activeElement ?? document.activeElement
+        return active?.getAttribute('aria-label') ?? active?.textContent ?? ''
+      })
+    // The first program is two steps from the page's beginning: its name, then the list.
+    await tab.page.keyboard.press('Tab')
+    await tab.page.keyboard.press('Tab')
+    expect(await focused()).toContain('Lua')
+    await tab.page.keyboard.press('Enter')
+    await tab.state('Running')
+    await tab.shows('PUC-Rio')
+    expect(await focused()).toContain('Terminal input')
+    await tab.line('k = 1')
+    await tab.page.keyboard.down('Shift')
+    await tab.page.keyboard.press('Tab')
+    await tab.page.keyboard.up('Shift')
+    expect(await focused()).not.toContain('Terminal input')
+    const names: string[] = []
+    for (let steps = 0; steps < 12 && !names.includes('Checkpoint'); steps++) {
+      names.push(await focused())
+      await tab.page.keyboard.down('Shift')
+      await tab.page.keyboard.press('Tab')
+      await tab.page.keyboard.up('Shift')
+    }
+    expect(names).toEqual(expect.arrayContaining(['End', 'Send to…', 'Fork', 'Pause', 'Checkpoint']))
     await tab.click('End')
     await tab.page.close()
   })

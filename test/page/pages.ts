@@ -47,6 +47,11 @@ export class Tab {
     page.on('pageerror', (error) => this.errors.push(String((error as Error).stack ?? error)))
   }
 
+  /** A tab that the page has opened by itself. */
+  static of(page: Page): Tab {
+    return new Tab(page)
+  }
+
   static async open(world: World, address = '', size = { width: 1280, height: 800 }): Promise<Tab> {
     const tab = new Tab(await world.browser.newPage())
     await tab.page.setViewport(size)
@@ -88,6 +93,21 @@ export class Tab {
       const element = document.querySelector('stasis-session') as unknown as { view: { terminal: { text(): string } } }
       return element.view.terminal.text()
     })
+  }
+
+  /** Types a line once the prompt is there, as a person would. */
+  async line(text: string): Promise<void> {
+    await this.waitFor(
+      (wanted) => {
+        const element = document.querySelector('stasis-session') as unknown as {
+          view?: { terminal: { text(): string } }
+        } | null
+        return element?.view?.terminal.text().endsWith(wanted) ?? false
+      },
+      '>',
+      'prompt',
+    )
+    await this.type(`${text}\n`)
   }
 
   /** Types, with the terminal in focus. */

@@ -49,7 +49,7 @@ function testHost(options: WorldOptions): { sessionHost: SessionHost; host: () =
         openLog,
         openDirectory: () => MemoryFileSystem.create(made.clocks.realtime),
         prepare: ({ bytes }, polls) => {
-          const module = new WebAssembly.Module(prelink(bytes, { polls }).bytes)
+          const module = new WebAssembly.Module(prelink(bytes, { polls }).bytes as Uint8Array<ArrayBuffer>)
           const { wrap = (engine) => engine } = options
           return (given) => wrap(createInstrumentedEngine({ module, original: () => bytes, options: given }))
         },

@@ -58,7 +58,7 @@ describe.skipIf(!lua.available)('a session on a terminal', () => {
 
   test('shows it also where only the call log knows it', async () => {
     await stopped()
-    await removeVersions(store, 'talk')
+    expect(await removeVersions(store, 'talk')).toEqual([1])
     const again = await restore(store, 'talk', {}, { kinds: tty, stdin: 'three\n' })
     await again.session.done
     expect(again.host.stdoutText()).toBe(`${screen}<three>\n`)

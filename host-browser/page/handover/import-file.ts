@@ -51,9 +51,9 @@ async function provideModule(store: Store, { module: { sha256, name } }: Manifes
   await saveModule(store, sha256, await get())
 }
 
-/** Puts a saved session into the store, and resolves to its name. */
+/** Puts a saved session into the store, and resolves to its name. Throws STASIS_EXPORT_*, STASIS_IMAGE_*. */
 export async function importSession(store: Store, bytes: Uint8Array, name?: string): Promise<string> {
+  if (name !== undefined) return Session.import(store, [bytes], { name })
   const taken = new Set((await listSessions(store)).map((session) => session.name))
-  const own = name ?? freeName(await nameOfExported(bytes), taken)
-  return Session.import(store, [bytes], { name: own })
+  return Session.import(store, [bytes], { name: freeName(await nameOfExported(bytes), taken) })
 }

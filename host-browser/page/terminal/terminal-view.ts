@@ -21,6 +21,7 @@ export class TerminalView {
   readonly #terminal: Terminal
   readonly #fit = new FitAddon()
   readonly #cleanup: (() => void)[] = []
+  #lastKey = ''
 
   constructor(element: HTMLElement, events: TerminalEvents) {
     this.element = element
@@ -47,9 +48,21 @@ export class TerminalView {
     this.#terminal.loadAddon(this.#fit)
     this.#terminal.open(element)
     this.#terminal.write(reverseWraparound)
-    this.#terminal.textarea?.setAttribute('aria-label', 'Terminal input')
+    this.#terminal.textarea?.setAttribute(
+      'aria-label',
+      'Terminal input. Shift and Tab leave it; so do Escape and then Tab.',
+    )
+    this.#terminal.attachCustomKeyEventHandler((event) => !this.#leaves(event))
     this.#terminal.onData((data) => this.discipline.feed(data))
     this.#follow()
+  }
+
+  /** Tab belongs to the program; who has no mouse leaves by Shift-Tab, or forwards by Escape and then Tab. */
+  #leaves({ type, key, shiftKey }: KeyboardEvent): boolean {
+    if (type !== 'keydown') return false
+    const isLeaving = key === 'Tab' && (shiftKey || this.#lastKey === 'Escape')
+    if (key !== 'Shift') this.#lastKey = key
+    return isLeaving
   }
 
   /** Size and colours are those of the page, whatever happens to it. */

@@ -182,6 +182,9 @@ export class TimelineView {
         onfocus: show,
         onpointerleave: hide,
         onblur: hide,
+        onkeydown: (event) => {
+          if ((event as KeyboardEvent).key === 'Escape') hide()
+        },
       },
       h('span', { 'aria-hidden': 'true' }, mark.version),
     )

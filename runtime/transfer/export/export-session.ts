@@ -1,7 +1,7 @@
 import { StasisError } from '../../../wasm-shim/errors.ts'
 import { decodeCheckpoint } from '../../image/decode.ts'
 import { encodeCheckpoint } from '../../image/encode.ts'
-import { findProgram } from '../../session/program.ts'
+import { findProgram, type ProgramHost } from '../../session/program.ts'
 import { type RestorePoint, restorePoints } from '../../session/restore-plan.ts'
 import type { SessionHost } from '../../session/session-host.ts'
 import type { Address } from '../../store/address.ts'
@@ -14,14 +14,14 @@ import type { Store } from '../../store/store.ts'
 import { ExportWriter } from './write-export.ts'
 
 /** What exporting and importing need of a host. */
-export type ExportHost = Pick<SessionHost, 'readFile' | 'sha256' | 'uuid'>
+export type ExportHost = ProgramHost & Pick<SessionHost, 'uuid'>
 
 /**
  * A session's newest state (with the log behind its newest checkpoint), or one version of it, in one file: module, image
  * and what the log needs. Compressed. The same content gives the same bytes. Throws STASIS_SESSION_BUSY where the newest
  * state of a running session is asked for, STASIS_VERSION_UNKNOWN, STASIS_MODULE_MISSING.
  */
-export async function* exportSession(host: ExportHost, store: Store, address: Address): AsyncGenerator<Uint8Array> {
+export async function* exportSession(host: ProgramHost, store: Store, address: Address): AsyncGenerator<Uint8Array> {
   if (address.version === 0 && (await store.owners()).has(address.name)) throw running(address.name)
   await checkWhole(store, address.name)
   const [first] = await restorePoints(store, address)
