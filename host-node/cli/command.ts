@@ -1,4 +1,4 @@
-import { type Options, type Parsed, parseOptions, type Values } from './options.ts'
+import { type GuestArguments, type Options, type Parsed, parseOptions, type Values } from './options.ts'
 import type { Terminal } from './terminal.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -17,7 +17,7 @@ interface CommandBase {
   readonly description: readonly string[]
   readonly examples: readonly Example[]
   /** Everything after the first operand belongs to the guest. */
-  readonly guestArguments?: boolean
+  readonly guestArguments?: GuestArguments
   /** How many operands are needed and allowed. */
   readonly count: readonly [least: number, most: number]
 }

@@ -56,6 +56,9 @@ export interface Parsed<O extends Options> {
   readonly help: boolean
 }
 
+/** Whether what follows the first operand belongs to the guest; may depend on that operand. */
+export type GuestArguments = boolean | ((operand: string) => boolean)
+
 export const flag = (help: string, short?: string): Flag => ({ kind: 'flag', help, ...(short && { short }) })
 
 export function value<T>(placeholder: string, help: string, parse: (text: string) => T): Valued<'value', T> {
@@ -79,18 +82,20 @@ export function grouped<O extends Options>(group: string, options: O): O {
 export const helpOption = flag('Show this help.', 'h')
 
 /**
- * Parses a command's arguments by its table. With `guestArguments`, everything after the first positional belongs to the
- * guest; one `--` directly after it is dropped.
+ * Parses a command's arguments by its table. With `guestArguments`, everything after the first positional for which it is
+ * true belongs to the guest; one `--` directly after it is dropped.
  */
 export function parseOptions<O extends Options>(
   argv: readonly string[],
   options: O,
-  context: { readonly command: string; readonly guestArguments: boolean },
+  context: { readonly command: string; readonly guestArguments: GuestArguments },
 ): Parsed<O> {
   const table: Record<string, Option> = { help: helpOption, ...options }
   const tokens = joinValues(tokenize(argv, table), table)
   const firstPositional = tokens.find((token) => token.kind === 'positional')
-  const end = context.guestArguments && firstPositional ? firstPositional.index : Number.POSITIVE_INFINITY
+  const { guestArguments } = context
+  const isGuests = typeof guestArguments === 'function' ? guestArguments : () => guestArguments
+  const end = firstPositional && isGuests(firstPositional.value) ? firstPositional.index : Number.POSITIVE_INFINITY
 
   const seen = new Map<string, unknown[]>()
   const positionals: string[] = []

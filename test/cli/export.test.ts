@@ -95,3 +95,25 @@ test('a damaged file leaves a store as it was, and an export that fails leaves t
   expect((await place.run('export', 'nobody', '-o', 'calc.stasis')).code).toBe(1)
   expect(readFileSync(path('calc.stasis')).equals(before)).toBe(true)
 })
+
+test('verify checks every byte of an exported session, and names the first that is wrong', async () => {
+  await stopped()
+  await place.run('export', 'calc')
+  const { code, out } = await place.run('verify', 'calc.stasis')
+  expect([code, out]).toEqual([
+    0,
+    expect.stringMatching(/^calc\.stasis: exported session, of calc, [\d.]+ KB: every byte is as it was written\.\n$/),
+  ])
+  expect(JSON.parse((await place.run('verify', 'calc.stasis', '--json')).out)).toMatchObject({ session: 'calc' })
+  const bytes = readFileSync(path('calc.stasis'))
+  bytes[bytes.length - 400]! ^= 1
+  writeFileSync(path('bad.stasis'), bytes)
+  expect(await place.run('verify', 'bad.stasis')).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(/damaged at byte \d+.*STASIS_EXPORT_DAMAGED/s),
+  })
+  writeFileSync(path('cut.stasis'), bytes.subarray(0, 5000))
+  expect((await place.run('verify', 'cut.stasis')).err).toContain('STASIS_EXPORT_DAMAGED')
+  writeFileSync(path('empty.stasis'), '')
+  expect((await place.run('verify', 'empty.stasis')).err).toContain('STASIS_EXPORT_FOREIGN')
+})

@@ -25,6 +25,7 @@ test('a session that kept its log is compared, also as JSON; one that did not is
     compared: [{ name: 'calc@1', call: 1, kind: 'same', details: [] }],
     isSame: true,
   })
+  expect((await place.run('verify', 'calc', '--json')).code).toBe(0)
   await place.run('run', '--name', 'short', '--no-log', '--keep', '--snapshot-on', 'call:2', 'echo.wasm')
   expect(await place.run('verify', 'short')).toMatchObject({ code: 1, err: expect.stringContaining('--keep-log') })
   expect(await place.run('verify', 'nobody')).toMatchObject({

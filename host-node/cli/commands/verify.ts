@@ -4,7 +4,6 @@ import { basename, join } from 'node:path'
 import { parseAddress } from '../../../runtime/store/address.ts'
 import type { ComparedCall } from '../../../runtime/verify/verify-log.ts'
 import type { VerifyReport } from '../../../runtime/verify/verify-session.ts'
-import { StasisError } from '../../../wasm-shim/errors.ts'
 import { openStore } from '../../open-store.ts'
 import { Session } from '../../sessions.ts'
 import { verify } from '../../verify.ts'
@@ -19,6 +18,9 @@ import type { Terminal } from '../terminal.ts'
 import { parseCount, parseEnv, text } from '../values.ts'
 import { kindOfFile, verifyFile } from '../verify-file.ts'
 
+/** A module's path, and no session's name. */
+const isModule = (subject: string): boolean => kindOfFile(subject) === undefined && /[/\\]|\.wasm$/.test(subject)
+
 /** Before which calls of a program a checkpoint is compared: dense where it begins, sparse where it is long. */
 const comparedCalls = [1, 2, 5].flatMap((first) => Array.from({ length: 7 }, (_, power) => first * 10 ** power))
 
@@ -28,12 +30,13 @@ export const verifyCommand = defineCommand({
     'Check that checkpoints and call log agree: the log, replayed, reaches the memory that the checkpoints hold.',
   operands: 'NAME[@VERSION] | FILE | MODULE.wasm [ARGS...]',
   count: [1, 1],
-  guestArguments: true,
+  guestArguments: isModule,
   description: [
     'Of a session: the module’s own code is run by the session’s log from its beginning, without touching anything outside, ' +
       'and its memories and exported globals are compared with each checkpoint of the run. The log has to reach back: run ' +
       'the program with --keep --keep-log. One that begins at a checkpoint is replayed from there.',
-    'Of a checkpoint file (.ckp) or image: every byte is checked, without running anything.',
+    'Of a checkpoint file (.ckp), an image (.ckpt) or an exported session (.stasis): every byte is checked, without ' +
+      'running anything.',
     'Of a module: it is run once, with checkpoints at the calls 1, 2, 5, 10, 20, 50 and so on to five million, and then ' +
       'compared likewise. It does what it does, so grant it directories that you can spare; its output goes to stderr.',
     'The exit code is 0 where all that was compared is the same, else 1.',
@@ -61,15 +64,14 @@ export const verifyCommand = defineCommand({
     const subject = operands[0] as string
     const kind = kindOfFile(subject)
     if (kind !== undefined) {
-      const report = verifyFile(subject, kind)
-      const { size, versions } = report
-      const text = `${subject}: ${kind}, ${plural(versions, 'version')}, ${formatSize(size)}: every byte is as it was written.`
+      const report = await verifyFile(subject, kind)
+      const { size, versions, session } = report
+      const what = session === undefined ? plural(versions, 'version') : `of ${session}`
+      const text = `${subject}: ${kind}, ${what}, ${formatSize(size)}: every byte is as it was written.`
       terminal.out(values.json ? JSON.stringify(report) : text)
       return 0
     }
-    const isModule = /[/\\]|\.wasm$/.test(subject)
-    if (!isModule && guestArgs.length > 0) throw new StasisError('STASIS_OPTION', 'A session takes no arguments.')
-    const report = isModule ? await verifyModule() : await verifyNamed()
+    const report = isModule(subject) ? await verifyModule() : await verifyNamed()
     terminal.out(values.json ? JSON.stringify(report, null, 2) : print(report, terminal))
     return report.isSame ? 0 : 1
 

@@ -1,19 +1,13 @@
-import { isStasisError } from '../../../wasm-shim/errors.ts'
-import { decodeCheckpoint } from '../../image/decode.ts'
 import { refuseExisting } from '../../session/launch.ts'
-import { checkSessionName } from '../../store/address.ts'
 import { removeUnusedModules, saveCheckpoint, saveModule } from '../../store/checkpoints.ts'
 import { forkLease } from '../../store/lease.ts'
 import { chunkName, sessionFolder } from '../../store/session-log.ts'
-import { readStart, startBlob } from '../../store/start-record.ts'
+import { startBlob } from '../../store/start-record.ts'
 import type { Store } from '../../store/store.ts'
+import { checkedEntries, nameIn } from './check-export.ts'
 import type { ExportHost } from './export-session.ts'
 import { exportDamaged, exportMagic } from './layout.ts'
 import { type Entry, type ReadLimits, readExport } from './read-export.ts'
-import { digestOf } from './write-export.ts'
-
-/** A piece of log, or the addresses of the chunks that it needs. */
-const logName = /^\d{1,16}-[0-9a-f]{8}\.log(\.chunks)?$/
 
 export interface ImportOptions extends ReadLimits {
   /** Default: the name that it was exported with. */
@@ -30,15 +24,15 @@ export async function importSession(
   source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   { name: wanted, ...limits }: ImportOptions = {},
 ): Promise<string> {
-  const entries = readExport(source, limits)
+  const entries = checkedEntries(host, source, limits)
   const first = await entries.next()
-  if (first.done || first.value.kind !== 'session') throw exportDamaged('it does not begin with a session', 16)
-  const name = checkName(wanted ?? first.value.name, first.value)
+  if (first.done) throw exportDamaged('it does not begin with a session', 16)
+  const name = nameIn(first.value, wanted)
   const lock = await store.lock(name)
   try {
     await refuseExisting(store, name)
     try {
-      await storeEntries(host, store, name, entries)
+      await storeEntries(store, name, entries)
       // A file can be read many times: what is made of it is no other one's session.
       await forkLease(store, name, host.uuid())
     } catch (error) {
@@ -52,54 +46,17 @@ export async function importSession(
   return name
 }
 
-function checkName(name: string, { offset }: Entry): string {
-  try {
-    return checkSessionName(name)
-  } catch (error) {
-    if (!isStasisError(error)) throw error
-    throw exportDamaged(`it is of a session ${JSON.stringify(name.slice(0, 100))}, which is no name`, offset, error)
-  }
-}
-
 /** What begins the session comes last, when the end has been seen: who dies before leaves nothing that can be restored. */
-async function storeEntries(
-  host: ExportHost,
-  store: Store,
-  name: string,
-  entries: AsyncIterable<Entry>,
-): Promise<void> {
-  let module: string | undefined
+async function storeEntries(store: Store, name: string, entries: AsyncIterable<Entry>): Promise<void> {
   let start: Uint8Array | undefined
   let image: Uint8Array | undefined
-  for await (const entry of entries) {
-    const { bytes, offset } = entry
-    switch (entry.kind) {
-      case 'module':
-        module = await host.sha256(bytes)
-        if (module !== entry.name) throw exportDamaged(`the module is not the one with SHA-256 ${entry.name}`, offset)
-        await saveModule(store, module, bytes)
-        break
-      case 'chunk':
-        if (digestOf(bytes) !== entry.name) throw exportDamaged('a chunk is not what its address says', offset)
-        await store.put(chunkName(name, entry.name), [bytes])
-        break
-      case 'log':
-        if (!logName.test(entry.name)) {
-          throw exportDamaged('a piece of log has no proper name', offset)
-        }
-        await store.put(`${sessionFolder(name)}${entry.name}`, [bytes])
-        break
-      case 'start':
-        if (readStart(bytes).module.sha256 !== module) throw exportDamaged('it began with another module', offset)
-        start = bytes
-        break
-      case 'image':
-        if (decodeCheckpoint(bytes).module.sha256 !== module) throw exportDamaged('it is of another module', offset)
-        image = bytes
-        break
-    }
+  for await (const { kind, name: own, bytes } of entries) {
+    if (kind === 'module') await saveModule(store, own, bytes)
+    else if (kind === 'chunk') await store.put(chunkName(name, own), [bytes])
+    else if (kind === 'log') await store.put(`${sessionFolder(name)}${own}`, [bytes])
+    else if (kind === 'start') start = bytes
+    else if (kind === 'image') image = bytes
   }
-  if (start === undefined && image === undefined) throw exportDamaged('it holds no state to go on from', 16)
   if (start !== undefined) await store.put(startBlob(name), [start])
   if (image !== undefined) await saveCheckpoint(store, name, [image])
 }

@@ -1,0 +1,68 @@
+import { isStasisError } from '../../../wasm-shim/errors.ts'
+import { decodeCheckpoint } from '../../image/decode.ts'
+import { checkSessionName } from '../../store/address.ts'
+import { readStart } from '../../store/start-record.ts'
+import type { ExportHost } from './export-session.ts'
+import { exportDamaged } from './layout.ts'
+import { type Entry, type ReadLimits, readExport } from './read-export.ts'
+import { digestOf } from './write-export.ts'
+
+/** A piece of log, or the addresses of the chunks that it needs. */
+const logName = /^\d{1,16}-[0-9a-f]{8}\.log(\.chunks)?$/
+
+type Source = AsyncIterable<Uint8Array> | Iterable<Uint8Array>
+
+/**
+ * The entries of an export as `readExport` gives them, the first of kind `session` among them, each found to be what it
+ * says and to belong to the others. Use nothing before the generator has ended. Throws STASIS_EXPORT_*, STASIS_IMAGE_*.
+ */
+export async function* checkedEntries(host: ExportHost, source: Source, limits?: ReadLimits): AsyncGenerator<Entry> {
+  let module: string | undefined
+  let isFirst = true
+  let canGoOn = false
+  for await (const entry of readExport(source, limits)) {
+    const { kind, name, bytes, offset } = entry
+    if (isFirst !== (kind === 'session')) break
+    isFirst = false
+    switch (kind) {
+      case 'module':
+        module = await host.sha256(bytes)
+        if (module !== name) throw exportDamaged(`the module is not the one with SHA-256 ${name}`, offset)
+        break
+      case 'chunk':
+        if (digestOf(bytes) !== name) throw exportDamaged('a chunk is not what its address says', offset)
+        break
+      case 'log':
+        if (!logName.test(name)) throw exportDamaged('a piece of log has no proper name', offset)
+        break
+      case 'start':
+        if (readStart(bytes).module.sha256 !== module) throw exportDamaged('it began with another module', offset)
+        canGoOn = true
+        break
+      case 'image':
+        if (decodeCheckpoint(bytes).module.sha256 !== module) throw exportDamaged('it is of another module', offset)
+        canGoOn = true
+        break
+    }
+    yield entry
+  }
+  if (isFirst) throw exportDamaged('it does not begin with a session', 16)
+  if (!canGoOn) throw exportDamaged('it holds no state to go on from', 16)
+}
+
+/** Checks every byte of an export, one entry in memory at a time; resolves to its session's name. Throws what import does. */
+export async function verifyExport(host: ExportHost, source: Source, limits?: ReadLimits): Promise<string> {
+  let session = ''
+  for await (const entry of checkedEntries(host, source, limits)) if (entry.kind === 'session') session = nameIn(entry)
+  return session
+}
+
+/** The name that a session was exported with, or `wanted`. Throws STASIS_EXPORT_DAMAGED where it is none. */
+export function nameIn({ name, offset }: Entry, wanted?: string): string {
+  try {
+    return checkSessionName(wanted ?? name)
+  } catch (error) {
+    if (!isStasisError(error) || wanted !== undefined) throw error
+    throw exportDamaged(`it is of a session ${JSON.stringify(name.slice(0, 100))}, which is no name`, offset, error)
+  }
+}
