@@ -105,6 +105,7 @@ describe.each([
     await restored.says('three')
     expect(await restored.end()).toMatchObject({ code: 3, out: 'three\n' })
     expect((await place.run('verify', ...words, 'calc')).code).toBe(0)
+    expect(await place.run('files', ...words, 'calc')).toMatchObject({ code: 0, err: '' })
     expect((await place.run('replay', ...words, 'calc')).out).toBe(`ready\n${secret}\nagain ${secret}\nthree\n`)
     expect((await place.run('fork', ...words, 'calc@1', 'what-if')).out).toContain('--key-file key')
 

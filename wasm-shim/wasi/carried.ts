@@ -90,7 +90,8 @@ export function carryFiles(context: Context, limit: number): CarriedFiles<Conten
       mount: state.mounts[each.mount]!.guest,
       path,
       type,
-      state: stat === undefined ? 'removed' : each.state,
+      // A replay has no file systems to look at: then what is written about it is all that is known.
+      state: stat === undefined && fs !== undefined ? 'removed' : each.state,
       size: type === 'file' ? Number(stat!.size) : 0,
       mtim: stat?.mtim ?? 0n,
       content,

@@ -6,14 +6,13 @@ import { findFile } from '../../../runtime/session/files/find-file.ts'
 import { parseAddress } from '../../../runtime/store/address.ts'
 import { loadCheckpoint, readStored } from '../../../runtime/store/checkpoints.ts'
 import { openDirectory } from '../../directory.ts'
-import { openStore } from '../../open-store.ts'
 import { defineCommand } from '../command.ts'
 import { formatSize, plural, printable } from '../format.ts'
 import { lookUp } from '../look-up.ts'
+import { encryptionOptions, openPlace } from '../open-place.ts'
 import { flag } from '../options.ts'
 import { printListing } from '../print-listing.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
-import { locateStore } from '../store-place.ts'
 import { UsageError } from '../usage-error.ts'
 
 export const filesCommand = defineCommand({
@@ -30,6 +29,7 @@ export const filesCommand = defineCommand({
   options: {
     force: flag('export: replace files that exist.'),
     store: storeOption,
+    ...encryptionOptions,
     json: jsonOption,
   },
   examples: [
@@ -41,7 +41,7 @@ export const filesCommand = defineCommand({
     const [subject, action = 'ls', operand] = operands as [string, string?, string?]
     const address = parseAddress(subject)
     checkAction(action, operand)
-    const store = await openStore(locateStore(values.store).url)
+    const store = await openPlace(values)
     const image = await lookUp(store, address.name, () => loadCheckpoint(store, address))
     const mounts = readStored(image, (bytes) => checkpointFiles(decodeCheckpoint(bytes)))
     switch (action) {

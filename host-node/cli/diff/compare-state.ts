@@ -1,23 +1,32 @@
-import { MemoryFileSystem } from '../../../wasm-shim/wasi/fs/memory.ts'
+import type { Checkpoint } from '../../../runtime/image/model.ts'
+import { type NamedRegion, regionsOf } from '../../../runtime/image/regions.ts'
 import { type DescriptorSummary, describeState } from '../../../wasm-shim/wasi/kernel.ts'
-import { decodeState } from '../../../wasm-shim/wasi/saved-state.ts'
-
-type Change = 'added' | 'removed' | 'changed'
+import { type Change, changes } from './changes.ts'
+import { compareFiles, type FileChange } from './compare-files.ts'
 
 export interface StateDifference {
   readonly descriptors: readonly { readonly fd: number; readonly path: string; readonly change: Change }[]
-  /** In memory mounts, by the guest's names. */
-  readonly files: readonly { readonly path: string; readonly change: Change }[]
+  readonly regions: readonly RegionChange[]
+  readonly files: readonly FileChange[]
 }
 
-/** Of two saved states of the kernel. Throws STASIS_KERNEL_STATE_DAMAGED. */
-export function compareState(before: Uint8Array, after: Uint8Array): StateDifference {
+export interface RegionChange {
+  readonly name: string
+  readonly change: Change
+  /** Bytes: of the later one, of the earlier one where it is gone. */
+  readonly length: number
+  /** Bytes that differ, those that one has more included. */
+  readonly bytes: number
+}
+
+/** What differs outside of memory, and in the parts of memory that have names. Throws STASIS_KERNEL_STATE_DAMAGED. */
+export function compareState(before: Checkpoint, after: Checkpoint): StateDifference {
   const isSame = (a: DescriptorSummary, b: DescriptorSummary) => JSON.stringify(a) === JSON.stringify(b)
-  const descriptors = changes(byFd(before), byFd(after), isSame)
-  const isEqual = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0
+  const descriptors = changes(byFd(before.kernel), byFd(after.kernel), isSame)
   return {
     descriptors: descriptors.map(({ key, change, value }) => ({ fd: key, path: value.path ?? '', change })),
-    files: changes(filesOf(before), filesOf(after), isEqual).map(({ key: path, change }) => ({ path, change })),
+    regions: compareRegions(regionsOf(before), regionsOf(after)),
+    files: compareFiles(before, after),
   }
 }
 
@@ -25,32 +34,19 @@ function byFd(kernel: Uint8Array): ReadonlyMap<number, DescriptorSummary> {
   return new Map(describeState(kernel).map((summary) => [summary.fd, summary]))
 }
 
-function changes<K, V>(before: ReadonlyMap<K, V>, after: ReadonlyMap<K, V>, isSame: (a: V, b: V) => boolean) {
-  const found: { key: K; change: Change; value: V }[] = []
-  for (const [key, value] of before) {
-    const now = after.get(key)
-    if (now === undefined) found.push({ key, change: 'removed', value })
-    else if (!isSame(value, now)) found.push({ key, change: 'changed', value: now })
-  }
-  for (const [key, value] of after) if (!before.has(key)) found.push({ key, change: 'added', value })
-  return found
+function compareRegions(before: readonly NamedRegion[], after: readonly NamedRegion[]): readonly RegionChange[] {
+  const byName = (regions: readonly NamedRegion[]) => new Map(regions.map(({ name, bytes }) => [name, bytes]))
+  const [earlier, later] = [byName(before), byName(after)]
+  const isSame = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0
+  return changes(earlier, later, isSame).map(({ key: name, change, value }) => ({
+    ...{ name, change, length: value.length },
+    bytes: differingBytes(earlier.get(name), later.get(name)),
+  }))
 }
 
-function filesOf(kernel: Uint8Array): ReadonlyMap<string, Uint8Array> {
-  const files = new Map<string, Uint8Array>()
-  for (const mount of decodeState(kernel).mounts) {
-    if (mount.kind !== 'memory' || !(mount.content instanceof Uint8Array)) continue
-    const fs = MemoryFileSystem.restore(mount.content, () => 0n)
-    const walk = (folder: string): void => {
-      const entries = fs.readdir(folder)
-      if (typeof entries === 'number') return
-      for (const { name, type } of entries) {
-        const path = folder === '' ? name : `${folder}/${name}`
-        if (type === 'directory') walk(path)
-        else if (type === 'file') files.set(`${mount.guest}/${path}`, fs.get(path)!)
-      }
-    }
-    walk('')
-  }
-  return files
+function differingBytes(a: Uint8Array = new Uint8Array(0), b: Uint8Array = new Uint8Array(0)): number {
+  const shared = Math.min(a.length, b.length)
+  let count = Math.max(a.length, b.length) - shared
+  for (let i = 0; i < shared; i++) if (a[i] !== b[i]) count++
+  return count
 }
