@@ -10,7 +10,6 @@ import type { SessionHost } from '../runtime/session/session-host.ts'
 import { startSession } from '../runtime/session/start.ts'
 import { parseAddress } from '../runtime/store/address.ts'
 import type { Store } from '../runtime/store/store.ts'
-import { verifyExport } from '../runtime/transfer/export/check-export.ts'
 import { type ExportHost, exportSession } from '../runtime/transfer/export/export-session.ts'
 import { type ImportOptions, importSession } from '../runtime/transfer/export/import-session.ts'
 import { StasisError } from '../wasm-shim/errors.ts'
@@ -64,11 +63,6 @@ export const Session = {
     options: ImportOptions = {},
   ): Promise<string> {
     return importSession(exportHost, store, source, options)
-  },
-
-  /** Checks every byte of what `export` gave, without keeping any; resolves to the session's name. */
-  verifyExport(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<string> {
-    return verifyExport(exportHost, source)
   },
 } as const
 

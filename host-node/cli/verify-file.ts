@@ -2,10 +2,11 @@ import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { decodeCheckpoint } from '../../runtime/image/decode.ts'
 import { magic as imageMagic } from '../../runtime/image/layout.ts'
 import { dataMagic } from '../../runtime/store/checkpoint-file/layout.ts'
+import { verifyExport } from '../../runtime/transfer/export/check-export.ts'
 import { exportMagic } from '../../runtime/transfer/export/layout.ts'
 import { StasisError } from '../../wasm-shim/errors.ts'
 import { openCheckpointFile } from '../checkpoint-file-host.ts'
-import { Session } from '../sessions.ts'
+import { exportHost } from '../sessions.ts'
 import { exportedFile } from './import-file.ts'
 import { readInput } from './inputs.ts'
 
@@ -40,7 +41,7 @@ export async function verifyFile(path: string, kind: FileReport['kind']): Promis
   const size = statSync(path).size
   if (kind === 'checkpoint file') return { kind, path, size, versions: verifyCheckpoints(path) }
   if (kind === 'exported session') {
-    return { kind, path, size, versions: 1, session: await Session.verifyExport(exportedFile(path)) }
+    return { kind, path, size, versions: 1, session: await verifyExport(exportHost, exportedFile(path)) }
   }
   const bytes = readInput(path, 'the file')
   if (path.endsWith('.ckp')) {

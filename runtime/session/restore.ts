@@ -79,7 +79,7 @@ async function restoreAt(
     if (base.kind === 'image') checkPrelinker(base.manifest, base.image)
     const id = isFork ? host.uuid() : point.id
     // What was put back may have another time than it had, and so has a copy of the directory.
-    const isSettled = await settleFiles(host, store, point, options, version !== 0)
+    const isSettled = await settleFiles(host, store, point, options)
     const allowChangedFiles = isSettled || (options.allowChangedFiles ?? (options.files ?? 'refuse') !== 'refuse')
     const from = base.kind === 'image' ? { image: base.image.bytes } : { kernel: base.start.kernel }
     const beginning = { args: [], env: [], ...from, allowChangedFiles }

@@ -117,3 +117,21 @@ test('verify checks every byte of an exported session, and names the first that 
   writeFileSync(path('empty.stasis'), '')
   expect((await place.run('verify', 'empty.stasis')).err).toContain('STASIS_EXPORT_FOREIGN')
 })
+
+test('inspect and diff read the checkpoint in an exported session', async () => {
+  await stopped()
+  await place.run('export', 'calc')
+  expect(await place.run('inspect', 'calc.stasis')).toMatchObject({ code: 0, out: expect.stringContaining('fd_read') })
+  expect(await place.run('diff', 'calc', 'calc.stasis')).toMatchObject({ code: 0, err: '' })
+  writeFileSync(path('no.stasis'), readFileSync(path('calc.stasis')).subarray(0, 1000))
+  expect((await place.run('inspect', 'no.stasis')).err).toContain('STASIS_EXPORT_DAMAGED')
+})
+
+test('a restore from a file that is refused leaves no session behind, so that it can be given again', async () => {
+  await stopped()
+  await place.run('export', 'calc')
+  const words = ['restore', 'calc.stasis', '--store', 'other'] as const
+  expect(await place.run(...words, '--module', 'trap.wasm')).toMatchObject({ code: 1, out: '' })
+  expect(JSON.parse((await place.run('ls', '--store', 'other', '--json')).out)).toEqual([])
+  expect(await place.start(...words).end('two\n')).toMatchObject({ code: 2, out: 'two\n' })
+})

@@ -18,7 +18,7 @@ import { printStart, reportStart, type StartReport } from '../inspect/start-repo
 import { lookUp } from '../look-up.ts'
 import { encryptionOptions, openPlace, type StoreValues } from '../open-place.ts'
 import { flag, value } from '../options.ts'
-import { readImage } from '../read-image.ts'
+import { readImage, readImageFile } from '../read-image.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
 import type { Terminal } from '../terminal.ts'
 import { UsageError } from '../usage-error.ts'
@@ -111,12 +111,12 @@ async function inspect(subject: string, values: StoreValues): Promise<Report> {
     const start = hasVersions || address.version !== 0 ? undefined : await reportStart(store, address.name)
     return start ?? lookUp(store, address.name, () => inspectStored(store, address, store))
   }
-  const bytes = readInput(subject, 'the file')
+  const bytes = await readImageFile(subject)
   if (startsWith(bytes, moduleMagic)) return reportModule(subject, bytes, prelink)
   if (!startsWith(bytes, imageMagic))
     throw new StasisError(
       'STASIS_IMAGE_FOREIGN',
-      `${subject} is neither a WebAssembly module nor a checkpoint of stasis: it begins with neither's first bytes.`,
+      `${subject} is no WebAssembly module, checkpoint image or exported session: it does not begin as one of them does. Name a session, or such a file.`,
       { path: subject },
     )
   const checkpoint = decodeCheckpoint(bytes)

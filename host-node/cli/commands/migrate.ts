@@ -54,7 +54,7 @@ export const migrateCommand = defineCommand({
       if (running) terminal.out(`See it: ${terminal.style('bold', `stasis attach ${url}`)}`)
     }
     if (!start || running) return 0
-    if (!values.json) tell(`It does not run there: ${printable(reason)}`, terminal)
+    if (!values.json) tell(`It does not run there: ${reason.split('\n').map(printable).join('\n        ')}`, terminal)
     return 1
   },
 })

@@ -1,4 +1,5 @@
 import { formatAddress, parseAddress } from '../../../runtime/store/address.ts'
+import { removeSession } from '../../../runtime/store/checkpoints.ts'
 import { Session } from '../../sessions.ts'
 import { sessionOptions, superviseOptions } from '../begin-session.ts'
 import { defineCommand } from '../command.ts'
@@ -60,6 +61,11 @@ export const restoreCommand = defineCommand({
     const store = await openPlace(values)
     const address = given ?? { name: await importFile(store, operands[0] as string, values.name), version: 0 }
     const name = isFile ? address.name : (values.name ?? address.name)
+    // So that the same command can be given again with other options.
+    const undo = async (error: unknown): Promise<never> => {
+      if (isFile) await removeSession(store, address.name)
+      throw error
+    }
     return supervise(
       () =>
         lookUp(store, address.name, () =>
@@ -70,7 +76,7 @@ export const restoreCommand = defineCommand({
             ...(values.module !== undefined && { module: values.module }),
             imports: Object.fromEntries(values.import),
             ...sessionOptions(values, terminal),
-          }),
+          }).catch(undo),
         ),
       superviseOptions(values, { module: name, place, terminal, preparing: `Restoring ${operands[0]}…` }),
     )

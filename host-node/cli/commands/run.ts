@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
 import { basename } from 'node:path'
+import { parseAddress } from '../../../runtime/store/address.ts'
 import { listSessions } from '../../../runtime/store/checkpoints.ts'
 import type { Store } from '../../../runtime/store/store.ts'
 import { isStasisError } from '../../../wasm-shim/errors.ts'
@@ -8,6 +9,7 @@ import { sessionOptions, superviseOptions } from '../begin-session.ts'
 import { defineCommand } from '../command.ts'
 import { formatSize } from '../format.ts'
 import { checkFile, checkMounts, generateName } from '../inputs.ts'
+import { lookUp } from '../look-up.ts'
 import { encryptionOptions, openPlace, placeOf } from '../open-place.ts'
 import { list, value } from '../options.ts'
 import {
@@ -87,7 +89,8 @@ export const runCommand = defineCommand({
     const preparing = `Preparing ${moduleName} (${formatSize(statSync(path).size)})…`
     const place = placeOf(values)
     const store = await openPlace(values)
-    const start = (name: string) =>
+    const from = values['regions-from']
+    const begin = (name: string) =>
       Session.start({
         module: path,
         moduleName,
@@ -97,10 +100,12 @@ export const runCommand = defineCommand({
         env: values.env.filter((pair) => pair !== undefined),
         ...(values.polls !== undefined && { polls: values.polls }),
         ...(values.engine !== undefined && { engine: values.engine }),
-        ...(values['regions-from'] !== undefined && { regionsFrom: values['regions-from'] }),
+        ...(from !== undefined && { regionsFrom: from }),
         imports: Object.fromEntries(values.import),
         ...sessionOptions(values, terminal),
       })
+    const start = (name: string) =>
+      from === undefined ? begin(name) : lookUp(store, parseAddress(from).name, () => begin(name))
     return supervise(
       () => (values.name === undefined ? startUnnamed(path, store, start) : start(values.name)),
       superviseOptions(values, { module: moduleName, place, terminal, preparing }),

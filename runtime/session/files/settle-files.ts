@@ -20,22 +20,22 @@ type HostGrant = Extract<MountGrant, { host: string }>
  * Before a program goes on from a checkpoint with nothing behind it: compares the granted directories with what it carries,
  * and does with differences what `files` says. True where they are as the checkpoint has them, or are to stay as they are.
  * Throws STASIS_FILE_MISSING or STASIS_FILE_CHANGED with all that differs, and before anything is changed
- * STASIS_FILES_UNKNOWN. `isNumbered`: the checkpoint was asked for by its number, and not as the newest state.
+ * STASIS_FILES_UNKNOWN.
  */
 export async function settleFiles(
   host: SessionHost,
   store: Store,
   { base, tail }: RestorePoint,
   options: RestoreOptions,
-  isNumbered: boolean,
 ): Promise<boolean> {
   const { files: way = 'refuse', mounts = [] } = options
   if (base.kind !== 'image' || tail.length > 0) return false
   if (options.allowChangedFiles === true || way === 'keep') return true
   const carried = readStored(base.image, decodeCarried)
   if (carried === undefined || !carried.isComplete || carried.content === 'left out') {
-    if (way === 'restore' && isNumbered) await restoreByLog(host, store, base.image, options)
-    return way === 'restore'
+    if (way !== 'restore') return false
+    await restoreByLog(host, store, base.image, options)
+    return true
   }
   const { openDirectory } = host
   const granted = mounts.filter((mount): mount is HostGrant => 'host' in mount && mount.overlay !== true)

@@ -1,4 +1,4 @@
-import { isStasisError } from '../../../wasm-shim/errors.ts'
+import { isStasisError, StasisError } from '../../../wasm-shim/errors.ts'
 import { decodeCheckpoint } from '../../image/decode.ts'
 import { checkSessionName } from '../../store/address.ts'
 import { readStart } from '../../store/start-record.ts'
@@ -55,6 +55,15 @@ export async function verifyExport(host: ExportHost, source: Source, limits?: Re
   let session = ''
   for await (const entry of checkedEntries(host, source, limits)) if (entry.kind === 'session') session = nameIn(entry)
   return session
+}
+
+/** The image in an export, after all of it was checked. Throws what import does, and STASIS_VERSION_UNKNOWN where it has none. */
+export async function imageOfExport(host: ExportHost, source: Source): Promise<Uint8Array> {
+  let image: Uint8Array | undefined
+  for await (const { kind, bytes } of checkedEntries(host, source)) if (kind === 'image') image = bytes
+  if (image !== undefined) return image
+  const message = 'The exported session has no checkpoint, only its call log. "stasis restore" goes on from that.'
+  throw new StasisError('STASIS_VERSION_UNKNOWN', message)
 }
 
 /** The name that a session was exported with, or `wanted`. Throws STASIS_EXPORT_DAMAGED where it is none. */

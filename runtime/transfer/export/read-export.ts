@@ -61,7 +61,8 @@ export async function* readExport(
 async function readHeader(stream: ByteStream): Promise<void> {
   const header = await stream.take(headerSize)
   if (!exportMagic.every((byte, at) => header[at] === byte)) {
-    const message = 'This is not an exported session: it does not begin with the bytes 89 53 54 41 53 45 58 50.'
+    const message =
+      'This is not an exported session: it does not begin with the bytes 89 53 54 41 53 45 58 50. Give a file that "stasis export" wrote.'
     throw new StasisError('STASIS_EXPORT_FOREIGN', message, { offset: 0 })
   }
   if (header.length < headerSize) throw exportDamaged('it ends inside the header', header.length)
