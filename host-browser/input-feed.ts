@@ -1,5 +1,6 @@
 import type { ControlBlock } from '../runtime/session/control-block.ts'
 import type { StdinRing } from '../runtime/session/stdin-ring.ts'
+import { concat } from '../wasm-shim/bytes/arrays.ts'
 
 /** Brings the bytes of a stream to the guest's stdin. */
 export interface InputFeed {
@@ -61,7 +62,7 @@ export function feedInput(stream: ReadableStream<Uint8Array>, sink: InputSink): 
     stop,
     hold: (taken) => {
       stop()
-      return concat(sink.unread(taken), rest)
+      return concat([sink.unread(taken), rest])
     },
     release: () => void run(round),
   }
@@ -116,15 +117,8 @@ export function postedSink(post: (bytes: Uint8Array) => void) {
       post(sent)
       return bytes.length
     },
-    unread: (taken: Uint8Array) => concat(taken, sent),
+    unread: (taken: Uint8Array) => concat([taken, sent]),
   } satisfies InputSink & { told(received: number, wanted: boolean): void }
 }
 
 const nothing: Uint8Array = new Uint8Array(0)
-
-function concat(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(first.length + second.length)
-  whole.set(first)
-  whole.set(second, first.length)
-  return whole
-}

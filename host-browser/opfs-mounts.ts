@@ -3,8 +3,10 @@
  * for that: a directory is loaded into a memory mount when the session starts, travels with the session, and is written back
  * when the program exits.
  */
+
 import type { MountGrant } from '../runtime/session/messages.ts'
 import { filesOf, type MountContent } from '../runtime/session/session-files.ts'
+import { sameBytes } from '../wasm-shim/bytes/arrays.ts'
 import { StasisError } from '../wasm-shim/errors.ts'
 
 export interface OpfsGrant {
@@ -70,7 +72,8 @@ async function readTree(folder: FileSystemDirectoryHandle, prefix = ''): Promise
 async function writeTree(root: FileSystemDirectoryHandle, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
   const before = await readTree(root)
   for (const [path, bytes] of files) {
-    if (isEqual(before[path], bytes)) continue
+    const there = before[path]
+    if (there !== undefined && sameBytes(there, bytes)) continue
     const [name, folder] = await place(root, path)
     const writable = await (await folder.getFileHandle(name, { create: true })).createWritable()
     await writable.write(bytes.slice())
@@ -90,9 +93,6 @@ async function place(root: FileSystemDirectoryHandle, path: string): Promise<[st
   for (const part of names) folder = await folder.getDirectoryHandle(part, { create: true })
   return [name, folder]
 }
-
-const isEqual = (a: Uint8Array | undefined, b: Uint8Array): boolean =>
-  a !== undefined && a.length === b.length && a.every((byte, i) => byte === b[i])
 
 async function attempt<T>(path: string, step: () => Promise<T>): Promise<T> {
   try {

@@ -3,6 +3,7 @@ import { controlBytes } from '../runtime/session/control-block.ts'
 import type { SessionHost } from '../runtime/session/session-host.ts'
 import type { Store } from '../runtime/store/store.ts'
 import type { ExportHost } from '../runtime/transfer/export/export-session.ts'
+import { hex } from '../wasm-shim/bytes/arrays.ts'
 import { StasisError } from '../wasm-shim/errors.ts'
 import { type SpawnOptions, type StreamOptions, spawnGuest } from './spawn.ts'
 
@@ -34,7 +35,7 @@ export function uuid(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16))
   bytes[6] = (bytes[6]! & 0x0f) | 0x40
   bytes[8] = (bytes[8]! & 0x3f) | 0x80
-  const digits = hexDigits(bytes)
+  const digits = hex(bytes)
   return [
     [0, 8],
     [8, 12],
@@ -50,11 +51,8 @@ export function uuid(): string {
 async function sha256(bytes: Uint8Array): Promise<string> {
   const own = bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : bytes.slice()
   if (globalThis.crypto.subtle === undefined) return (await createSHA256()).init().update(own).digest('hex')
-  return hexDigits(new Uint8Array(await crypto.subtle.digest('SHA-256', own)))
+  return hex(new Uint8Array(await crypto.subtle.digest('SHA-256', own)))
 }
-
-const hexDigits = (bytes: Uint8Array): string =>
-  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 
 /** A module by its URL. Throws STASIS_FILE. */
 async function fetchBytes(url: string): Promise<Uint8Array> {

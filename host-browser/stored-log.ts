@@ -1,6 +1,7 @@
 import { neededChunks } from '../runtime/store/retention.ts'
 import { chunkName, removedChunk, sessionFolder } from '../runtime/store/session-log.ts'
 import type { Store } from '../runtime/store/store.ts'
+import { fromHex } from '../wasm-shim/bytes/arrays.ts'
 import type { FromWorker, TailSegment, WorkerSetup } from './worker-messages.ts'
 
 const addressBytes = 32
@@ -91,8 +92,4 @@ export async function loadTail(
     }
   }
   return { tail: segments, chunks: [...chunks].map(([address, bytes]) => ({ address, bytes })) }
-}
-
-function fromHex(digits: string): Uint8Array {
-  return Uint8Array.from({ length: digits.length / 2 }, (_, i) => Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16))
 }

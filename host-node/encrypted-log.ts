@@ -5,7 +5,6 @@ import { copyExtent } from '../runtime/store/encryption/encrypted-store.ts'
 import { FrameIndex } from '../runtime/store/encryption/frame-index.ts'
 import {
   type BlobKind,
-  concat,
   damagedBlob,
   frameData,
   frameOverhead,
@@ -21,6 +20,7 @@ import {
   tagSize,
 } from '../runtime/store/encryption/layout.ts'
 import { chunkName, sessionFolder } from '../runtime/store/session-log.ts'
+import { concat } from '../wasm-shim/bytes/arrays.ts'
 
 /** Bytes of a segment that are opened at a time. */
 const pieceSize = 1 << 18

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { ControlBlock } from '../runtime/session/control-block.ts'
 import type { StdinRing } from '../runtime/session/stdin-ring.ts'
+import { concat } from '../wasm-shim/bytes/arrays.ts'
 
 export interface StdinFeed {
   /**
@@ -89,8 +90,8 @@ export function feedStdin(ring: StdinRing, control: ControlBlock, open: Readable
     hold: () => {
       stop()
       // Node reads ahead. Taking it from the stream may make it read one chunk more, which then waits there.
-      if (stream !== undefined && stream.readableLength > 0) rest = concat(rest, toBytes(stream.read()))
-      return concat(ring.unread(), rest)
+      if (stream !== undefined && stream.readableLength > 0) rest = concat([rest, toBytes(stream.read())])
+      return concat([ring.unread(), rest])
     },
     release: () => {
       isHeld = false
@@ -107,11 +108,4 @@ export function feedStdin(ring: StdinRing, control: ControlBlock, open: Readable
 
 function toBytes(chunk: Uint8Array | string | null): Uint8Array {
   return typeof chunk === 'string' ? new TextEncoder().encode(chunk) : (chunk ?? nothing)
-}
-
-function concat(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(first.length + second.length)
-  whole.set(first)
-  whole.set(second, first.length)
-  return whole
 }

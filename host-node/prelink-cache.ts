@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { ContinuationStore } from '../runtime/engine/continuation-linker.ts'
 import { exceptionEncoding } from '../runtime/engine/exception-encoding.ts'
 import { checksum } from '../runtime/image/checksum.ts'
-import { equal } from '../runtime/image/head.ts'
+import { sameBytes } from '../wasm-shim/bytes/arrays.ts'
 import { type PollMode, prelink, prelinkVersion } from '../wasm-shim/prelink/index.ts'
 
 /**
@@ -74,7 +74,7 @@ function readEntry(file: string): Uint8Array | undefined {
     const content = readFileSync(file)
     const end = content.length - checksumSize
     const bytes = new Uint8Array(content.buffer, content.byteOffset, Math.max(end, 0))
-    if (!equal(checksum(bytes), new Uint8Array(content.subarray(end)))) return undefined
+    if (!sameBytes(checksum(bytes), new Uint8Array(content.subarray(end)))) return undefined
     // Tells the pruning which entries are in use.
     const now = new Date()
     utimesSync(file, now, now)

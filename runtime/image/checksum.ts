@@ -1,4 +1,5 @@
 import { createXXHash64 } from 'hash-wasm'
+import { hex } from '../../wasm-shim/bytes/arrays.ts'
 
 // Made once while the module loads: hash-wasm compiles asynchronously and hashes synchronously.
 const hasher = await createXXHash64()
@@ -12,7 +13,7 @@ export function checksum(...parts: readonly Uint8Array[]): Uint8Array {
 
 /** The same as 16 lower-case hexadecimal digits. */
 export function checksumHex(...parts: readonly Uint8Array[]): string {
-  return Array.from(checksum(...parts), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return hex(checksum(...parts))
 }
 
 /** Bytes hashed before other work of the thread gets its turn: two milliseconds. */

@@ -1,9 +1,10 @@
 import { inflateSync } from 'fflate'
+import { sameBytes } from '../../wasm-shim/bytes/arrays.ts'
 import type { CarriedFiles } from '../../wasm-shim/wasi/carried.ts'
 import type { InstanceState, MemoryState } from '../engine/engine.ts'
 import { checksum } from './checksum.ts'
 import { decodeFiles } from './files.ts'
-import { equal, type Head, type PlacedSection, readHead } from './head.ts'
+import { type Head, type PlacedSection, readHead } from './head.ts'
 import { align8, damaged, maxScreen, SectionEncoding, SectionKind, sectionNames } from './layout.ts'
 import type { Manifest } from './manifest.ts'
 import type { Checkpoint } from './model.ts'
@@ -149,7 +150,8 @@ class BodyReader {
 /** What a section holds, of its bytes in the image. Throws STASIS_IMAGE_DAMAGED. */
 export function sectionContents(section: PlacedSection, stored: Uint8Array): Uint8Array {
   const { encoding, rawLength, offset } = section
-  if (!equal(checksum(stored), section.checksum)) throw damaged(`the checksum of ${describe(section)} is wrong`, offset)
+  if (!sameBytes(checksum(stored), section.checksum))
+    throw damaged(`the checksum of ${describe(section)} is wrong`, offset)
   if (encoding === SectionEncoding.stored) {
     if (rawLength !== stored.length) throw damaged('a stored section has two lengths', offset)
     return stored

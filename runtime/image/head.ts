@@ -1,3 +1,4 @@
+import { sameBytes } from '../../wasm-shim/bytes/arrays.ts'
 import { headChecksum } from './encode.ts'
 import {
   align8,
@@ -37,7 +38,7 @@ export function readHead(bytes: Uint8Array): Head {
   const { manifestLength, tableAt, length } = readHeader(bytes)
   const head = bytes.subarray(0, length)
   if (head.length < length) throw damaged(`the head is ${length} bytes long and the file ends in it`, head.length)
-  if (!equal(headChecksum(head), head.subarray(headChecksumAt, headerSize))) {
+  if (!sameBytes(headChecksum(head), head.subarray(headChecksumAt, headerSize))) {
     throw damaged('the checksum of the head is wrong', headChecksumAt)
   }
   if (head.subarray(headerSize + manifestLength, tableAt).some((byte) => byte !== 0)) {
@@ -55,7 +56,7 @@ export function headLength(bytes: Uint8Array): number {
 function readHeader(bytes: Uint8Array): { manifestLength: number; tableAt: number; length: number } {
   const known = Math.min(bytes.length, magic.length)
   if (bytes.length === 0) throw foreign('it is empty')
-  if (!equal(bytes.subarray(0, known), magic.subarray(0, known))) {
+  if (!sameBytes(bytes.subarray(0, known), magic.subarray(0, known))) {
     throw foreign('it does not begin with the eight bytes 89 53 54 41 53 49 53 0A')
   }
   if (bytes.length < headerSize) throw damaged('the file ends inside the header', bytes.length)
@@ -95,8 +96,4 @@ function readTable(head: Uint8Array, tableAt: number): { sections: PlacedSection
     offset += align8(section.length)
   }
   return { sections, imageLength: offset }
-}
-
-export function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index])
 }

@@ -1,3 +1,4 @@
+import { hex } from '../../wasm-shim/bytes/arrays.ts'
 import {
   errnoName,
   errnoOf,
@@ -9,7 +10,6 @@ import {
 } from './call-values.ts'
 import type { CallView, Ending } from './call-view.ts'
 import type { LoggedCall } from './join-calls.ts'
-import { hex } from './layout.ts'
 
 /** Bytes of a payload that are told. */
 const told = 256

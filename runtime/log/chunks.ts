@@ -1,6 +1,7 @@
 import { createBLAKE3 } from 'hash-wasm'
+import { hex } from '../../wasm-shim/bytes/arrays.ts'
 import { StasisError } from '../../wasm-shim/errors.ts'
-import { addressSize, chunkSize, hex } from './layout.ts'
+import { addressSize, chunkSize } from './layout.ts'
 
 /**
  * Where payloads go that are too large for the log. A chunk is at most 256 KiB and is named by its content (BLAKE3 in 64

@@ -3,6 +3,7 @@
  * payload, and a CRC-32 of both. Frames of calls are a chain: each checksum starts from the one before, and a restart
  * frame begins anew, so that a reader can start there.
  */
+import { hex } from '../../wasm-shim/bytes/arrays.ts'
 import { StasisError } from '../../wasm-shim/errors.ts'
 import { ValType } from '../../wasm-shim/module/model.ts'
 
@@ -93,10 +94,4 @@ export function sessionText(bytes: Uint8Array): string {
   return [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20)].join(
     '-',
   )
-}
-
-export function hex(bytes: Uint8Array): string {
-  let text = ''
-  for (const byte of bytes) text += byte.toString(16).padStart(2, '0')
-  return text
 }

@@ -1,3 +1,4 @@
+import { hex } from '../../wasm-shim/bytes/arrays.ts'
 import { StasisError } from '../../wasm-shim/errors.ts'
 import { Ranges } from '../../wasm-shim/wasi/host-writes.ts'
 import { type ChunkStore, chunkAddress } from './chunks.ts'
@@ -10,7 +11,6 @@ import {
   FrameType,
   frameHead,
   frameTail,
-  hex,
   Mark,
   maskWords,
   maxBlock,

@@ -61,7 +61,7 @@ function refuseFiles({ mounts = [] }: RestoreOptions): void {
 async function restoreAt(
   host: SessionHost,
   store: Store,
-  { name: session, version }: Address,
+  { name: session }: Address,
   point: RestorePoint,
   options: RestoreOptions,
 ): Promise<Session> {

@@ -1,3 +1,4 @@
+import { concat } from '../../wasm-shim/bytes/arrays.ts'
 import { prelinkVersion } from '../../wasm-shim/prelink/index.ts'
 import { encodeHeadInSlices, packTerminal } from '../image/encode.ts'
 import type { Manifest } from '../image/manifest.ts'
@@ -34,7 +35,7 @@ export class CheckpointWriter {
     const { name, store, module, pause = async () => {}, equal } = this.#parts
     const manifest = this.#manifest(captured, options)
     const body = { bytes: captured.body, sections: captured.sections }
-    const terminal = packTerminal(concat(captured.input.first, taken), captured.screen)
+    const terminal = packTerminal(concat([captured.input.first, taken]), captured.screen)
     const head = await encodeHeadInSlices(manifest, [body, terminal], pause)
     const parts = [head, body.bytes, terminal.bytes]
     await saveModule(store, module.sha256, module.bytes)
@@ -74,11 +75,4 @@ export class CheckpointWriter {
     this.#kept = { version, body: body.buffer }
     return before
   }
-}
-
-function concat(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(first.length + second.length)
-  whole.set(first)
-  whole.set(second, first.length)
-  return whole
 }

@@ -44,7 +44,7 @@ function checkpointName({ name, version }: Address): string {
   return `${sessionsPrefix}${name}/${version}.ckpt`
 }
 
-function moduleName(sha256: string): string {
+export function moduleName(sha256: string): string {
   return `modules/${sha256}.wasm`
 }
 

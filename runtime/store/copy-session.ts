@@ -1,9 +1,9 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
 import { checkSessionName } from './address.ts'
-import { listVersions } from './checkpoints.ts'
-import { checkWhole, leaseName, loadLease, mayRun, saveLease } from './lease.ts'
+import { moduleName } from './checkpoints.ts'
+import { checkWhole, loadLease, mayRun, saveLease } from './lease.ts'
+import { copiedBlob, neededModules, ownBlobs } from './session-blobs.ts'
 import { sessionFolder } from './session-log.ts'
-import { loadStart } from './start-record.ts'
 import type { BlobInfo, Store } from './store.ts'
 
 /** What a session consists of. */
@@ -20,18 +20,12 @@ export interface SessionBlobs {
 /** The blobs that a session needs, its own and the modules that it shares. Throws STASIS_SESSION_UNKNOWN. */
 export async function sessionBlobs(store: Store, name: string): Promise<SessionBlobs> {
   const folder = sessionFolder(name)
-  const left = [`${folder}${incoming}`, leaseName(name)]
-  const own = (await store.list(folder)).filter(({ name }) => !left.includes(name))
+  const own = await ownBlobs(store, name)
   if (own.length === 0) {
     const message = `There is no session named ${name} in ${store.url}. "stasis ls" shows those there are.`
     throw new StasisError('STASIS_SESSION_UNKNOWN', message, { name })
   }
-  const needed = new Set<string>()
-  const start = await loadStart(store, name).catch(() => undefined)
-  if (start !== undefined) needed.add(`modules/${start.module.sha256}.wasm`)
-  for (const { content } of await listVersions(store, name)) {
-    if (content.kind === 'intact') needed.add(`modules/${content.manifest.module.sha256}.wasm`)
-  }
+  const needed = new Set([...(await neededModules(store, name))].map(moduleName))
   const modules = (await store.list('modules/')).filter((blob) => needed.has(blob.name))
   const rank = (blob: BlobInfo) =>
     blob.name.startsWith(`${folder}chunks/`) ? 0 : blob.name === `${folder}start.cbor` ? 2 : 1
@@ -68,7 +62,6 @@ export interface CopyReport {
 
 /** Blobs above this size are written a piece at a time, under another name first. */
 const pieceSize = 8 << 20
-const incoming = 'copy.part'
 
 /**
  * Copies a session with all its versions, log and modules into another store, where it is restored like here. What is there
@@ -94,14 +87,14 @@ export async function copySession(
       const { blobs, missing } = await sessionBlobs(from, name)
       const source = sessionFolder(name)
       const rename = (blob: string) => (blob.startsWith(source) ? `${target}${blob.slice(source.length)}` : blob)
-      const present = await comparePresent(from, blobs, to, rename, target)
+      const present = await comparePresent(from, blobs, to, rename, as)
       if (!force && present.other.length > 0) throw exists(to, as)
       for (const blob of present.other) await to.delete(blob)
       const total = blobs.reduce((sum, { size }) => sum + size, 0)
       let [done, bytes, copied] = [0, 0, 0]
       for (const { name: blob, size } of blobs) {
         if (!present.equal.has(blob)) {
-          await copyBlob(from, blob, size, to, rename(blob), `${target}${incoming}`)
+          await copyBlob(from, blob, size, to, rename(blob), copiedBlob(as))
           bytes += size
           copied++
         }
@@ -126,8 +119,9 @@ async function comparePresent(
   blobs: readonly BlobInfo[],
   to: Store,
   rename: (blob: string) => string,
-  target: string,
+  as: string,
 ): Promise<{ equal: ReadonlySet<string>; other: readonly string[] }> {
+  const target = sessionFolder(as)
   const there = new Map(
     [...(await to.list(target)), ...(await to.list('modules/'))].map(({ name, size }) => [name, size] as const),
   )
@@ -139,7 +133,7 @@ async function comparePresent(
   const kept = new Set([...equal].map(rename))
   // A module of the same name and another content is damaged: it is written anew.
   const other = [...there.keys()].filter((name) => name.startsWith(target) && !kept.has(name))
-  return { equal, other: other.filter((name) => name !== `${target}${incoming}`) }
+  return { equal, other: other.filter((name) => name !== copiedBlob(as)) }
 }
 
 async function isEqual(a: Store, nameA: string, b: Store, nameB: string, size: number): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { concat } from '../../wasm-shim/bytes/arrays.ts'
 import { checkAppend, checkBlobName, sessionBusy } from './blob-name.ts'
 import type { BlobInfo, ByteRange, LockOwner, SessionLock, Store } from './store.ts'
 
@@ -58,14 +59,4 @@ export class MemoryStore implements Store {
   locate(name: string): string {
     return `${this.url}${name}`
   }
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    bytes.set(part, at)
-    at += part.length
-  }
-  return bytes
 }

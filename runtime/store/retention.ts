@@ -1,3 +1,4 @@
+import { hex } from '../../wasm-shim/bytes/arrays.ts'
 import { listVersions, removeUnusedModules, removeVersions, type VersionInfo } from './checkpoints.ts'
 import { hasRules, keptVersions, type RetentionRules } from './kept.ts'
 import { chunkName, type LogSegment, listSegments, removedChunk, sessionFolder } from './session-log.ts'
@@ -134,7 +135,7 @@ const addressBytes = 32
 /** The addresses beside a segment, 64 hexadecimal digits each. */
 export async function neededChunks(store: Store, segment: string): Promise<readonly string[]> {
   const bytes = (await store.get(`${segment}.chunks`)) ?? new Uint8Array(0)
-  const digits = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  const digits = hex(bytes)
   const count = Math.floor(bytes.length / addressBytes)
   return Array.from({ length: count }, (_, i) => digits.slice(i * addressBytes * 2, (i + 1) * addressBytes * 2))
 }

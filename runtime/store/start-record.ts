@@ -4,7 +4,7 @@
  */
 import { decode, encode } from 'cborg'
 import { isStasisError, StasisError } from '../../wasm-shim/errors.ts'
-import { bytes, natural, nullable, one, record, type Shape, ShapeError, text } from '../../wasm-shim/wasi/shapes.ts'
+import { bytes, hash256, natural, nullable, one, record, text } from '../../wasm-shim/wasi/shapes.ts'
 import { sessionFolder } from './session-log.ts'
 import type { Store } from './store.ts'
 
@@ -25,15 +25,11 @@ export interface StartRecord {
 }
 
 const format = 1
-const sha256: Shape<string> = (value, where) => {
-  if (typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)) return value
-  throw new ShapeError(`${where} is not 64 hexadecimal digits`)
-}
 
 const shape = record<Required<StartRecord> & { format: number }>({
   format: natural(format),
   id: text,
-  module: record({ sha256, size: natural(Number.MAX_SAFE_INTEGER), name: text, path: text }),
+  module: record({ sha256: hash256, size: natural(Number.MAX_SAFE_INTEGER), name: text, path: text }),
   kernel: bytes,
   polls: one(['none', 'default', 'all']),
   engine: nullable(one(['instrumented', 'log-only'])),

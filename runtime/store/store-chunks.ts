@@ -1,5 +1,6 @@
+import { hex } from '../../wasm-shim/bytes/arrays.ts'
 import type { ChunkSource, Payload } from '../log/chunks.ts'
-import { addressSize, hex } from '../log/layout.ts'
+import { addressSize } from '../log/layout.ts'
 import type { LogRecord } from '../log/record.ts'
 import { chunkName } from './session-log.ts'
 import type { Store } from './store.ts'

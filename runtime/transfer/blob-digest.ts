@@ -50,7 +50,3 @@ export async function sha256Blob(store: Store, name: string): Promise<string> {
   for await (const piece of readPieces(store, name)) state = sha.load(state).update(piece).save()
   return sha.load(state).digest('hex')
 }
-
-export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at])
-}

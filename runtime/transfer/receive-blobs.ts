@@ -1,6 +1,7 @@
+import { sameBytes } from '../../wasm-shim/bytes/arrays.ts'
 import { StasisError } from '../../wasm-shim/errors.ts'
 import type { Store } from '../store/store.ts'
-import { Digest, sameBytes, sha256Blob } from './blob-digest.ts'
+import { Digest, sha256Blob } from './blob-digest.ts'
 import type { Channel } from './channel.ts'
 import { type Codec, portableCodec, unpack } from './codec.ts'
 import { type Blob, broken, type MessageOf, maxBlobs } from './protocol.ts'

@@ -3,11 +3,12 @@ import { decodeCheckpoint } from '../image/decode.ts'
 import { decodeDataHeader } from '../store/checkpoint-file/headers.ts'
 import { dataHeaderSize } from '../store/checkpoint-file/layout.ts'
 import { listVersions, loadCheckpoint, readStored } from '../store/checkpoints.ts'
+import { neededModules } from '../store/session-blobs.ts'
 import { crc32, readerOf } from '../store/session-versions/blobs.ts'
 import { readSessionFile } from '../store/session-versions/session-file.ts'
 import { loadStart } from '../store/start-record.ts'
 import type { Store } from '../store/store.ts'
-import { moduleHash, neededModules } from './session-blobs.ts'
+import { moduleHash } from './session-blobs.ts'
 
 const header = { file: 'data', offset: 0, length: dataHeaderSize } as const
 

@@ -1,10 +1,11 @@
+import { sameBytes } from '../../wasm-shim/bytes/arrays.ts'
 import { StasisError } from '../../wasm-shim/errors.ts'
 import type { Store } from '../store/store.ts'
-import { Digest, digestBlob, sameBytes } from './blob-digest.ts'
+import { Digest, digestBlob } from './blob-digest.ts'
 import type { Channel } from './channel.ts'
 import { type Codec, pack, portableCodec } from './codec.ts'
 import { type Blob, type Messages, maxListed, maxPiece } from './protocol.ts'
-import { isModule, sessionBlobs, storedName } from './session-blobs.ts'
+import { blobsToSend, isModule, storedName } from './session-blobs.ts'
 
 export interface Progress {
   /** Bytes of blobs that the other side has, of how many. */
@@ -59,7 +60,7 @@ export class BlobSender {
 
   async round(): Promise<Round> {
     const before = this.#channel.sent
-    const blobs = await sessionBlobs(this.#store, this.#session)
+    const blobs = await blobsToSend(this.#store, this.#session)
     for (const [list, more] of inLists(blobs)) await this.#channel.send({ kind: 'inventory', blobs: list, more })
     const had = await this.#receiveHave()
     const total = blobs.reduce((sum, { size }) => sum + size, 0)

@@ -1,8 +1,5 @@
-import { listVersions } from '../store/checkpoints.ts'
-import { leaseName } from '../store/lease.ts'
+import { neededModules, ownBlobs } from '../store/session-blobs.ts'
 import { sessionFolder } from '../store/session-log.ts'
-import { blobsOf } from '../store/session-versions/blobs.ts'
-import { loadStart } from '../store/start-record.ts'
 import type { Store } from '../store/store.ts'
 import type { Blob } from './protocol.ts'
 
@@ -19,19 +16,14 @@ export function storedName(session: string, name: string): string {
   return name.startsWith('@/') ? `${sessionFolder(session)}${name.slice(2)}` : name
 }
 
-/** A session's own blobs, by names of the protocol, sorted; its lease is not one of them. */
+/** A session's own blobs, by names of the protocol, sorted. */
 export async function folderBlobs(store: Store, session: string): Promise<readonly Blob[]> {
-  const folder = sessionFolder(session)
-  // A checkpoint file that is being written anew takes the old one's place when it is whole.
-  const { fresh } = blobsOf(session)
-  const blobs = await store.list(folder)
-  return blobs
-    .filter(({ name }) => name !== leaseName(session) && name !== fresh)
-    .map(({ name, size }) => ({ name: `@/${name.slice(folder.length)}`, size }))
+  const { length } = sessionFolder(session)
+  return (await ownBlobs(store, session)).map(({ name, size }) => ({ name: `@/${name.slice(length)}`, size }))
 }
 
 /** Everything that a session consists of: its own blobs and the modules that they name. */
-export async function sessionBlobs(store: Store, session: string): Promise<readonly Blob[]> {
+export async function blobsToSend(store: Store, session: string): Promise<readonly Blob[]> {
   // A chunk is there before the log that needs it: looked for after the log's size was read, all are found.
   const before = await folderBlobs(store, session)
   const sizes = new Map((await folderBlobs(store, session)).map(({ name, size }) => [name, size]))
@@ -44,12 +36,4 @@ export async function sessionBlobs(store: Store, session: string): Promise<reado
     name,
     size,
   }))
-}
-
-/** SHA-256 of the modules that a session's intact checkpoints and its beginning name. */
-export async function neededModules(store: Store, session: string): Promise<ReadonlySet<string>> {
-  const start = await loadStart(store, session).catch(() => undefined)
-  const versions = await listVersions(store, session)
-  const named = versions.flatMap(({ content }) => (content.kind === 'intact' ? [content.manifest.module.sha256] : []))
-  return new Set(start === undefined ? named : [...named, start.module.sha256])
 }

@@ -249,7 +249,8 @@ function errnoName(failure: number): string {
 const remedies = {
   STASIS_MOUNT_NOT_GRANTED: 'Directories are never part of a checkpoint',
   STASIS_FILE_MISSING: 'Put the files back where they were, or restore with another directory',
-  STASIS_FILE_CHANGED: 'Restore the files, or go on with them as they are: --allow-changed-files',
+  STASIS_FILE_CHANGED:
+    'Put them back as they were with --files restore, or go on with them as they are with --files keep',
 } as const
 
 export function asError(problems: readonly Problem[]): StasisError {

@@ -84,6 +84,12 @@ export const one =
     return found
   }
 
+/** A hash of 256 bits as lower-case digits. */
+export const hash256: Shape<string> = (value, where) => {
+  if (typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)) return value
+  throw new ShapeError(`${where} is not 64 hexadecimal digits`)
+}
+
 /** A path as file systems take it: an image must not name a file above its mount. */
 export const path: Shape<string> = (value, where) => {
   const given = text(value, where)

@@ -1,3 +1,4 @@
+import { concat } from '../../../wasm-shim/bytes/arrays.ts'
 import type { LogPlace } from '../../log/storage.ts'
 import { checkAppend, checkBlobName } from '../blob-name.ts'
 import type { BlobInfo, ByteRange, LockOwner, SessionLock, Store } from '../store.ts'
@@ -5,7 +6,6 @@ import type { Cipher } from './cipher.ts'
 import { type Extent, type Frame, FrameIndex, type Scan } from './frame-index.ts'
 import {
   type BlobKind,
-  concat,
   damagedBlob,
   frameData,
   frameOverhead,

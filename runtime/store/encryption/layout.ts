@@ -10,6 +10,7 @@
  * behind was cut off. The last frame of what was written whole is flagged; without it the blob was cut. The repeated length
  * leads from the end of a blob to its size.
  */
+import { concat } from '../../../wasm-shim/bytes/arrays.ts'
 import { StasisError } from '../../../wasm-shim/errors.ts'
 
 export const headerSize = 52
@@ -101,16 +102,6 @@ export function readFrameHead(bytes: Uint8Array, name: string, offset: number): 
 export function lengthBytes(length: number): Uint8Array {
   const bytes = new Uint8Array(4)
   new DataView(bytes.buffer).setUint32(0, length, true)
-  return bytes
-}
-
-export function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    bytes.set(part, at)
-    at += part.length
-  }
   return bytes
 }
 

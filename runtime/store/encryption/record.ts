@@ -2,13 +2,15 @@
  * How a store is sealed, as its blob `encryption.cbor`: the way from a passphrase to the key, and a check by which a wrong
  * one is told. One deterministic CBOR map, bounded when it is read, since whoever wrote it is not to be trusted.
  */
+
 import { decode, encode } from 'cborg'
 import { argon2id } from 'hash-wasm'
+import { concat } from '../../../wasm-shim/bytes/arrays.ts'
 import { StasisError } from '../../../wasm-shim/errors.ts'
 import { bytes, natural, one, record, type Shape, ShapeError } from '../../../wasm-shim/wasi/shapes.ts'
 import type { Store } from '../store.ts'
 import { type Cipher, type WebCrypto, webCipher } from './cipher.ts'
-import { concat, nonceSize, tagSize } from './layout.ts'
+import { nonceSize, tagSize } from './layout.ts'
 
 export const recordName = 'encryption.cbor'
 export const keySize = 32

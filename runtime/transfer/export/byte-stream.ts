@@ -1,5 +1,5 @@
+import { concat } from '../../../wasm-shim/bytes/arrays.ts'
 import { exportDamaged } from './layout.ts'
-import { concat } from './write-export.ts'
 
 /** Takes bytes out of a stream of pieces. What was not delivered is never allocated, whatever a length claims. */
 export class ByteStream {

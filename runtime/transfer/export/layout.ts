@@ -1,5 +1,5 @@
 import { StasisError } from '../../../wasm-shim/errors.ts'
-import { natural, one, record, type Shape, ShapeError, text } from '../../../wasm-shim/wasi/shapes.ts'
+import { hash256, natural, one, record, type Shape, text } from '../../../wasm-shim/wasi/shapes.ts'
 
 /**
  * A session in one file, to be sent or kept (docs/format.md):
@@ -31,11 +31,6 @@ export interface EntryHead {
   readonly digest: string
 }
 
-const digest: Shape<string> = (value, where) => {
-  if (typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)) return value
-  throw new ShapeError(`${where} is not 64 hexadecimal digits`)
-}
-
 const bytesOf = natural(Number.MAX_SAFE_INTEGER)
 
 export const entryHead: Shape<EntryHead> = record<EntryHead>({
@@ -44,7 +39,7 @@ export const entryHead: Shape<EntryHead> = record<EntryHead>({
   size: bytesOf,
   encoding: one(['stored', 'deflate']),
   length: bytesOf,
-  digest,
+  digest: hash256,
 })
 
 export function exportDamaged(message: string, offset: number, cause?: unknown): StasisError {

@@ -1,6 +1,7 @@
 import { decode } from 'cborg'
 import crc32 from 'crc-32'
 import { inflateSync } from 'fflate'
+import { concat } from '../../../wasm-shim/bytes/arrays.ts'
 import { StasisError } from '../../../wasm-shim/errors.ts'
 import { ShapeError } from '../../../wasm-shim/wasi/shapes.ts'
 import { chunkAddress } from '../../log/chunks.ts'
@@ -15,7 +16,7 @@ import {
   headerSize,
   maxHeadSize,
 } from './layout.ts'
-import { concat, digestOf } from './write-export.ts'
+import { digestOf } from './write-export.ts'
 
 export interface Entry extends EntryHead {
   readonly bytes: Uint8Array

@@ -1,8 +1,8 @@
 import { encode } from 'cborg'
 import crc32 from 'crc-32'
 import { deflateSync } from 'fflate'
+import { concat, hex } from '../../../wasm-shim/bytes/arrays.ts'
 import { chunkAddress } from '../../log/chunks.ts'
-import { hex } from '../../log/layout.ts'
 import { type EntryHead, type EntryKind, exportMagic, exportVersion, headerSize } from './layout.ts'
 
 /** Writes the entries of an export, in parts. The same entries give the same bytes on every host. */
@@ -55,14 +55,4 @@ export function digestOf(bytes: Uint8Array): string {
 
 export function padding(length: number): Uint8Array {
   return new Uint8Array(-length & 7)
-}
-
-export function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
 }

@@ -1,3 +1,4 @@
+import { sameBytes } from '../../bytes/arrays.ts'
 import { type Call, type Context, descriptorAt } from '../context.ts'
 import { Errno } from '../errno.ts'
 import { ClockId, EventRwFlags, EventType, SubClockFlags } from '../flags.ts'
@@ -87,8 +88,6 @@ function timeoutOf(context: Context, subscriptions: readonly Subscription[]): bi
   }
   return least
 }
-
-const sameBytes = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a.every((byte, i) => byte === b[i])
 
 function poll(context: Context, layout: Layout, input: number, output: number, count: number): Polled | number {
   const { memory, state } = context

@@ -1,0 +1,42 @@
+// What the command line says and does about files that a session has written below a directory of the host.
+import { appendFileSync, copyFileSync, cpSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { program } from '../programs/programs.ts'
+import { Workplace } from './processes.ts'
+
+const steps = program('ckp-steps-stasis')
+
+let place: Workplace
+beforeEach(async () => {
+  place = new Workplace()
+  mkdirSync(path('data'))
+  if (!steps.available) return
+  copyFileSync(steps.path, path('steps.wasm'))
+})
+afterEach(() => place.close())
+
+const path = (name: string) => join(place.directory, name)
+const granted = ['--dir', 'data::/data'] as const
+const stopped = (...words: string[]) =>
+  place.run('run', '--name', 'calc', ...granted, '--snapshot-on', 'call:60', ...words, 'steps.wasm')
+
+describe.skipIf(!steps.available)(`a session with files${steps.available ? '' : ` (${steps.reason})`}`, () => {
+  test('whose contents were left out is put back by its log, also without a number of a version', async () => {
+    expect(await stopped('--max-file-bytes', '0', '--keep-log', '--stop-after-snapshot')).toMatchObject({ code: 75 })
+    cpSync(path('data'), path('before'), { recursive: true })
+    appendFileSync(path('data/steps.ckp'), 'junk')
+    const refused = await place.run('restore', 'calc', ...granted)
+    expect(refused.err).toMatch(/steps\.ckp changed.*--files restore.*--files keep.*STASIS_FILE_CHANGED/s)
+    const restored = await place.run('restore', 'calc', ...granted, '--files', 'restore')
+    expect(restored).toMatchObject({ code: 0, err: expect.stringContaining('Put files back: 1 file written') })
+    expect(readFileSync(path('data/steps.ckp')).subarray(0, 1000)).toEqual(
+      readFileSync(path('before/steps.ckp')).subarray(0, 1000),
+    )
+  })
+
+  test('is told where regions of another program are asked for that does not exist', async () => {
+    const { code, err } = await place.run('run', ...granted, '--regions-from', 'nobody', 'steps.wasm')
+    expect([code, err]).toEqual([1, expect.stringContaining('STASIS_SESSION_UNKNOWN')])
+  })
+})
