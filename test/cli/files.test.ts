@@ -35,6 +35,28 @@ describe.skipIf(!steps.available)(`a session with files${steps.available ? '' : 
     )
   })
 
+  test('that was killed is exported with a word about the files that its log does not hold', async () => {
+    const running = place.start('run', '--name', 'calc', ...granted, 'steps.wasm', 'wait')
+    await running.says('saved step 5')
+    running.child.kill('SIGKILL')
+    await running.finished
+    expect(await place.run('export', 'calc')).toMatchObject({ code: 0, err: expect.stringContaining('are not in it') })
+    await place.run('restore', 'calc', ...granted, '--snapshot-on', 'first-stdin', '--stop-after-snapshot')
+    expect(await place.run('export', 'calc', '-o', 'whole.stasis')).toMatchObject({ code: 0, err: '' })
+    mkdirSync(path('empty'))
+    const there = await place.run(
+      'restore',
+      'whole.stasis',
+      '--name',
+      'there',
+      '--dir',
+      'empty::/data',
+      '--files',
+      'restore',
+    )
+    expect(there).toMatchObject({ code: 0, out: 'saved step 6\nsaved step 7\nsaved step 8\n' })
+  })
+
   test('is told where regions of another program are asked for that does not exist', async () => {
     const { code, err } = await place.run('run', ...granted, '--regions-from', 'nobody', 'steps.wasm')
     expect([code, err]).toEqual([1, expect.stringContaining('STASIS_SESSION_UNKNOWN')])

@@ -3,6 +3,10 @@ import { rename, rm } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { formatAddress, parseAddress } from '../../../runtime/store/address.ts'
+import { listSessions } from '../../../runtime/store/checkpoints.ts'
+import { loadStart } from '../../../runtime/store/start-record.ts'
+import type { Store } from '../../../runtime/store/store.ts'
+import { decodeState } from '../../../wasm-shim/wasi/saved-state.ts'
 import { Session } from '../../sessions.ts'
 import { defineCommand } from '../command.ts'
 import { formatSize } from '../format.ts'
@@ -10,6 +14,7 @@ import { lookUp } from '../look-up.ts'
 import { encryptionOptions, openPlace } from '../open-place.ts'
 import { value } from '../options.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
+import { tell } from '../supervise.ts'
 import { UsageError } from '../usage-error.ts'
 import { text } from '../values.ts'
 
@@ -51,12 +56,24 @@ export const exportCommand = defineCommand({
       if (file === '-') return pipeline(Readable.from(counted()), process.stdout, { end: false })
       await writeWhole(file, counted())
     })
-    const result = { name: address.name, file, size }
+    if (address.version === 0 && !values.json && (await leavesFiles(store, address.name))) {
+      const message = `Files that ${address.name} has written below directories of the host after its newest checkpoint are not in it. Take those directories along, or let it go on, stop it with a checkpoint (Ctrl-Z), and export it again.`
+      tell(message, terminal)
+    }
     if (file === '-') return 0
+    const result = { name: address.name, file, size }
     terminal.out(values.json ? JSON.stringify(result) : `${operands[0]} is in ${file} (${formatSize(size)}).`)
     return 0
   },
 })
+
+/** Whether the call log leads on from the newest checkpoint: it has the calls, and not what they left on the host. */
+async function leavesFiles(store: Store, name: string): Promise<boolean> {
+  const session = (await listSessions(store)).find((one) => one.name === name)
+  if (session?.ended !== undefined || !session?.log?.tail) return false
+  const start = await loadStart(store, name).catch(() => undefined)
+  return start !== undefined && decodeState(start.kernel).mounts.some(({ kind }) => kind === 'host')
+}
 
 /** What is there stays until the new file is whole. */
 async function writeWhole(file: string, parts: AsyncIterable<Uint8Array>): Promise<void> {

@@ -123,8 +123,12 @@ function print({ from, compared, isSame }: VerifyReport, terminal: Terminal): st
     const what = terminal.style(colors[kind], kind)
     return `${name}, after ${plural(call, 'call')}: ${what}${details.length > 0 ? `: ${printable(details.join('; '))}` : ''}`
   }
-  const verdict = isSame
-    ? 'Checkpoints and log agree'
-    : 'Checkpoints and log do not agree, or there was nothing to compare'
-  return [...compared.map(line), `${verdict}; replayed from ${from}.`].join('\n')
+  return [...compared.map(line), `${verdictOf(compared, isSame)}; replayed from ${from}.`].join('\n')
+}
+
+function verdictOf(compared: readonly ComparedCall[], isSame: boolean): string {
+  if (isSame) return 'Checkpoints and log agree'
+  return compared.some(({ kind }) => kind === 'different')
+    ? 'Checkpoints and log do not agree'
+    : 'There was nothing to compare (run the program with --keep --keep-log, and checkpoints at calls)'
 }
