@@ -42,7 +42,7 @@ async function freeze(name: 'lua' | 'lua-exnref', ...options: string[]): Promise
   expect(code).toBe(75)
 }
 
-test('A session with a directory moves to a server if that is granted there, and not into a page', async () => {
+test('A session with a directory moves to a server if that is granted there, and into a page with the files that it carries', async () => {
   await freeze('lua', '--dir', './data::/data')
   const server = await movements('http://localhost:1')
   expect([server.code, stuck(server.rows)]).toEqual([0, []])
@@ -59,7 +59,19 @@ test('A session with a directory moves to a server if that is granted there, and
     expect.objectContaining({ resource: expect.stringMatching(/^stack of/), moves: 'moves' }),
   )
   const page = await movements('firefox')
+  expect([page.code, stuck(page.rows)]).toEqual([0, []])
+  expect(page.rows).toContainEqual({
+    resource: 'directory ./data::/data',
+    moves: 'moves',
+    because: expect.stringContaining('in memory with the files that the checkpoint carries'),
+  })
+})
+
+test('A session with a directory whose files were left out does not move into a page', async () => {
+  await freeze('lua', '--dir', './data::/data', '--max-file-bytes', '0')
+  const page = await movements('firefox')
   expect([page.code, stuck(page.rows)]).toEqual([1, ['directory ./data::/data']])
+  expect((await movements('node')).code).toBe(0)
 })
 
 test('A session whose module needs exnref does not move to Node 20', async () => {

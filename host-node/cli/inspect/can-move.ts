@@ -1,4 +1,5 @@
 import type { CheckpointReport } from '../../../runtime/inspect/checkpoint-report.ts'
+import type { MountReport } from '../../../runtime/inspect/mount-report.ts'
 import { loadModule } from '../../../runtime/store/checkpoints.ts'
 import type { Store } from '../../../runtime/store/store.ts'
 import { prelink } from '../../../wasm-shim/prelink/index.ts'
@@ -58,7 +59,8 @@ export async function reportMovement(
 ): Promise<readonly Movement[]> {
   const bytes = await loadModule(store, report.module.sha256)
   const module = bytes === undefined ? undefined : reportModule(report.module.name, bytes, prelink)
-  const own = report.kind === 'checkpoint' ? checkpointMovements(report, target) : startMovements(report)
+  const isRunning = (await store.owners()).has(report.session ?? '')
+  const own = report.kind === 'checkpoint' ? checkpointMovements(report, target, isRunning) : startMovements(report)
   return [...moduleMovements(report.module, module, target), ...own]
 }
 
@@ -85,8 +87,8 @@ function moduleMovements(
   ]
 }
 
-function checkpointMovements(report: CheckpointReport, target: MoveTarget): Movement[] {
-  const { instances, stacks, descriptors, grants, input, args } = report
+function checkpointMovements(report: CheckpointReport, target: MoveTarget, isRunning: boolean): Movement[] {
+  const { instances, stacks, descriptors, mounts, input, args } = report
   const memories = instances.flatMap(({ memories: own }) => own)
   return [
     ...memories.map(({ bytes, nonZeroBytes }) => {
@@ -107,20 +109,37 @@ function checkpointMovements(report: CheckpointReport, target: MoveTarget): Move
       }
       return row(what, moves, because)
     }),
-    ...grants.map((grant) =>
-      target.isPage
-        ? row(
-            `directory ${grant}`,
-            'does not move',
-            'a page has no directories of this machine; what the program opens there later must be put into the page',
-          )
-        : row(
-            `directory ${grant}`,
-            'moves if granted',
-            'it has to be granted there with --dir, with the files that were open unchanged',
-          ),
-    ),
+    ...mounts
+      .filter(({ kind }) => kind !== 'memory')
+      .map((mount) => directoryMovement(mount, report, target, isRunning)),
   ]
+}
+
+/** A directory of the host can be granted, or its files go along and it becomes one in memory (docs/files.md). */
+function directoryMovement(
+  { guest, source, kind }: MountReport,
+  { files, log }: CheckpointReport,
+  target: MoveTarget,
+  isRunning: boolean,
+): Movement {
+  const what = `directory ${source ?? 'HOST'}::${guest}`
+  // Of a session that runs a checkpoint is taken before it moves.
+  const isBehind = !isRunning && (log?.tail.calls ?? 0) > 0
+  const isCarried = !isBehind && (kind === 'overlay' || (files?.content === 'carried' && files.complete))
+  const goesOn =
+    kind === 'overlay'
+      ? 'it goes on in memory with what the program changed'
+      : 'it goes on in memory with the files that the checkpoint carries'
+  if (isCarried) {
+    return target.isPage
+      ? row(what, 'moves', `${goesOn}; others that the program opens later are missing there`)
+      : row(what, 'moves if granted', `by --dir, and its files are compared; else ${goesOn}`)
+  }
+  const why = isBehind ? 'the log leads on from the checkpoint' : 'its files are not part of the checkpoint'
+  const remedy = 'stop it with a checkpoint that has them'
+  return target.isPage
+    ? row(what, 'does not move', `${why}, and a page has no directories of this machine: ${remedy}`)
+    : row(what, 'moves if granted', `${why}: it has to be granted there with --dir, with the same files in it`)
 }
 
 function stackMovement(frames: CheckpointReport['stacks'][number]['frames'], target: MoveTarget): Movement {
