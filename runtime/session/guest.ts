@@ -1,4 +1,5 @@
 import { isStasisError, StasisError } from '../../wasm-shim/errors.ts'
+import type { CarriedFiles } from '../../wasm-shim/wasi/carried.ts'
 import type { Host } from '../../wasm-shim/wasi/host.ts'
 import type { Entry, RunOutcome, StackState } from '../engine/engine.ts'
 import { decodeCheckpoint } from '../image/decode.ts'
@@ -87,6 +88,8 @@ class Guest {
   #isReady = false
   #machine: Machine
   #first: Step | undefined
+  /** The checkpoint that a replay began with. */
+  readonly #replayed: { readonly calls: number; readonly files: CarriedFiles } | undefined
   /** What the host called, or the stack that was resumed began with. */
   #entry: Entry = { kind: 'start' }
   /** Set while the guest stands still with a stack. */
@@ -149,6 +152,8 @@ class Guest {
     const label = this.#machine.kernel.label
     // A checkpoint of another name, of a keyframe for example, was no use of it.
     this.#usedLabel = label === undefined || label.text !== checkpoint?.label ? -1 : label.serial
+    const { calls = 0, files } = checkpoint ?? {}
+    this.#replayed = init.log?.replay === undefined || files === undefined ? undefined : { calls, files }
     this.#tellInMemory(checkpoint)
     this.#first = this.#firstStep(checkpoint)
   }
@@ -458,6 +463,8 @@ class Guest {
   /** The host's files that go along. A program that goes on in this thread finds them where they are. */
   #carried({ cause, lean = false }: CaptureReason) {
     if (cause === 'torture') return undefined
+    // A replay does not know the files, unless it stands where it began.
+    if (this.#replayed?.calls === this.#decider.calls) return this.#replayed.files
     return this.#machine.kernel.carriedFiles(lean ? 0 : this.#init.maxFileBytes)
   }
 

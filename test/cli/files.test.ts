@@ -57,6 +57,19 @@ describe.skipIf(!steps.available)(`a session with files${steps.available ? '' : 
     expect(there).toMatchObject({ code: 0, out: 'saved step 6\nsaved step 7\nsaved step 8\n' })
   })
 
+  test('keeps them in a fork of a checkpoint, and shows them in an exported file', async () => {
+    expect(await stopped('--stop-after-snapshot')).toMatchObject({ code: 75 })
+    for (const from of ['calc', 'calc@1']) {
+      const name = from.replace('@', '-fork-')
+      await place.run('fork', from, `${name}x`)
+      expect((await place.run('diff', 'calc@1', `${name}x`)).out).not.toContain('file /data')
+      const { code, out } = await place.run('restore', `${name}x`)
+      expect([code, out]).toEqual([0, 'saved step 7\nsaved step 8\n'])
+    }
+    await place.run('export', 'calc')
+    expect((await place.run('files', 'calc.stasis')).out).toMatch(/^\/data\/steps\.ckp +[\d.]+ KB .* created$/m)
+  })
+
   test('is told where regions of another program are asked for that does not exist', async () => {
     const { code, err } = await place.run('run', ...granted, '--regions-from', 'nobody', 'steps.wasm')
     expect([code, err]).toEqual([1, expect.stringContaining('STASIS_SESSION_UNKNOWN')])

@@ -194,7 +194,7 @@ function tooLarge({ state }: Context, written: readonly Found[], size: number, l
   const more = written.length > largest.length ? `\n  and ${written.length - largest.length} more` : ''
   return new StasisError(
     'STASIS_FILES_TOO_LARGE',
-    `The session has written ${written.length} files of ${size} bytes together to directories of the host, and a checkpoint carries at most ${limit} bytes in ${maxContents} files:\n${lines.join('\n')}${more}\nTake it without the contents of files (stasis checkpoint NAME --without-files), run the program with a larger --max-file-bytes or with 0, or let it remove what it does not need.`,
+    `The session has written ${written.length === 1 ? '1 file' : `${written.length} files`} of ${size} bytes to directories of the host, and a checkpoint carries at most ${limit} bytes in ${maxContents} files:\n${lines.join('\n')}${more}\nTake it without the contents of files (stasis checkpoint NAME --without-files), run the program with a larger --max-file-bytes or with 0, or let it remove what it does not need.`,
     { files: written.length, size, limit },
   )
 }

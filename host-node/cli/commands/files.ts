@@ -3,27 +3,25 @@ import { decodeCheckpoint } from '../../../runtime/image/decode.ts'
 import { checkpointFiles, listFiles } from '../../../runtime/session/files/checkpoint-files.ts'
 import { exportFiles } from '../../../runtime/session/files/export-files.ts'
 import { findFile } from '../../../runtime/session/files/find-file.ts'
-import { parseAddress } from '../../../runtime/store/address.ts'
-import { loadCheckpoint, readStored } from '../../../runtime/store/checkpoints.ts'
 import { openDirectory } from '../../directory.ts'
 import { defineCommand } from '../command.ts'
 import { formatSize, plural, printable } from '../format.ts'
-import { lookUp } from '../look-up.ts'
-import { encryptionOptions, openPlace } from '../open-place.ts'
+import { encryptionOptions } from '../open-place.ts'
 import { flag } from '../options.ts'
 import { printListing } from '../print-listing.ts'
+import { readImage } from '../read-image.ts'
 import { jsonOption, storeOption } from '../session-options.ts'
 import { UsageError } from '../usage-error.ts'
 
 export const filesCommand = defineCommand({
   name: 'files',
   summary: 'List the files in a checkpoint, show one, or take them out.',
-  operands: 'NAME[@VERSION] [ls | cat PATH | export DIR]',
+  operands: 'NAME[@VERSION]|FILE [ls | cat PATH | export DIR]',
   count: [1, 3],
   description: [
     'A checkpoint has the files of directories in memory (--mem), what the program changed in overlays (--dir ' +
       'HOST::GUEST:overlay), and of other directories the files that the program has written or holds open. PATH is the ' +
-      'one that the program sees.',
+      'one that the program sees. FILE is an exported session or an image.',
     'export writes them below DIR, which is made where there is none; /data/out.txt becomes DIR/data/out.txt.',
   ],
   options: {
@@ -39,11 +37,8 @@ export const filesCommand = defineCommand({
   ],
   run: async ({ values, operands, terminal }) => {
     const [subject, action = 'ls', operand] = operands as [string, string?, string?]
-    const address = parseAddress(subject)
     checkAction(action, operand)
-    const store = await openPlace(values)
-    const image = await lookUp(store, address.name, () => loadCheckpoint(store, address))
-    const mounts = readStored(image, (bytes) => checkpointFiles(decodeCheckpoint(bytes)))
+    const mounts = checkpointFiles(decodeCheckpoint(await readImage(subject, values)))
     switch (action) {
       case 'cat':
         terminal.bytes?.(findFile(mounts, operand!))
