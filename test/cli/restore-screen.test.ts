@@ -16,6 +16,7 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
 test.skipIf(!hasTerminal || !lua.available)('a restore on a terminal shows what it had shown', async () => {
   const first = await onTerminal(
+    directory,
     ['run', '--name', 'talk', lua.path, '-i'],
     [
       ['PUC-Rio', 'print("answer", 40 + 2)\n'],
@@ -24,6 +25,7 @@ test.skipIf(!hasTerminal || !lua.available)('a restore on a terminal shows what 
   )
   expect(first).toContain('Resume with')
   const second = await onTerminal(
+    directory,
     ['restore', 'talk'],
     [
       ['answer\t42\r\n', 'print("again")\n'],
