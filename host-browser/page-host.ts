@@ -1,13 +1,16 @@
 import { createSHA256 } from 'hash-wasm'
 import { controlBytes } from '../runtime/session/control-block.ts'
-import type { ProgramHost } from '../runtime/session/program.ts'
 import type { SessionHost } from '../runtime/session/session-host.ts'
 import type { Store } from '../runtime/store/store.ts'
+import type { ExportHost } from '../runtime/transfer/export/export-session.ts'
 import { StasisError } from '../wasm-shim/errors.ts'
 import { type SpawnOptions, type StreamOptions, spawnGuest } from './spawn.ts'
 
 /** Whether the guest's worker shares memory with the page: it is served with isolation headers. */
 export const isIsolated = (): boolean => globalThis.crossOriginIsolated === true
+
+/** What exporting and importing need of a page. */
+export const exportHost: ExportHost = { sha256, uuid, readFile: fetchBytes }
 
 /** A page as the host of sessions whose logs go to `store`. */
 export function pageHost(store: Store, streams: StreamOptions, onExit?: SpawnOptions['onExit']): SessionHost {
@@ -17,8 +20,7 @@ export function pageHost(store: Store, streams: StreamOptions, onExit?: SpawnOpt
     ...(!isIsolated() && { controlBuffer: () => new ArrayBuffer(controlBytes) }),
     logPlace: (_, session) => ({ kind: 'store', session }),
     now: () => Date.now(),
-    uuid,
-    ...programHost,
+    ...exportHost,
     every: (milliseconds, look) => {
       const timer = setInterval(look, milliseconds)
       return () => clearInterval(timer)
@@ -26,9 +28,6 @@ export function pageHost(store: Store, streams: StreamOptions, onExit?: SpawnOpt
     absolutePath: (path) => new URL(path, document.baseURI).href,
   }
 }
-
-/** What finding a program needs. */
-export const programHost: ProgramHost = { sha256: (bytes) => sha256(bytes), readFile: (url) => fetchBytes(url) }
 
 /** crypto.randomUUID is missing where the page is not in a secure context. */
 export function uuid(): string {

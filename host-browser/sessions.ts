@@ -10,7 +10,7 @@ import type { Store } from '../runtime/store/store.ts'
 import { exportSession } from '../runtime/transfer/export/export-session.ts'
 import { type ImportOptions, importSession } from '../runtime/transfer/export/import-session.ts'
 import { type BrowserMount, loadOpfs, opfsGrants, saveOpfs, withoutOpfs } from './opfs-mounts.ts'
-import { isIsolated, pageHost, programHost } from './page-host.ts'
+import { exportHost, isIsolated, pageHost } from './page-host.ts'
 import type { SpawnOptions, StreamOptions } from './spawn.ts'
 
 export interface BrowserStartOptions extends Omit<StartOptions, 'mounts'>, StreamOptions {
@@ -64,7 +64,7 @@ export const Session = {
 
   /** A session, or one version of it, in one file; see `runtime/transfer/export`. */
   export(store: Store, address: string): AsyncIterable<Uint8Array> {
-    return exportSession(programHost, store, parseAddress(address))
+    return exportSession(exportHost, store, parseAddress(address))
   },
 
   /** Makes a session of what `export` gave; resolves to its name. */
@@ -73,7 +73,7 @@ export const Session = {
     source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
     options: ImportOptions = {},
   ): Promise<string> {
-    return importSession(programHost, store, source, options)
+    return importSession(exportHost, store, source, options)
   },
 } as const
 

@@ -3,7 +3,6 @@ import { open, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { RestoreOptions, StartOptions } from '../runtime/session/options.ts'
-import type { ProgramHost } from '../runtime/session/program.ts'
 import { type ForkOptions, forkSession, type ReplayOptions, replaySession } from '../runtime/session/replay.ts'
 import { restoreSession } from '../runtime/session/restore.ts'
 import type { CheckpointInfo, Session as PortableSession } from '../runtime/session/session.ts'
@@ -11,7 +10,7 @@ import type { SessionHost } from '../runtime/session/session-host.ts'
 import { startSession } from '../runtime/session/start.ts'
 import { parseAddress } from '../runtime/store/address.ts'
 import type { Store } from '../runtime/store/store.ts'
-import { exportSession } from '../runtime/transfer/export/export-session.ts'
+import { type ExportHost, exportSession } from '../runtime/transfer/export/export-session.ts'
 import { type ImportOptions, importSession } from '../runtime/transfer/export/import-session.ts'
 import { StasisError } from '../wasm-shim/errors.ts'
 import { openDirectory } from './directory.ts'
@@ -54,7 +53,7 @@ export const Session = {
 
   /** A session, or one version of it, in one file; see `runtime/transfer/export`. */
   export(store: Store, address: string): AsyncIterable<Uint8Array> {
-    return exportSession(programHost, store, parseAddress(address))
+    return exportSession(exportHost, store, parseAddress(address))
   },
 
   /** Makes a session of what `export` gave; resolves to its name. */
@@ -63,7 +62,7 @@ export const Session = {
     source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
     options: ImportOptions = {},
   ): Promise<string> {
-    return importSession(programHost, store, source, options)
+    return importSession(exportHost, store, source, options)
   },
 } as const
 
@@ -80,8 +79,9 @@ function splitStreams<T extends StreamOptions>(options: T): [StreamOptions, Omit
   return [streams, rest]
 }
 
-/** Where modules are looked for. */
-export const programHost: Required<ProgramHost> = {
+/** What exporting and importing need of Node. */
+export const exportHost: Required<ExportHost> = {
+  uuid: () => randomUUID(),
   sha256: async (bytes) => createHash('sha256').update(bytes).digest('hex'),
   readFile: readShared,
 }
@@ -91,8 +91,7 @@ function nodeHost(streams: StreamOptions): SessionHost {
   return {
     spawnGuest: (control, receive, fail) => spawnGuest(streams, cacheDirectory, control, receive, fail),
     now: () => Date.now(),
-    uuid: () => randomUUID(),
-    ...programHost,
+    ...exportHost,
     pause: () => setImmediate(),
     equal: (a, b) => Buffer.compare(a, b) === 0,
     every: (milliseconds, look) => {

@@ -1,7 +1,7 @@
 // In the page of the browsers' row: runs programs plain and pre-linked in turns, and starts sessions of an image.
 
 import { createInstrumentedEngine } from '../../runtime/engine/instrumented.ts'
-import type { RestoreOptions } from '../../runtime/session/options.ts'
+import type { RestoreOptions, StartOptions } from '../../runtime/session/options.ts'
 import type { Session } from '../../runtime/session/session.ts'
 import type { saveCheckpoint, saveModule } from '../../runtime/store/checkpoints.ts'
 import type { MemoryStore } from '../../runtime/store/memory-store.ts'
@@ -22,7 +22,10 @@ interface Stasis {
   readonly MemoryStore: typeof MemoryStore
   readonly saveModule: typeof saveModule
   readonly saveCheckpoint: typeof saveCheckpoint
-  readonly Session: { restore(store: Store, name: string, options: RestoreOptions): Promise<Session> }
+  readonly Session: {
+    start(options: StartOptions & { readonly stdout: (bytes: Uint8Array) => void }): Promise<Session>
+    restore(store: Store, name: string, options: RestoreOptions): Promise<Session>
+  }
 }
 
 const nothing = { kind: 'pipe', read: () => 0, readable: () => 0, write: (bytes: Uint8Array) => bytes.length } as const
@@ -95,6 +98,21 @@ const bench = {
       times.prelinked.push(other)
     }
     return times
+  },
+
+  /** Milliseconds that a program takes as a session, from its first instruction to its end. */
+  async session({ module, args, mounts }: PageGuest): Promise<number> {
+    const stasis = (await import('/dist/browser.js' as string)) as Stasis
+    const encode = (text: string) => new TextEncoder().encode(text)
+    const granted = Object.entries(mounts).map(([guest, files]) => ({
+      guest,
+      memory: true as const,
+      files: Object.fromEntries(Object.entries(files).map(([path, text]) => [path, encode(text)])),
+    }))
+    const session = await stasis.Session.start({ module, args, mounts: granted, stdout: () => undefined })
+    const began = performance.now()
+    await session.done
+    return performance.now() - began
   },
 
   /** Milliseconds from the bytes of module and image to the guest's first instruction. */

@@ -10,7 +10,7 @@ import { program } from '../../test/programs/programs.ts'
 import type { Bench } from '../bench.ts'
 import type { BenchPage, PageGuest } from '../page/driver.ts'
 import { atMost, type Section, shown, type Verdict } from '../report.ts'
-import { geometricMean, median, ratios } from '../statistics.ts'
+import { geometricMean } from '../statistics.ts'
 import { workloads } from '../workloads.ts'
 
 const overheadLimits: Readonly<Record<BrowserName, number>> = { chromium: 1.05, firefox: 1.15 }
@@ -19,7 +19,8 @@ const coldLimit = 150
 /** Three workloads of Lua, plain and pre-linked, and a cold tab, in the browsers of this machine. */
 export async function browser(bench: Bench): Promise<Section> {
   const { root, isQuick, rounds } = bench.settings
-  const server = await serve({ isolated: true, scripts: { driver: 'bench/page/driver.ts' } })
+  const scripts = { driver: 'bench/page/driver.ts' }
+  const [server, bare] = [await serve({ isolated: true, scripts }), await serve({ isolated: false, scripts })]
   const lines: string[][] = []
   const verdicts: Verdict[] = []
   const remarks: string[] = []
@@ -36,6 +37,7 @@ export async function browser(bench: Bench): Promise<Section> {
       try {
         const measured = await overheads(launched, server, root, isQuick, rounds, name, lines)
         verdicts.push(atMost(`Lua ×3, pre-linked / plain, ${name}`, [measured], overheadLimits[name], '×'))
+        lines.push(await withoutHeaders(launched, [server, bare], root, isQuick ? 3 : 7, name))
         const cold = await coldTabs(launched, server, isQuick ? 3 : 7)
         lines.push([name, `cold tab, image of ${(image.length / 2 ** 20).toFixed(0)} MB`, '', shown(cold, ' ms'), ''])
         verdicts.push(atMost(`Cold tab to the first instruction, beyond compiling, ${name}`, cold, coldLimit, ' ms'))
@@ -45,14 +47,16 @@ export async function browser(bench: Bench): Promise<Section> {
     }
   } finally {
     await server.close()
+    await bare.close()
   }
   return {
     row: 'browser',
     title: 'In a page',
     method:
-      'Lua in the page itself, plain and pre-linked in turns, after a first run of each. Cold tab: a new page that has the bytes of ' +
+      'Lua in the page itself, plain and pre-linked in turns, after a first run of each; a page is not told processor time, so the ' +
+      'fastest runs are compared. Without isolation headers: the mandelbrot as a session, in pages with the headers and without. Cold tab: a new page that has the bytes of ' +
       'module and image; from there to the first instruction of the restored guest, in a worker, less what compiling the module takes.',
-    head: ['browser', 'what', 'plain, ms', 'pre-linked, ms', 'ratio'],
+    head: ['browser', 'what', 'plain, ms', 'pre-linked, ms', 'ratio of the fastest'],
     lines,
     verdicts,
     remarks,
@@ -81,20 +85,46 @@ async function overheads(
 ): Promise<number> {
   const page = await openPage(launched, server.url)
   const { path, argv0 } = program('lua')
-  const mounts = { '/bench': scripts(join(root, 'bench/guest')), '/guest': scripts(join(root, 'test/programs/guest')) }
+  const mounts = {
+    '/bench': luaBelow(join(root, 'bench/guest')),
+    '/guest': luaBelow(join(root, 'test/programs/guest')),
+  }
   const all: number[] = []
   for (const { name: what, args, quick } of workloads.filter((each) => each.program === 'lua')) {
     const guest: PageGuest = { module: path, args: [argv0, ...(isQuick ? quick : args)], mounts }
-    const { plain, prelinked } = await call(page, 'overhead', guest, rounds)
-    const each = ratios(prelinked, plain)
-    all.push(median(each))
-    lines.push([name, what, shown(plain), shown(prelinked), shown(each)])
+    const { plain, prelinked } = await call(page, 'overhead', guest, 2 * rounds)
+    const ratio = Math.min(...prelinked) / Math.min(...plain)
+    all.push(ratio)
+    lines.push([name, what, shown(plain), shown(prelinked), ratio.toFixed(2)])
   }
   await page.close()
   return geometricMean(all)
 }
 
-const scripts = (folder: string): Record<string, string> =>
+/** A program that computes, as a session, in pages with the headers and without. */
+async function withoutHeaders(
+  launched: Browser,
+  servers: readonly [isolated: TestServer, bare: TestServer],
+  root: string,
+  count: number,
+  name: BrowserName,
+): Promise<string[]> {
+  const { path, argv0 } = program('lua')
+  const mounts = { '/guest': luaBelow(join(root, 'test/programs/guest')) }
+  const guest: PageGuest = { module: path, args: [argv0, '/guest/mandelbrot.lua', '1000'], mounts }
+  const times: [number[], number[]] = [[], []]
+  for (let round = 0; round < count; round++) {
+    for (const [index, server] of servers.entries()) {
+      const page = await openPage(launched, server.url)
+      times[index]!.push(await call(page, 'session', guest))
+      await page.close()
+    }
+  }
+  const ratio = (Math.min(...times[1]) / Math.min(...times[0])).toFixed(2)
+  return [name, 'as a session: with headers, without', shown(times[0]), shown(times[1]), ratio]
+}
+
+const luaBelow = (folder: string): Record<string, string> =>
   Object.fromEntries(
     readdirSync(folder)
       .filter((name) => name.endsWith('.lua'))

@@ -128,11 +128,15 @@ async function listen(session: Supervised, options: SuperviseOptions): Promise<(
 /** What a running session answers to `stasis checkpoint` and `stasis migrate`. */
 export async function controlCheckpoint(
   session: Supervised,
-  { stop, label, keyframe = false }: CheckpointParams,
+  { stop, label, keyframe = false, files }: CheckpointParams,
   resume: readonly string[],
 ): Promise<CheckpointResult> {
   if (stop && isLogOnly(session)) return stopByLog(session, resume)
-  const noted = { ...(label !== undefined && { label }), ...(keyframe && { cause: 'keyframe' }) }
+  const noted = {
+    ...(label !== undefined && { label }),
+    ...(keyframe && { cause: 'keyframe' }),
+    ...(files !== undefined && { files }),
+  }
   const { version, size } = await session.checkpoint({ stop, ...noted })
   return { name: session.name, version, size, stopped: stop, resume }
 }

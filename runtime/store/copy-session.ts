@@ -1,6 +1,7 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
 import { checkSessionName } from './address.ts'
 import { listVersions } from './checkpoints.ts'
+import { checkWhole, leaseName, loadLease, mayRun, saveLease } from './lease.ts'
 import { sessionFolder } from './session-log.ts'
 import { loadStart } from './start-record.ts'
 import type { BlobInfo, Store } from './store.ts'
@@ -19,7 +20,8 @@ export interface SessionBlobs {
 /** The blobs that a session needs, its own and the modules that it shares. Throws STASIS_SESSION_UNKNOWN. */
 export async function sessionBlobs(store: Store, name: string): Promise<SessionBlobs> {
   const folder = sessionFolder(name)
-  const own = (await store.list(folder)).filter(({ name }) => name !== `${folder}${incoming}`)
+  const left = [`${folder}${incoming}`, leaseName(name)]
+  const own = (await store.list(folder)).filter(({ name }) => !left.includes(name))
   if (own.length === 0) {
     const message = `There is no session named ${name} in ${store.url}. "stasis ls" shows those there are.`
     throw new StasisError('STASIS_SESSION_UNKNOWN', message, { name })
@@ -83,6 +85,7 @@ export async function copySession(
   const target = sessionFolder(checkSessionName(as))
   // Before it is locked, which would make it.
   await sessionBlobs(from, name)
+  await checkWhole(from, name)
   const lock = await from.lock(name)
   try {
     const targetLock = await to.lock(as)
@@ -105,6 +108,9 @@ export async function copySession(
         done += size
         onProgress?.({ blob, done, total })
       }
+      // What may not run here may not run there either.
+      const lease = await loadLease(from, name)
+      if (!mayRun(lease)) await saveLease(to, as, { ...lease!, state: 'copy' })
       return { name: as, copied, present: present.equal.size, bytes, missing }
     } finally {
       await targetLock.release()

@@ -117,6 +117,20 @@ for (const browserName of browserNames) {
         expect(before.length).toBeLessThan(whole.length)
       })
 
+      test('it is run again by its log up to a call, and forked where it stands', async () => {
+        await call(page, 'run', { name, module: echo.path, stdin: 'typed' })
+        await call(page, 'type', name, 'first\n')
+        await call(page, 'until', name, '1: FIRST (5)\n')
+        const { outcome, output } = await call(page, 'replay', name, `${name}-past`, 2)
+        expect(outcome).toMatchObject({ kind: 'suspended', checkpoint: { calls: 2 } })
+        expect('ready\n1: FIRST (5)\n'.startsWith(output)).toBe(true)
+        await call(page, 'fork', name, `${name}-fork`)
+        await call(page, 'run', { name: `${name}-fork`, stdin: 'other\n' })
+        await call(page, 'done', `${name}-fork`)
+        expect(await call(page, 'seen', `${name}-fork`)).toBe('2: OTHER (5)\n2 lines\n')
+        await call(page, 'terminate', name)
+      })
+
       test('files come from memory and from the private file system, and go back there', async () => {
         await page.evaluate(async () => {
           const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('notes', { create: true })
@@ -155,6 +169,8 @@ for (const browserName of browserNames) {
         await call(page, 'run', { name, module: echo.path, stdin: 'typed' })
         await call(page, 'type', name, 'first\n')
         await call(page, 'until', name, '1: FIRST (5)\n')
+        const blobs = await call(page, 'blobs')
+        expect(blobs.filter((blob) => blob.startsWith(`sessions/${name}/0-`) && blob.endsWith('.log')).length).toBe(1)
         await visit(page, server.url)
         await call(page, 'run', { name, stdin: 'typed' })
         await call(page, 'type', name, 'second\n')
@@ -166,7 +182,7 @@ for (const browserName of browserNames) {
       })
 
       test('a tab that is closed while its program computes loses nothing that was seen', async () => {
-        await call(page, 'run', { name, module: '/passed/long.wasm', options: { maxRecovery: 200 } })
+        await call(page, 'run', { name, module: '/passed/long.wasm', options: { maxRecovery: 600_000 } })
         await page.waitForFunction(
           (name) =>
             (globalThis as unknown as { driver: typeof import('./page/driver.ts').driver }).driver.seen(name).length >

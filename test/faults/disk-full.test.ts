@@ -53,7 +53,7 @@ const title = (name: string) => (problem === undefined ? name : `${name} (${prob
 describe.skipIf(problem !== undefined)(title('with a full disk'), () => {
   test('the program stands still, and goes on when there is room', async () => {
     const one = await standing()
-    disk.resize(4096)
+    disk.resize(16_384)
     const { code, out, err } = await one.finished
     expect(err).toContain('There is room for the call log again')
     expect(code).toBe(9)
@@ -78,7 +78,7 @@ describe.skipIf(problem !== undefined)(title('with a full disk'), () => {
         expect(code === null ? 'no room' : err).toMatch(/no room|no space|ENOSPC/i)
         disk.empty()
       }
-      disk.resize(4096)
+      disk.resize(16_384)
       const { code, out, err } = await stasis('restore', ...store, 'dice').finished
       expect(code, err).toBe(9)
       const thrown = out.slice(0, -8)
@@ -91,6 +91,7 @@ describe.skipIf(problem !== undefined)(title('with a full disk'), () => {
   )
 
   test('a checkpoint is refused with the reason, the program goes on, and the next one is good', async () => {
+    disk.resize(2048)
     let out = ''
     const stdin = new PassThrough()
     const files = new FileStore(join(disk.path, 'store'))

@@ -130,12 +130,15 @@ test('what a process left behind that died while writing is not listed, and remo
     behind(`INSERT INTO blobs (size, modified, writer) VALUES (3, 0, '${identity(pid)}');
       INSERT INTO pieces VALUES (last_insert_rowid(), 0, x'010203')`)
   }
-  expect((await store.list('')).map(({ name }) => name)).toEqual(['sessions/calc/1.ckpt'])
+  expect((await store.list('')).map(({ name }) => name)).toEqual([
+    'sessions/calc/checkpoints.cki',
+    'sessions/calc/checkpoints.ckp',
+  ])
   await (await store.lock('calc')).release()
   const connection = connect(file)
   const staged = connection.prepare('SELECT writer FROM blobs WHERE name IS NULL').all()
   expect(staged).toEqual([{ writer: identity(process.pid) }])
-  expect(connection.prepare('SELECT count(DISTINCT id) AS blobs FROM pieces').get()).toEqual({ blobs: 2 })
+  expect(connection.prepare('SELECT count(DISTINCT id) AS blobs FROM pieces').get()).toEqual({ blobs: 3 })
   connection.close()
 })
 

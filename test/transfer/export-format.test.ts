@@ -16,7 +16,7 @@ import { tinyCheckpoint } from '../image/sample.ts'
 const sha256 = async (bytes: Uint8Array): Promise<string> =>
   hex(new Uint8Array(await globalThis.crypto.subtle.digest('SHA-256', new Uint8Array(bytes))))
 
-const host = { sha256 }
+const host = { sha256, uuid: () => '6b1f0e3c-0000-4000-8000-000000000009' }
 
 const module = new TextEncoder().encode('a module '.repeat(20))
 const log = Uint8Array.of(1, 2, 3)

@@ -3,8 +3,7 @@ import { magic as imageMagic } from '../../../runtime/image/layout.ts'
 import type { Manifest } from '../../../runtime/image/manifest.ts'
 import { listSessions, loadModule, saveCheckpoint, saveModule } from '../../../runtime/store/checkpoints.ts'
 import type { Store } from '../../../runtime/store/store.ts'
-import { exportMagic } from '../../../runtime/transfer/export/layout.ts'
-import { readExport } from '../../../runtime/transfer/export/read-export.ts'
+import { isExported, nameOfExported } from '../../../runtime/transfer/export/import-session.ts'
 import { StasisError } from '../../../wasm-shim/errors.ts'
 import { Session } from '../../sessions.ts'
 import { freeName } from '../program.ts'
@@ -15,7 +14,7 @@ const startsWith = (bytes: Uint8Array, magic: Uint8Array): boolean => magic.ever
 
 /** What a file is, by its first bytes. */
 export function kindOf(bytes: Uint8Array): 'module' | 'image' | 'session' | 'other' {
-  if (startsWith(bytes, exportMagic)) return 'session'
+  if (isExported(bytes)) return 'session'
   if (startsWith(bytes, moduleMagic)) return 'module'
   return startsWith(bytes, imageMagic) ? 'image' : 'other'
 }
@@ -55,7 +54,6 @@ async function provideModule(store: Store, { module: { sha256, name } }: Manifes
 /** Puts a saved session into the store, and resolves to its name. Throws STASIS_EXPORT_*, STASIS_IMAGE_*. */
 export async function importSession(store: Store, bytes: Uint8Array, name?: string): Promise<string> {
   if (name !== undefined) return Session.import(store, [bytes], { name })
-  const first = await readExport([bytes]).next()
   const taken = new Set((await listSessions(store)).map((session) => session.name))
-  return Session.import(store, [bytes], { name: freeName(first.done ? '' : first.value.name, taken) })
+  return Session.import(store, [bytes], { name: freeName(await nameOfExported(bytes), taken) })
 }

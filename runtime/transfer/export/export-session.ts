@@ -3,13 +3,18 @@ import { decodeCheckpoint } from '../../image/decode.ts'
 import { encodeCheckpoint } from '../../image/encode.ts'
 import { findProgram, type ProgramHost } from '../../session/program.ts'
 import { type RestorePoint, restorePoints } from '../../session/restore-plan.ts'
+import type { SessionHost } from '../../session/session-host.ts'
 import type { Address } from '../../store/address.ts'
 import { readStored, type StoredImage } from '../../store/checkpoints.ts'
+import { checkWhole } from '../../store/lease.ts'
 import { neededChunks } from '../../store/retention.ts'
 import { chunkName, sessionFolder } from '../../store/session-log.ts'
 import { startBlob } from '../../store/start-record.ts'
 import type { Store } from '../../store/store.ts'
 import { ExportWriter } from './write-export.ts'
+
+/** What exporting and importing need of a host. */
+export type ExportHost = ProgramHost & Pick<SessionHost, 'uuid'>
 
 /**
  * A session's newest state (with the log behind its newest checkpoint), or one version of it, in one file: module, image
@@ -18,6 +23,7 @@ import { ExportWriter } from './write-export.ts'
  */
 export async function* exportSession(host: ProgramHost, store: Store, address: Address): AsyncGenerator<Uint8Array> {
   if (address.version === 0 && (await store.owners()).has(address.name)) throw running(address.name)
+  await checkWhole(store, address.name)
   const [first] = await restorePoints(store, address)
   const point = await first!()
   if (point.instead !== undefined) throw point.instead

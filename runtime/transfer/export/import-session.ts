@@ -1,13 +1,14 @@
 import { isStasisError } from '../../../wasm-shim/errors.ts'
 import { decodeCheckpoint } from '../../image/decode.ts'
 import { refuseExisting } from '../../session/launch.ts'
-import type { ProgramHost } from '../../session/program.ts'
 import { checkSessionName } from '../../store/address.ts'
 import { removeUnusedModules, saveCheckpoint, saveModule } from '../../store/checkpoints.ts'
+import { forkLease } from '../../store/lease.ts'
 import { chunkName, sessionFolder } from '../../store/session-log.ts'
 import { readStart, startBlob } from '../../store/start-record.ts'
 import type { Store } from '../../store/store.ts'
-import { exportDamaged } from './layout.ts'
+import type { ExportHost } from './export-session.ts'
+import { exportDamaged, exportMagic } from './layout.ts'
 import { type Entry, type ReadLimits, readExport } from './read-export.ts'
 import { digestOf } from './write-export.ts'
 
@@ -21,10 +22,10 @@ export interface ImportOptions extends ReadLimits {
 
 /**
  * Makes a session of an exported one, and returns its name. The export is untrusted: all of it is checked, and where
- * something is wrong nothing of it stays. Throws STASIS_EXPORT_*, STASIS_IMAGE_*, STASIS_SESSION_EXISTS.
+ * something is wrong nothing of it stays. It is a session of its own. Throws STASIS_EXPORT_*, STASIS_IMAGE_*, STASIS_SESSION_EXISTS.
  */
 export async function importSession(
-  host: Pick<ProgramHost, 'sha256'>,
+  host: ExportHost,
   store: Store,
   source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   { name: wanted, ...limits }: ImportOptions = {},
@@ -38,6 +39,8 @@ export async function importSession(
     await refuseExisting(store, name)
     try {
       await storeEntries(host, store, name, entries)
+      // A file can be read many times: what is made of it is no other one's session.
+      await forkLease(store, name, host.uuid())
     } catch (error) {
       for (const blob of await store.list(sessionFolder(name))) await store.delete(blob.name)
       await removeUnusedModules(store)
@@ -60,7 +63,7 @@ function checkName(name: string, { offset }: Entry): string {
 
 /** What begins the session comes last, when the end has been seen: who dies before leaves nothing that can be restored. */
 async function storeEntries(
-  host: Pick<ProgramHost, 'sha256'>,
+  host: ExportHost,
   store: Store,
   name: string,
   entries: AsyncIterable<Entry>,
@@ -100,3 +103,12 @@ async function storeEntries(
   if (start !== undefined) await store.put(startBlob(name), [start])
   if (image !== undefined) await saveCheckpoint(store, name, [image])
 }
+
+/** The name of the session in a file that begins with `bytes`. Throws STASIS_EXPORT_*. */
+export async function nameOfExported(bytes: Uint8Array): Promise<string> {
+  const first = await readExport([bytes]).next()
+  if (first.done || first.value.kind !== 'session') throw exportDamaged('it does not begin with a session', 16)
+  return first.value.name
+}
+
+export const isExported = (bytes: Uint8Array): boolean => exportMagic.every((byte, at) => bytes[at] === byte)

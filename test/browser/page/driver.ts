@@ -153,6 +153,21 @@ export const driver = {
     return plain(await running.get(name)!.session.done)
   },
 
+  async fork(address: string, name: string) {
+    return { ...(await stasis.Session.fork(await stasis.openStore('indexeddb:test'), address, name)) }
+  },
+
+  /** What a replay up to a call shows, and how it ends. */
+  async replay(address: string, name: string, until: number) {
+    const store = await stasis.openStore('indexeddb:test')
+    let output = ''
+    const stdout = (bytes: Uint8Array) => {
+      output += new TextDecoder().decode(bytes)
+    }
+    const session = await stasis.Session.replay(store, address, { store, name, until, stdout })
+    return { output, outcome: plain(await session.done) }
+  },
+
   terminate: (name: string) => running.get(name)!.session.terminate(),
 
   async blobs(store = 'indexeddb:test'): Promise<string[]> {
