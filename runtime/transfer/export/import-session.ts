@@ -1,5 +1,9 @@
+import { decode } from 'cborg'
 import { isStasisError } from '../../../wasm-shim/errors.ts'
+import { list, natural, type Shape, ShapeError } from '../../../wasm-shim/wasi/shapes.ts'
 import { decodeCheckpoint } from '../../image/decode.ts'
+import { encodeCheckpoint } from '../../image/encode.ts'
+import type { Checkpoint } from '../../image/model.ts'
 import { refuseExisting } from '../../session/launch.ts'
 import { checkSessionName } from '../../store/address.ts'
 import { removeUnusedModules, saveCheckpoint, saveModule } from '../../store/checkpoints.ts'
@@ -9,6 +13,7 @@ import { readStart, startBlob } from '../../store/start-record.ts'
 import type { Store } from '../../store/store.ts'
 import type { ExportHost } from './export-session.ts'
 import { exportDamaged, exportMagic } from './layout.ts'
+import { type SharedRun, withModulePages } from './module-pages.ts'
 import { type Entry, type ReadLimits, readExport } from './read-export.ts'
 import { digestOf } from './write-export.ts'
 
@@ -68,16 +73,18 @@ async function storeEntries(
   name: string,
   entries: AsyncIterable<Entry>,
 ): Promise<void> {
-  let module: string | undefined
+  let module: { readonly sha256: string; readonly bytes: Uint8Array } | undefined
+  let runs: readonly SharedRun[] = []
   let start: Uint8Array | undefined
   let image: Uint8Array | undefined
   for await (const entry of entries) {
     const { bytes, offset } = entry
     switch (entry.kind) {
       case 'module':
-        module = await host.sha256(bytes)
-        if (module !== entry.name) throw exportDamaged(`the module is not the one with SHA-256 ${entry.name}`, offset)
-        await saveModule(store, module, bytes)
+        module = { sha256: await host.sha256(bytes), bytes }
+        if (module.sha256 !== entry.name)
+          throw exportDamaged(`the module is not the one with SHA-256 ${entry.name}`, offset)
+        await saveModule(store, module.sha256, bytes)
         break
       case 'chunk':
         if (digestOf(bytes) !== entry.name) throw exportDamaged('a chunk is not what its address says', offset)
@@ -90,18 +97,55 @@ async function storeEntries(
         await store.put(`${sessionFolder(name)}${entry.name}`, [bytes])
         break
       case 'start':
-        if (readStart(bytes).module.sha256 !== module) throw exportDamaged('it began with another module', offset)
+        if (readStart(bytes).module.sha256 !== module?.sha256)
+          throw exportDamaged('it began with another module', offset)
         start = bytes
         break
       case 'image':
-        if (decodeCheckpoint(bytes).module.sha256 !== module) throw exportDamaged('it is of another module', offset)
-        image = bytes
+        image = imageOf(bytes, runs, module, offset)
+        break
+      case 'pages':
+        runs = readRuns(bytes, offset)
         break
     }
   }
   if (start === undefined && image === undefined) throw exportDamaged('it holds no state to go on from', 16)
   if (start !== undefined) await store.put(startBlob(name), [start])
   if (image !== undefined) await saveCheckpoint(store, name, [image])
+}
+
+const runShape: Shape<SharedRun> = (value, where) => {
+  const numbers = list(natural(2 ** 32))(value, where)
+  if (numbers.length !== 3) throw new ShapeError(`${where} is no run of pages`)
+  return numbers as unknown as SharedRun
+}
+
+function readRuns(bytes: Uint8Array, offset: number): readonly SharedRun[] {
+  try {
+    return list(runShape)(decode(bytes), 'pages')
+  } catch (cause) {
+    throw exportDamaged('the list of shared pages cannot be read', offset, cause)
+  }
+}
+
+/** The whole image, as a store keeps it. */
+function imageOf(
+  bytes: Uint8Array,
+  runs: readonly SharedRun[],
+  module: { readonly sha256: string; readonly bytes: Uint8Array } | undefined,
+  offset: number,
+): Uint8Array {
+  const checkpoint = decodeCheckpoint(bytes)
+  if (module === undefined || checkpoint.module.sha256 !== module.sha256) {
+    throw exportDamaged('it is of another module', offset)
+  }
+  let whole: Checkpoint
+  try {
+    whole = withModulePages(checkpoint, runs, module.bytes)
+  } catch (cause) {
+    throw exportDamaged((cause as Error).message, offset, cause)
+  }
+  return encodeCheckpoint(whole)
 }
 
 /** The name of the session in a file that begins with `bytes`. Throws STASIS_EXPORT_*. */
