@@ -15,12 +15,14 @@ import { browser } from './rows/browser.ts'
 import { calls } from './rows/calls.ts'
 import { checkpoint } from './rows/checkpoint.ts'
 import { checkpointFile } from './rows/checkpoint-file.ts'
+import { everySecond } from './rows/every-second.ts'
 import { goTo } from './rows/go-to.ts'
 import { imageSize } from './rows/image-size.ts'
 import { log } from './rows/log.ts'
 import { memory } from './rows/memory.ts'
 import { migrate } from './rows/migrate.ts'
 import { prelinkTime } from './rows/prelink.ts'
+import { reload } from './rows/reload.ts'
 import { runTime, type Timed } from './rows/run-time.ts'
 import { size } from './rows/size.ts'
 import { stacks } from './rows/stacks.ts'
@@ -44,11 +46,13 @@ const rows: Readonly<Record<string, (bench: Bench) => Promise<Section>>> = {
   memory,
   'checkpoint-file': checkpointFile,
   versions,
+  'every-second': everySecond,
   'image-size': imageSize,
   log,
   migrate,
   goto: goTo,
   browser,
+  reload,
 }
 
 const usage = `npm run bench -- [--quick] [--only ROW,ROW] [--node machine|newest] [--rounds N] [--json]

@@ -20,16 +20,17 @@ export async function imageSize(bench: Bench): Promise<Section> {
     const prelinked = await bench.prelinked(module, 'default')
     const image = join(bench.temporary, `${each.program}.size`)
     await bench.run('saveBoot', { guest, module, prelinked, image }, node)
-    const { plain, deflated } = await bench.run('imageSize', { image }, node)
-    lines.push([each.title, ...[plain, deflated].map((bytes) => (bytes / kilobyte).toFixed(1))])
-    verdicts.push(atMost(`full image of ${each.title}, deflated`, [deflated / kilobyte], each.limit / kilobyte, ' KiB'))
+    const { plain, deflated, exported } = await bench.run('imageSize', { image, module }, node)
+    lines.push([each.title, ...[plain, deflated, exported].map((bytes) => (bytes / kilobyte).toFixed(1))])
+    verdicts.push(atMost(`full image of ${each.title}, exported`, [exported / kilobyte], each.limit / kilobyte, ' KiB'))
   }
   return {
     row: 'image-size',
     title: 'Size of a full image',
     method:
-      'The program at its first read of standard input. The module is not in the image. Deflated as for an export.',
-    head: ['program', 'image, KiB', 'deflated, KiB'],
+      'The program at its first read of standard input; the module is not counted. In an exported session, pages of memory that hold ' +
+      'what the module’s data segments put there are left out, and the rest is deflated.',
+    head: ['program', 'image, KiB', 'deflated, KiB', 'exported, KiB'],
     lines,
     verdicts,
     remarks: [],

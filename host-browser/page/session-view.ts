@@ -9,7 +9,7 @@ import { openSendDialog } from './handover/send-dialog.ts'
 import type { Tabs } from './handover/tabs.ts'
 import { Inspection } from './inspect/client.ts'
 import { InspectorView } from './inspector/inspector-view.ts'
-import { messageOf } from './notice.ts'
+import { messageOf, type Notice } from './notice.ts'
 import { Notices } from './notices.ts'
 import type { Phase } from './phase.ts'
 import type { Program } from './program.ts'
@@ -29,6 +29,12 @@ export interface SessionViewOptions {
   /** The address at which another tab shows a session. */
   readonly addressOf: (name: string, takesOver: boolean) => string
   readonly onPhase: (phase: Phase) => void
+}
+
+/** The Web Locks API is for secure contexts. */
+const withoutLocks: Notice = {
+  ...{ look: 'warn', topic: 'locks', title: 'This page is not in a secure context.' },
+  text: 'The browser cannot keep two tabs from running one session here, so open each in one tab only. By https, or from localhost, it can.',
 }
 
 /** Milliseconds in which Ctrl-C is pressed again by who means it. */
@@ -69,7 +75,7 @@ export class SessionView {
       end: () => void this.controller.end(),
     }
     this.#bar = new SessionBar(name, actions)
-    this.#veil = new Veil(actions)
+    this.#veil = new Veil(actions, isFull)
     const terminalElement = h('div', { class: 'terminal' })
     this.#screen = h('section', { class: 'screen', 'aria-label': 'Terminal' }, terminalElement, this.#veil.element)
     this.#inspection = new Inspection(store.url, name)
@@ -103,6 +109,7 @@ export class SessionView {
       onHistory: () => void this.#look(),
     })
     this.terminal.fit()
+    if (!isSecureContext) this.#notices.show(withoutLocks)
     this.#timer = setInterval(() => {
       if (this.controller.isRunning && document.visibilityState === 'visible') void this.#timeline?.updateCalls()
     }, callsEvery)

@@ -15,10 +15,13 @@ const patience = 350
 export class Veil {
   readonly element: HTMLElement = h('div', { class: 'veil', hidden: true })
   readonly #actions: VeilActions
+  readonly #home: readonly HTMLElement[]
   #timer: ReturnType<typeof setTimeout> | undefined
 
-  constructor(actions: VeilActions) {
+  /** `hasHome`: the page has a list of programs to go back to. */
+  constructor(actions: VeilActions, hasHome: boolean) {
     this.#actions = actions
+    this.#home = hasHome ? [h('a', { href: '#' }, 'All programs')] : []
   }
 
   show(phase: Phase, isKept: boolean): void {
@@ -59,10 +62,10 @@ export class Veil {
         return card(
           `The program ended with code ${phase.code}`,
           isKept ? 'Its checkpoints are kept. Resume or fork one of them from the timeline.' : 'Nothing of it is kept.',
-          h('a', { href: '#' }, 'All programs'),
+          ...this.#home,
         )
       case 'failed':
-        return card(...failureText(phase.error), ...(isKept ? [goOn] : []), h('a', { href: '#' }, 'All programs'))
+        return card(...failureText(phase.error), ...(isKept ? [goOn] : []), ...this.#home)
     }
   }
 }

@@ -1,15 +1,11 @@
 // A session that is restored on a terminal finds it as it left it.
-import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { program } from '../programs/programs.ts'
+import { hasTerminal, onTerminal } from '../support/terminal.ts'
 
-const command = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
-/** util-linux: runs a command on a terminal of its own. */
-const script = '/usr/bin/script'
 const lua = program('lua-eh')
 
 let directory: string
@@ -18,27 +14,9 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
-/** Types each line once the text before it was seen; resolves to all that the terminal showed. */
-function onTerminal(
-  words: readonly string[],
-  typed: readonly (readonly [after: string, keys: string])[],
-): Promise<string> {
-  const line = [process.execPath, command, ...words].join(' ')
-  const child = spawn(script, ['-qec', line, '/dev/null'], { cwd: directory, stdio: ['pipe', 'pipe', 'inherit'] })
-  let shown = ''
-  let next = 0
-  child.stdout.on('data', (bytes: Buffer) => {
-    shown += bytes.toString()
-    const [after, keys] = typed[next] ?? []
-    if (after === undefined || keys === undefined || !shown.includes(after)) return
-    next++
-    child.stdin.write(keys)
-  })
-  return new Promise((resolve) => child.on('close', () => resolve(shown)))
-}
-
-test.skipIf(!existsSync(script) || !lua.available)('a restore on a terminal shows what it had shown', async () => {
+test.skipIf(!hasTerminal || !lua.available)('a restore on a terminal shows what it had shown', async () => {
   const first = await onTerminal(
+    directory,
     ['run', '--name', 'talk', lua.path, '-i'],
     [
       ['PUC-Rio', 'print("answer", 40 + 2)\n'],
@@ -47,6 +25,7 @@ test.skipIf(!existsSync(script) || !lua.available)('a restore on a terminal show
   )
   expect(first).toContain('Resume with')
   const second = await onTerminal(
+    directory,
     ['restore', 'talk'],
     [
       ['answer\t42\r\n', 'print("again")\n'],

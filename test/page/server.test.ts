@@ -7,9 +7,11 @@ import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { browserNames, launchBrowser, withoutBrowser } from '../browser/browsers.ts'
 import { program } from '../programs/programs.ts'
+import { hasTerminal, onTerminal } from '../support/terminal.ts'
 import { buildPage, root, Tab, type World } from './pages.ts'
 
 const lua = program('lua-eh')
+const cpython = program('cpython')
 const command = join(root, 'dist/cli.js')
 
 describe.each(browserNames)('the page of stasis serve in %s', (name) => {
@@ -92,4 +94,52 @@ describe.each(browserNames)('the page of stasis serve in %s', (name) => {
     expect(tab.errors).toEqual([])
     await tab.page.close()
   })
+
+  test.skipIf(missing !== undefined || !hasTerminal || !cpython.available)(
+    'CPython goes from a terminal to the page, over a reload, to the server, and back to a terminal',
+    async () => {
+      const begun = await onTerminal(
+        directory,
+        ['run', '--store', store, '--name', 'py', cpython.path, '-q'],
+        [
+          ['>>> ', 'total = sum(range(1000000))\n'],
+          ['000))\r\n>>> ', '\x1a'],
+        ],
+      )
+      expect(begun).toContain('Resume with')
+
+      const tab = await Tab.open(world)
+      await tab.page.waitForSelector('[aria-label="Resume py here"]')
+      await tab.page.click('[aria-label="Resume py here"]')
+      await tab.state('Running')
+      await tab.shows('>>> total = sum(range(1000000))')
+      await tab.line('half = total // 2 ; print("half", half)')
+      await tab.shows('half 249999750000')
+      await tab.page.reload()
+      await tab.state('Running')
+      await tab.shows('half 249999750000')
+      await tab.line('print("twice", half * 2 == total)')
+      await tab.shows('twice True')
+      await tab.click('Send to…')
+      await tab.click('Send')
+      await tab.state('Handed over')
+      await tab.page.close()
+      expect((await sessions()).find((one) => one.name === 'py')).toMatchObject({ running: 'here', state: 'owned' })
+
+      await onTerminal(directory, ['checkpoint', 'py', '--stop', '--store', store], [])
+      const ended = await onTerminal(
+        directory,
+        ['restore', 'py', '--store', store],
+        [
+          ['twice True\r\n>>> ', 'print("end", total, half)\n'],
+          ['end 499999500000', '\x04'],
+        ],
+      )
+      // All that was typed and shown on the way is there.
+      expect(ended).toContain('total = sum(range(1000000))')
+      expect(ended).toContain('half 249999750000')
+      expect(ended).toContain('end 499999500000 249999750000')
+    },
+    90_000,
+  )
 })

@@ -1,3 +1,4 @@
+import { encode } from 'cborg'
 import { StasisError } from '../../../wasm-shim/errors.ts'
 import { decodeCheckpoint } from '../../image/decode.ts'
 import { encodeCheckpoint } from '../../image/encode.ts'
@@ -5,12 +6,13 @@ import { findProgram, type ProgramHost } from '../../session/program.ts'
 import { type RestorePoint, restorePoints } from '../../session/restore-plan.ts'
 import type { SessionHost } from '../../session/session-host.ts'
 import type { Address } from '../../store/address.ts'
-import { readStored, type StoredImage } from '../../store/checkpoints.ts'
+import { readStored } from '../../store/checkpoints.ts'
 import { checkWhole } from '../../store/lease.ts'
 import { neededChunks } from '../../store/retention.ts'
 import { chunkName, sessionFolder } from '../../store/session-log.ts'
 import { startBlob } from '../../store/start-record.ts'
 import type { Store } from '../../store/store.ts'
+import { withoutModulePages } from './module-pages.ts'
 import { ExportWriter } from './write-export.ts'
 
 /** What exporting and importing need of a host. */
@@ -43,7 +45,13 @@ export async function* exportSession(host: ProgramHost, store: Store, address: A
     if (bytes !== undefined) yield* writer.entry('log', name, bytes, true)
   }
   if (base.kind === 'start') yield* writer.entry('start', '', (await store.get(startBlob(address.name)))!, false)
-  else yield* writer.entry('image', '', compressImage(base.image), false)
+  else {
+    const { checkpoint, runs } = readStored(base.image, (bytes) =>
+      withoutModulePages(decodeCheckpoint(bytes), module.bytes),
+    )
+    if (runs.length > 0) yield* writer.entry('pages', '', encode(runs), true)
+    yield* writer.entry('image', '', encodeCheckpoint(checkpoint, { compression: 'deflate' }), false)
+  }
   yield* writer.end()
 }
 
@@ -54,10 +62,6 @@ async function logOf(store: Store, session: string, { tail }: RestorePoint) {
     for (const address of await neededChunks(store, `${sessionFolder(session)}${name}`)) chunks.add(address)
   }
   return { names: segments.flatMap((name) => [name, `${name}.chunks`]).sort(), chunks: [...chunks].sort() }
-}
-
-function compressImage(image: StoredImage): Uint8Array {
-  return readStored(image, (bytes) => encodeCheckpoint(decodeCheckpoint(bytes), { compression: 'deflate' }))
 }
 
 function running(session: string): StasisError {

@@ -4,7 +4,7 @@ import { hash256, natural, one, record, type Shape, text } from '../../../wasm-s
 /**
  * A session in one file, to be sent or kept (docs/format.md):
  *
- *   header (16) | session | module | chunk ... | log ... | start | image | end
+ *   header (16) | session | module | chunk ... | log ... | start | pages | image | end
  *
  * Each entry is: length of its head (u32), CRC-32 of the head (u32), the head in CBOR, its bytes; head and bytes are padded
  * to multiples of 8. It can be written and read as a stream, and is good for nothing before its end was seen.
@@ -14,8 +14,11 @@ export const exportVersion = 1
 export const headerSize = 16
 export const maxHeadSize = 65_536
 
-/** In this order; `chunk` and `log` any number of times, one or both of `start` and `image`, all others once. */
-export const entryKinds = ['session', 'module', 'chunk', 'log', 'start', 'image', 'end'] as const
+/**
+ * In this order; `chunk` and `log` any number of times, one or both of `start` and `image`, `pages` only with an `image`, all
+ * others once.
+ */
+export const entryKinds = ['session', 'module', 'chunk', 'log', 'start', 'pages', 'image', 'end'] as const
 export type EntryKind = (typeof entryKinds)[number]
 
 export interface EntryHead {
