@@ -27,7 +27,7 @@ export interface CheckpointParams {
   readonly stop: boolean
   /** Not asked for by a person: it is removed by itself when two newer ones are there. */
   readonly keyframe?: boolean
-  /** Carry the contents of the host's files; default: yes. */
+  /** Carry the contents of the host's files; default: yes, but for a keyframe. */
   readonly files?: boolean
 }
 

@@ -101,7 +101,7 @@ export class ControlServer {
       case 'checkpoint':
         return this.#handlers.checkpoint({
           stop: message.stop === true,
-          ...(message.files === false && { files: false }),
+          ...(typeof message.files === 'boolean' && { files: message.files }),
           ...(typeof message.label === 'string' && { label: message.label }),
           ...(message.keyframe === true && { keyframe: true }),
         })

@@ -1,19 +1,33 @@
 import type { Store } from '../../runtime/store/store.ts'
 import type { LiveSession } from '../../runtime/transfer/send-session.ts'
-import { StasisError } from '../../wasm-shim/errors.ts'
+import { isStasisError, StasisError } from '../../wasm-shim/errors.ts'
 import { controlPath } from '../control/address.ts'
 import { askStatus, control } from '../control/client.ts'
 
-/** A session that a process of this machine runs, as `sendSession` needs it; undefined where none does. */
-export async function findLive(store: Store, storeId: string, session: string): Promise<LiveSession | undefined> {
+/**
+ * A session that a process of this machine runs, as `sendSession` needs it; undefined where none does. `withFiles`: its
+ * checkpoints are to be gone on from elsewhere, and carry files where these are not too large.
+ */
+export async function findLive(
+  store: Store,
+  storeId: string,
+  session: string,
+  withFiles = false,
+): Promise<LiveSession | undefined> {
   const owner = (await store.owners()).get(session)
   if (owner === undefined) return undefined
   if ((await askStatus(controlPath(storeId, session))) === undefined) {
     const message = `${session} is held by process ${owner.pid} on ${owner.host}, which cannot be asked for a checkpoint. Stop it there, then try again.`
     throw new StasisError('STASIS_SESSION_BUSY', message, { session, pid: owner.pid, host: owner.host })
   }
+  const take = async (files: boolean) =>
+    void (await control(storeId, session, 'checkpoint', { stop: false, keyframe: true, ...(files && { files }) }))
   return {
-    checkpoint: async () => void (await control(storeId, session, 'checkpoint', { stop: false, keyframe: true })),
+    checkpoint: () =>
+      take(withFiles).catch((error) => {
+        if (!isStasisError(error) || error.code !== 'STASIS_FILES_TOO_LARGE') throw error
+        return take(false)
+      }),
     stop: async () => {
       await control(storeId, session, 'checkpoint', { stop: true })
       await released(store, session)

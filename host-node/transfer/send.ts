@@ -51,7 +51,7 @@ async function sendOnce(store: Store, session: string, server: string, options: 
   return closing(channel, async () => {
     await channel.send({ kind: 'push', session, as, line: lease.line, epoch: lease.epoch, force })
     await channel.expect('ready')
-    const live = await findLive(store, storeId, session)
+    const live = await findLive(store, storeId, session, move === undefined)
     if (live === undefined) await keepModules(store, session)
     const there = `${server}/${as}`
     return sendSession(store, session, channel, {

@@ -70,6 +70,21 @@ describe.skipIf(!steps.available)(`a session with files${steps.available ? '' : 
     expect((await place.run('files', 'calc.stasis')).out).toMatch(/^\/data\/steps\.ckp +[\d.]+ KB .* created$/m)
   })
 
+  test('that runs is pushed with them, so that the copy can be gone on from anywhere', async () => {
+    const running = place.start('run', '--name', 'calc', ...granted, 'steps.wasm', 'wait')
+    await running.says('saved step 5')
+    const server = place.start('serve', '--store', 'there', '--port', '0', '--json')
+    await server.says('\n')
+    const { url } = JSON.parse(server.out) as { readonly url: string }
+    expect(await place.run('push', 'calc', url)).toMatchObject({ code: 0, err: '' })
+    expect((await place.run('files', 'calc', '--store', 'there')).out).toMatch(/^\/data\/steps\.ckp .* created$/m)
+    server.child.kill('SIGTERM')
+    await server.finished
+    await place.run('fork', 'calc@1', 'mine', '--store', 'there')
+    const { code, out } = await place.run('restore', 'mine', '--store', 'there')
+    expect([code, out]).toEqual([0, 'saved step 6\nsaved step 7\nsaved step 8\n'])
+  })
+
   test('is told where regions of another program are asked for that does not exist', async () => {
     const { code, err } = await place.run('run', ...granted, '--regions-from', 'nobody', 'steps.wasm')
     expect([code, err]).toEqual([1, expect.stringContaining('STASIS_SESSION_UNKNOWN')])
