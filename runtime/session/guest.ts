@@ -6,6 +6,7 @@ import { decodeCheckpoint } from '../image/decode.ts'
 import { type Body, bodySize, type CheckpointState, encodeCheckpoint, packBody } from '../image/encode.ts'
 import type { Checkpoint } from '../image/model.ts'
 import { ControlBlock } from './control-block.ts'
+import { checkpointFiles, listFiles } from './files/checkpoint-files.ts'
 import { FirstInput } from './first-input.ts'
 import { committing, GuestLog, type Live } from './guest-log.ts'
 import { HoldOff, holding } from './hold-off.ts'
@@ -160,9 +161,10 @@ class Guest {
 
   #tellInMemory(checkpoint: Checkpoint | undefined): void {
     const guests = this.#machine.kernel.inMemory
-    if (guests.length === 0) return
-    const files = checkpoint?.files?.files ?? []
-    const count = (guest: string) => files.filter(({ mount, type }) => mount === guest && type === 'file').length
+    if (guests.length === 0 || checkpoint === undefined) return
+    const mounts = checkpointFiles(checkpoint)
+    const count = (guest: string) =>
+      listFiles(mounts.filter((mount) => mount.guest === guest)).filter(({ type }) => type === 'file').length
     this.#thread.post('inMemory', { mounts: guests.map((guest) => ({ guest, files: count(guest) })) })
   }
 

@@ -85,6 +85,14 @@ describe.skipIf(!steps.available)(`a session with files${steps.available ? '' : 
     expect([code, out]).toEqual([0, 'saved step 6\nsaved step 7\nsaved step 8\n'])
   })
 
+  test('in an overlay goes on without it, and says how many it has with it', async () => {
+    const overlay = ['--dir', 'data::/data:overlay', '--snapshot-on', 'call:60', '--stop-after-snapshot']
+    expect((await place.run('run', '--name', 'calc', ...overlay, 'steps.wasm')).code).toBe(75)
+    const { code, out, err } = await place.run('restore', 'calc')
+    expect([code, out]).toEqual([0, 'saved step 7\nsaved step 8\n'])
+    expect(err).toContain('with the 2 files that the checkpoint carries')
+  })
+
   test('is told where regions of another program are asked for that does not exist', async () => {
     const { code, err } = await place.run('run', ...granted, '--regions-from', 'nobody', 'steps.wasm')
     expect([code, err]).toEqual([1, expect.stringContaining('STASIS_SESSION_UNKNOWN')])
