@@ -4,20 +4,27 @@ import { StasisError } from '../../wasm-shim/errors.ts'
 import { controlPath } from '../control/address.ts'
 import { askStatus, control } from '../control/client.ts'
 
-/** A session that a process of this machine runs, as `sendSession` needs it; undefined where none does. */
-export async function findLive(store: Store, storeId: string, session: string): Promise<LiveSession | undefined> {
+/** A session that a process of this machine runs, as `sendSession` needs it; undefined where none does. `movesTo`: for people. */
+export async function findLive(
+  store: Store,
+  storeId: string,
+  session: string,
+  movesTo: string,
+): Promise<LiveSession | undefined> {
   const owner = (await store.owners()).get(session)
   if (owner === undefined) return undefined
   if ((await askStatus(controlPath(storeId, session))) === undefined) {
     const message = `${session} is held by process ${owner.pid} on ${owner.host}, which cannot be asked for a checkpoint. Stop it there, then try again.`
     throw new StasisError('STASIS_SESSION_BUSY', message, { session, pid: owner.pid, host: owner.host })
   }
+  const stop = async (byLog: boolean) => {
+    await control(storeId, session, 'checkpoint', { stop: true, byLog, movesTo })
+    await released(store, session)
+  }
   return {
     checkpoint: async () => void (await control(storeId, session, 'checkpoint', { stop: false, keyframe: true })),
-    stop: async () => {
-      await control(storeId, session, 'checkpoint', { stop: true })
-      await released(store, session)
-    },
+    stop: () => stop(false),
+    stopByLog: () => stop(true),
   }
 }
 

@@ -148,7 +148,9 @@ export class BlobReceiver {
   async putInPlace(): Promise<void> {
     this.checkWhole()
     await this.staging.putInPlace(this.#blobs, this.#staged)
-    this.#staged.clear()
+    // Known by its digest still, so that the next round need not read it.
+    for (const [name, { digest }] of this.#staged)
+      this.#staged.set(name, { kept: digest.length, part: undefined, digest })
     this.#isWhole = false
   }
 

@@ -78,7 +78,9 @@ export class Staging {
 
   /** Puts the session's blobs in place, and removes those that it has no more. May be done again where it was cut short. */
   async putInPlace(blobs: readonly Blob[], staged: ReadonlyMap<string, Staged>): Promise<void> {
-    for (const { name } of blobs) {
+    // Logs last: who follows one finds the chunks that it names.
+    const isLog = ({ name }: Blob) => Number(name.endsWith('.log'))
+    for (const { name } of [...blobs].sort((a, b) => isLog(a) - isLog(b))) {
       const { kept, part } = staged.get(name)!
       if (part === undefined) continue
       const target = storedName(this.session, name)

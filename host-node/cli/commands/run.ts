@@ -103,7 +103,7 @@ export const runCommand = defineCommand({
       })
     return supervise(
       () => (values.name === undefined ? startUnnamed(path, store, start) : start(values.name)),
-      superviseOptions(values, { module: moduleName, place, terminal, preparing }),
+      superviseOptions(values, { module: moduleName, place, store, terminal, preparing }),
     )
   },
 })
