@@ -108,9 +108,10 @@ function lendable(whole: SessionLock, context: ConnectionContext): { lock: Sessi
   }
   const standBy = async (session: string) => {
     const { standby, goOn } = await context.sessions.standBy(session)
-    const begin = () => {
+    const begin = async () => {
       isOurs = false
-      return goOn(whole)
+      await goOn(whole)
+      context.log(`${session} stood by, and went on behind its log.`)
     }
     return { standby, goOn: begin }
   }

@@ -18,8 +18,9 @@ export async function findLive(
     throw new StasisError('STASIS_SESSION_BUSY', message, { session, pid: owner.pid, host: owner.host })
   }
   const stop = async (byLog: boolean) => {
-    await control(storeId, session, 'checkpoint', { stop: true, byLog, movesTo })
-    await released(store, session)
+    const { version } = await control(storeId, session, 'checkpoint', { stop: true, byLog, movesTo })
+    // By its log alone, it has released the lock before it answers.
+    if (!byLog || version !== undefined) await released(store, session)
   }
   return {
     checkpoint: async () => void (await control(storeId, session, 'checkpoint', { stop: false, keyframe: true })),

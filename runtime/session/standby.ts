@@ -13,7 +13,7 @@ import type { Session } from './session.ts'
 import type { SessionHost } from './session-host.ts'
 
 /** Milliseconds for what its log tells; one that has more to do again is no help. */
-const patience = 20_000
+const patience = 3000
 
 interface Begun {
   readonly name: string

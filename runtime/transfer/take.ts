@@ -122,7 +122,7 @@ async function putInPlace(
 ): Promise<Lease> {
   receiver.checkWhole()
   const lease: Lease = { line, epoch, state, peer: options.peer ?? peer, transfer, confirmed: false }
-  await saveLease(store, session, { ...lease, state: 'incoming' })
+  if (!receiver.isLogAdded) await saveLease(store, session, { ...lease, state: 'incoming' })
   await receiver.putInPlace()
   await saveLease(store, session, lease)
   return lease
