@@ -7,6 +7,7 @@ import { type ForkOptions, forkSession, type ReplayOptions, replaySession } from
 import { restoreSession } from '../runtime/session/restore.ts'
 import type { CheckpointInfo, Session as PortableSession } from '../runtime/session/session.ts'
 import type { SessionHost } from '../runtime/session/session-host.ts'
+import { Standby } from '../runtime/session/standby.ts'
 import { startSession } from '../runtime/session/start.ts'
 import { parseAddress } from '../runtime/store/address.ts'
 import type { Store } from '../runtime/store/store.ts'
@@ -65,6 +66,12 @@ export const Session = {
     return importSession(exportHost, store, source, options)
   },
 } as const
+
+/** A session that comes from elsewhere bit by bit, ready to go on here; see `runtime/session/standby.ts`. */
+export function prepareStandby(store: Store, name: string, options: NodeRestoreOptions = {}): Promise<Standby> {
+  const [streams, rest] = splitStreams(options)
+  return Standby.prepare(nodeHost(streams), store, name, rest)
+}
 
 function splitStreams<T extends StreamOptions>(options: T): [StreamOptions, Omit<T, keyof StreamOptions>] {
   const { stdin, stdout, stderr, terminal, cache, imports, ...rest } = options

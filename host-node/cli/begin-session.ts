@@ -1,6 +1,7 @@
 import type { MountGrant as SessionGrant } from '../../runtime/session/messages.ts'
 import type { CommonOptions } from '../../runtime/session/options.ts'
 import type { RetentionRules } from '../../runtime/store/kept.ts'
+import type { Store } from '../../runtime/store/store.ts'
 import { formatMount, type MemoryGrant, type MountGrant } from './mounts.ts'
 import type { Values } from './options.ts'
 import { programWords } from './program-name.ts'
@@ -9,6 +10,7 @@ import type { logOptions, snapshotOptions } from './session-options.ts'
 import type { StorePlace } from './store-place.ts'
 import type { SuperviseOptions } from './supervise.ts'
 import type { Terminal } from './terminal.ts'
+import { whereMoved } from './where-moved.ts'
 
 type SnapshotValues = Values<typeof snapshotOptions & typeof logOptions> & {
   readonly dir: readonly MountGrant[]
@@ -58,11 +60,12 @@ export function superviseOptions(
   session: {
     readonly module: string
     readonly place: StorePlace
+    readonly store: Store
     readonly terminal: Terminal
     readonly preparing: string
   },
 ): SuperviseOptions {
-  const { module, place, terminal, preparing } = session
+  const { module, place, store, terminal, preparing } = session
   const interval = values['snapshot-interval']
   return {
     storeId: place.id,
@@ -73,6 +76,7 @@ export function superviseOptions(
     stopOnSignal: !values['snapshot-on'].some((trigger) => trigger.kind === 'signal'),
     ...(interval !== undefined && { interval }),
     stopAfterSnapshot: values['stop-after-snapshot'],
+    moved: (name) => whereMoved(store, name),
     resume: (name) => [
       ...programWords(),
       'restore',

@@ -29,7 +29,7 @@ const startPatience = 700
 
 /** What the command line needs of a running session: Session has it. */
 export type Supervised = Pick<Session, 'name' | 'done' | 'checkpoint' | 'terminate'> &
-  Partial<Pick<Session, 'engine' | 'stop'>>
+  Partial<Pick<Session, 'engine' | 'stop' | 'stopByLog' | 'hurry'>>
 
 type Taken = Pick<CheckpointInfo, 'version' | 'size'>
 
@@ -50,6 +50,8 @@ export interface SuperviseOptions {
   readonly stopAfterSnapshot: boolean
   /** The command that resumes the session of this name, as words. */
   readonly resume: (name: string) => readonly string[]
+  /** Where a session that was stopped to be moved is then; undefined where it did not move. */
+  readonly moved?: (name: string) => Promise<string | undefined>
   /** What a person is told while the start takes its time: 'Preparing app.wasm (26 MB)…'. */
   readonly preparing: string
 }
@@ -94,12 +96,21 @@ export async function supervise(start: () => Promise<Supervised>, options: Super
         clearTimeout(slow)
         session = running
         if (wanted) suspend(running)
-        undo.push(await listen(running, options))
+        let isMoving = false
+        undo.push(
+          await listen(running, options, () => {
+            isMoving = true
+          }),
+        )
         if (options.interval !== undefined) {
           const timer = setInterval(() => void unasked(running, 'interval', false), options.interval)
           undo.push(() => clearInterval(timer))
         }
-        return report(running.name, await running.done, options)
+        const outcome = await running.done
+        const place = isMoving && isStop(outcome) ? await options.moved?.(running.name) : undefined
+        if (place === undefined) return report(running.name, outcome, options)
+        tell(`${running.name} has moved to ${printable(place)}.`, options.terminal)
+        return exitSuspended
       }),
     ])
   } finally {
@@ -108,13 +119,18 @@ export async function supervise(start: () => Promise<Supervised>, options: Super
 }
 
 /** Lets other processes ask for checkpoints. Where that is impossible the session runs all the same. */
-async function listen(session: Supervised, options: SuperviseOptions): Promise<() => Promise<void>> {
+async function listen(
+  session: Supervised,
+  options: SuperviseOptions,
+  onMoving: () => void,
+): Promise<() => Promise<void>> {
   const started = Date.now()
   try {
     const control = await ControlServer.listen(options.storeId, session.name, {
       status: () => ({ name: session.name, pid: process.pid, module: options.module, started }),
       checkpoint: (params) => {
         const stop = params.stop || options.stopAfterSnapshot
+        if (stop && params.movesTo !== undefined) onMoving()
         return controlCheckpoint(session, { ...params, stop }, options.resume(session.name))
       },
     })
@@ -128,10 +144,11 @@ async function listen(session: Supervised, options: SuperviseOptions): Promise<(
 /** What a running session answers to `stasis checkpoint` and `stasis migrate`. */
 export async function controlCheckpoint(
   session: Supervised,
-  { stop, label, keyframe = false, files }: CheckpointParams,
+  { stop, label, keyframe = false, files, byLog = false }: CheckpointParams,
   resume: readonly string[],
 ): Promise<CheckpointResult> {
   if (stop && isLogOnly(session)) return stopByLog(session, resume)
+  if (stop && byLog && session.stopByLog !== undefined) return stopAtCall(session, resume)
   const noted = {
     ...(label !== undefined && { label }),
     ...(keyframe && { cause: 'keyframe' }),
@@ -139,6 +156,24 @@ export async function controlCheckpoint(
   }
   const { version, size } = await session.checkpoint({ stop, ...noted })
   return { name: session.name, version, size, stopped: stop, resume }
+}
+
+/** Milliseconds for a guest to make a call before it is stopped anywhere, with a checkpoint. */
+const callPatience = 250
+
+/** Stops a session where its log is enough to go on, if it makes a call soon. */
+async function stopAtCall(session: Supervised, resume: readonly string[]): Promise<CheckpointResult> {
+  const timer = setTimeout(() => session.hurry?.(), callPatience)
+  try {
+    const outcome = await session.stopByLog?.()
+    const common = { name: session.name, stopped: true, resume }
+    if (outcome?.kind === 'stopped') return { ...common, calls: outcome.calls }
+    if (outcome?.kind !== 'suspended') return common
+    const { version, size } = outcome.checkpoint
+    return { ...common, version, size }
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** Stops a session that has no checkpoints. */
@@ -173,6 +208,8 @@ function announcer(options: SuperviseOptions) {
     }
   }
 }
+
+const isStop = ({ kind }: Outcome): boolean => kind === 'suspended' || kind === 'stopped'
 
 const isEnd = (error: unknown): boolean => isStasisError(error) && error.code === 'STASIS_SESSION_ENDED'
 

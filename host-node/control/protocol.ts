@@ -29,6 +29,10 @@ export interface CheckpointParams {
   readonly keyframe?: boolean
   /** Carry the contents of the host's files; default: yes, but for a keyframe. */
   readonly files?: boolean
+  /** To stop, the log will do, if that is enough to go on from. */
+  readonly byLog?: boolean
+  /** The session is stopped to be moved to this address. */
+  readonly movesTo?: string
 }
 
 export interface CheckpointResult {

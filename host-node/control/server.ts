@@ -104,6 +104,8 @@ export class ControlServer {
           ...(typeof message.files === 'boolean' && { files: message.files }),
           ...(typeof message.label === 'string' && { label: message.label }),
           ...(message.keyframe === true && { keyframe: true }),
+          ...(message.byLog === true && { byLog: true }),
+          ...(typeof message.movesTo === 'string' && { movesTo: message.movesTo }),
         })
       default:
         throw new StasisError(

@@ -80,7 +80,7 @@ async function servePush(channel: Channel, message: MessageOf<'push'>, context: 
     before.channel.close()
     await before.over
   }
-  const lock = await store.lock(name)
+  const { lock, options } = lendable(await store.lock(name), context)
   let finish = () => {}
   const over = new Promise<void>((resolve) => {
     finish = resolve
@@ -89,13 +89,33 @@ async function servePush(channel: Channel, message: MessageOf<'push'>, context: 
   try {
     if (!force) await checkPlace(store, name, line, epoch)
     await channel.send({ kind: 'ready', line, epoch })
-    const { state } = await takeSession(store, name, channel, lock, takeOptions(context))
+    const { state } = await takeSession(store, name, channel, lock, options)
     log(state === 'owned' ? `${name} has moved here.` : `A copy of ${name} has come.`)
   } finally {
     await lock.release()
     if (incoming.get(name)?.channel === channel) incoming.delete(name)
     finish()
   }
+}
+
+/** The lock of a session that is received; where one goes on that stood by, it has the lock, and nobody else releases it. */
+function lendable(whole: SessionLock, context: ConnectionContext): { lock: SessionLock; options: TakeOptions } {
+  let isOurs = true
+  const lock: SessionLock = {
+    release: async () => {
+      if (isOurs) await whole.release()
+    },
+  }
+  const standBy = async (session: string) => {
+    const { standby, goOn } = await context.sessions.standBy(session)
+    const begin = async () => {
+      isOurs = false
+      await goOn(whole)
+      context.log(`${session} stood by, and went on behind its log.`)
+    }
+    return { standby, goOn: begin }
+  }
+  return { lock, options: { ...takeOptions(context), standBy } }
 }
 
 function takeOptions({ sessions, limits, log }: ConnectionContext): TakeOptions {
@@ -151,7 +171,7 @@ async function servePull(channel: Channel, message: MessageOf<'pull'>, context: 
   if (take) checkOwned(session, lease)
   if (lease.state === 'incoming') throw refusal(session, lease)
   await channel.send({ kind: 'ready', line, epoch })
-  const live = await findLive(store, storeId, session)
+  const live = await findLive(store, storeId, session, take ? peer : '', !take)
   if (live === undefined) await keepModules(store, session)
   await sendSession(store, session, channel, {
     codec: nodeCodec,

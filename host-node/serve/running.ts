@@ -1,11 +1,12 @@
 import { PassThrough } from 'node:stream'
 import type { MountGrant } from '../../runtime/session/messages.ts'
-import type { Outcome, SessionEvent } from '../../runtime/session/session.ts'
-import type { Store } from '../../runtime/store/store.ts'
+import type { Outcome, Session as PortableSession, SessionEvent } from '../../runtime/session/session.ts'
+import type { Standby } from '../../runtime/session/standby.ts'
+import type { SessionLock, Store } from '../../runtime/store/store.ts'
 import { isStasisError } from '../../wasm-shim/errors.ts'
 import { controlCheckpoint } from '../cli/supervise.ts'
 import { ControlServer } from '../control/server.ts'
-import { Session } from '../sessions.ts'
+import { prepareStandby, Session } from '../sessions.ts'
 import { Screen } from './screen.ts'
 
 /** Who looks at a session's terminal. */
@@ -103,6 +104,19 @@ export class RunningSessions {
   async start(name: string): Promise<RunningSession> {
     const found = this.#running.get(name)
     if (found !== undefined) return found
+    const { options, begin } = this.#place(name)
+    return begin(await Session.restore(this.#store, name, options))
+  }
+
+  /** Makes a session that is still being received ready to go on here. Rejects with STASIS_STANDBY, and as `start`. */
+  async standBy(name: string): Promise<{ readonly standby: Standby; goOn(lock: SessionLock): Promise<void> }> {
+    const { options, begin } = this.#place(name)
+    const standby = await prepareStandby(this.#store, name, options)
+    return { standby, goOn: async (lock) => void begin(await standby.goOn(lock)) }
+  }
+
+  /** Where a session's terminal is, before it runs and then. */
+  #place(name: string) {
     const { mounts, imports, log } = this.#options
     const stdin = new PassThrough()
     const screen = new Screen()
@@ -110,17 +124,20 @@ export class RunningSessions {
     const show = (bytes: Uint8Array) => (running === undefined ? screen.add(bytes) : running.show(bytes))
     const onEvent = (event: SessionEvent) => logEvent(name, event, log)
     const streams = { stdin, stdout: show, stderr: show, terminal: true, imports }
-    const session = await Session.restore(this.#store, name, { mounts, ...streams, onEvent })
-    running = new RunningSession(name, session, stdin, screen)
-    this.#running.set(name, running)
-    this.#ended.delete(name)
-    log(`${name} runs.`)
-    const control = await this.#listen(running)
-    void session.done.then(async (outcome) => {
-      await control?.close()
-      this.#over(running, outcome)
-    })
-    return running
+    const begin = (session: PortableSession): RunningSession => {
+      const begun = new RunningSession(name, session, stdin, screen)
+      running = begun
+      this.#running.set(name, begun)
+      this.#ended.delete(name)
+      log(`${name} runs.`)
+      const control = this.#listen(begun)
+      void session.done.then(async (outcome) => {
+        await (await control)?.close()
+        this.#over(begun, outcome)
+      })
+      return begun
+    }
+    return { options: { mounts, ...streams, onEvent }, begin }
   }
 
   /** Stops all of them with a checkpoint, for at most so many milliseconds. */

@@ -51,12 +51,13 @@ async function sendOnce(store: Store, session: string, server: string, options: 
   return closing(channel, async () => {
     await channel.send({ kind: 'push', session, as, line: lease.line, epoch: lease.epoch, force })
     await channel.expect('ready')
-    const live = await findLive(store, storeId, session, move === undefined)
-    if (live === undefined) await keepModules(store, session)
     const there = `${server}/${as}`
+    const live = await findLive(store, storeId, session, there, move === undefined)
+    if (live === undefined) await keepModules(store, session)
     return sendSession(store, session, channel, {
       codec: nodeCodec,
       uuid: randomUUID,
+      now: () => performance.now(),
       ...events,
       ...(live && { live }),
       end: move ? { kind: 'move', transfer: randomUUID(), as, there, here, start: move.start } : { kind: 'copy', here },

@@ -7,8 +7,11 @@
  * its own, requests come as messages, and nobody sleeps on it.
  */
 
-/** `atOnce`: without asking for room first; a guest that stops is in no hurry. `lean`: without contents of the host's files. */
-export const Request = { checkpoint: 1, stop: 2, atOnce: 4, lean: 8 } as const
+/**
+ * `atOnce`: without asking for room first; a guest that stops is in no hurry. `lean`: without contents of the host's files.
+ * `byLog`: stop before a call, where the log is enough to go on, so that polls are passed by; `anywhere` ends that patience.
+ */
+export const Request = { checkpoint: 1, stop: 2, atOnce: 4, lean: 8, byLog: 16, anywhere: 32 } as const
 
 /** Size of a block's buffer. */
 export const controlBytes = 16

@@ -5,6 +5,7 @@ import type { Interceptor } from '../intercept/interceptor.ts'
 import { record } from '../intercept/record.ts'
 import { recover } from '../intercept/recover.ts'
 import type { ReplayEnd } from '../intercept/replay.ts'
+import { FollowedStorage, LogFollower } from '../log/followed.ts'
 import { type LogEnd, SegmentedLog } from '../log/segmented-log.ts'
 import type { LogFile, LogPlace, LogStorage } from '../log/storage.ts'
 import { LogWriter, type ResumePoint } from '../log/writer.ts'
@@ -47,9 +48,15 @@ export class GuestLog {
     calls: number,
     onLive: (live: Live) => void,
     onEnd: () => void,
+    onCaughtUp: (generation: number) => void = () => undefined,
   ) {
     this.#storage = open(settings.place)
-    this.#tailStorage = settings.tailPlace === undefined ? this.#storage : open(settings.tailPlace)
+    const tailStorage = settings.tailPlace === undefined ? this.#storage : open(settings.tailPlace)
+    const growing = settings.tail.at(-1)?.name
+    const isFollowed = settings.follow !== undefined && growing !== undefined
+    this.#tailStorage = isFollowed
+      ? new FollowedStorage(tailStorage, growing, new LogFollower(settings.follow), onCaughtUp)
+      : tailStorage
     this.#settings = settings
     this.#onLive = onLive
     this.#onEnd = onEnd

@@ -176,12 +176,14 @@ class Guest {
       throw new StasisError('STASIS_LOG_PLACE', 'This host cannot keep a call log. Run without one.')
     }
     const onFull = (waiting: boolean, reason: string) => post('logFull', { waiting, reason })
+    const onCaughtUp = (generation: number) => post('caughtUp', { generation })
     const guestLog = new GuestLog(
       (place) => openLog(place, { onFull, durable: log.durable }),
       log,
       calls,
       (live) => this.#goLive(calls, live),
       () => this.#decider.giveWay('replay'),
+      onCaughtUp,
     )
     if (guestLog.isReplaying) this.#decider.replay(log.replay?.until)
     return guestLog
@@ -431,9 +433,23 @@ class Guest {
     }
     if (reason.cause === 'none') return resume
     if (reason.cause === 'torture') return this.#transplant(stack, reason) ?? resume
+    if (this.#isLogEnough(reason, stack)) return this.#holdByLog(stack)
     if (!this.#ship(reason, [stack]) || !this.#isStopping(reason)) return resume
     this.#held = stack
     return undefined
+  }
+
+  /** At a call, with nothing at hand that only a checkpoint would carry. */
+  #isLogEnough({ byLog = false }: CaptureReason, stack: StackState): boolean {
+    if (!byLog || this.#log === undefined || stack.call.import < 0 || !this.#isInLog()) return false
+    const unread = this.#host.stdin.unread?.().length ?? 0
+    return unread === 0 && this.#firstInput.rest.length === 0
+  }
+
+  #holdByLog(stack: StackState): undefined {
+    this.#log?.commit()
+    this.#held = stack
+    this.#thread.post('heldByLog', { calls: this.#decider.calls })
   }
 
   #isStopping(reason: CaptureReason): boolean {

@@ -19,6 +19,15 @@ export type LaunchParts = Pick<SessionParts, 'name' | 'id' | 'store' | 'module' 
   readonly lock: SessionLock
 }
 
+/** Of a session that does not go on yet. */
+export interface StandbyHooks {
+  /** Before its program is handed over. */
+  readonly onMade: (session: Session) => void
+  readonly onCaughtUp: (generation: number) => void
+  /** Its files are somebody else's. */
+  readonly isWaiting: () => boolean
+}
+
 /** Makes the session and hands its program to the guest's thread. Resolves once that runs. */
 export async function launch(
   host: SessionHost,
@@ -33,6 +42,7 @@ export async function launch(
   },
   beginning: Beginning,
   log: LogSettings | undefined,
+  standby?: StandbyHooks,
 ): Promise<Session> {
   const { mounts = [], triggers = [], stopAfterSnapshot = false, keep = false } = options
   const { torture = 0, strace = false, keepLog = false, maxRecovery = defaultMaxRecovery } = options
@@ -53,9 +63,11 @@ export async function launch(
       retain: () => dropUnneeded(store, name, id, { rules: retention, keepLog: !isLogged || keepLog, now: host.now() }),
     }),
     ...(isLogged && host.every && { settle: keepModule(host, parts) }),
+    ...(standby && { onCaughtUp: standby.onCaughtUp, isWaiting: standby.isWaiting }),
   }
   const session = new Session(whole, (receive, fail) => host.spawnGuest(control, receive, fail))
   const { bytes, sha256 } = parts.module
+  standby?.onMade(session)
   await session.begin({
     control: control.buffer,
     module: { bytes, sha256 },

@@ -46,6 +46,8 @@ export interface LogSettings {
   readonly tailPlace?: LogPlace
   /** Have everything on the disk before an effect leaves the session. */
   readonly durable: boolean
+  /** The last segment of the tail grows: at its end the guest waits for more, until told that this is all (`LogFollower`). */
+  readonly follow?: SharedArrayBuffer
   /** Never go on behind the tail: the guest is held with a checkpoint where this says. */
   readonly replay?: ReplaySettings
 }
@@ -164,6 +166,10 @@ export interface FromGuest {
   readonly engine: { readonly kind: Engine['kind']; readonly reason?: string }
   /** The guest was stopped without a checkpoint, before call `calls`: the log has everything, and its thread is of no use. */
   readonly halted: { readonly requested: boolean; readonly calls: number }
+  /** Of a log that is followed: everything of this generation is behind the guest. */
+  readonly caughtUp: { readonly generation: number }
+  /** The guest stands still until 'proceed', and the log has everything that it did: `calls` calls. */
+  readonly heldByLog: { readonly calls: number }
   /** Before the checkpoint that was requested: room for so many bytes, and then the request again, to be met at once. */
   readonly roomWanted: { readonly size: number }
   /** The program does not want a checkpoint (`stasis.disable`), and the one that was requested waits for it. */

@@ -125,6 +125,10 @@ export interface SessionParts {
   readonly keepEngine?: (kind: Engine['kind']) => Promise<void>
   /** Before the session's files are left or removed: ends what else is being done with them. */
   readonly settle?: () => Promise<void>
+  /** Of a log that is followed: all of this generation is behind the guest. */
+  readonly onCaughtUp?: (generation: number) => void
+  /** Its files are still somebody else's, and left as they are. */
+  readonly isWaiting?: () => boolean
 }
 
 const nothing = new Uint8Array(0)
@@ -138,6 +142,8 @@ interface CheckpointRequest extends Pending<CheckpointInfo | undefined> {
   readonly options: CheckpointOptions
   /** A stop will do without a checkpoint. */
   readonly mayHalt: boolean
+  /** A stop is better without one, where the log is enough. */
+  readonly byLog: boolean
 }
 
 /** One run of a program, seen from the thread that serves people. */
@@ -163,6 +169,8 @@ export class Session {
   #isEnding = false
   /** Serial of the label that a checkpoint of this run bears. */
   #usedLabel = -1
+  /** Calls that the program had made when it was stopped by its log. */
+  #stoppedAt = 0
   /** Who asked is told, and whoever asks meanwhile. */
   #isHeldOff = false
   /** Saves and the end, one after the other. */
@@ -259,14 +267,29 @@ export class Session {
     return this.done
   }
 
-  #request(options: CheckpointOptions, mayHalt: boolean): Promise<CheckpointInfo | undefined> {
+  /**
+   * Stops the session before a call, so that it can be restored by its log behind the newest checkpoint: the guest has made its
+   * last call when this resolves, and nobody holds the session's lock any more. Where the log is not enough (none is kept,
+   * input was taken that the guest has not read) or `hurry` is called, a checkpoint is taken, as `stop` does.
+   */
+  async stopByLog(options: Omit<CheckpointOptions, 'stop'> = {}): Promise<Outcome> {
+    const checkpoint = await this.#request({ ...options, stop: true }, true, true)
+    return checkpoint === undefined ? { kind: 'stopped', calls: this.#stoppedAt } : { kind: 'suspended', checkpoint }
+  }
+
+  /** A stop by the log is under way and the guest makes no call: a poll will do, with a checkpoint. */
+  hurry(): void {
+    if (this.#requests[0]?.byLog) this.#parts.control.request(Request.anywhere)
+  }
+
+  #request(options: CheckpointOptions, mayHalt: boolean, byLog = false): Promise<CheckpointInfo | undefined> {
     return new Promise((resolve, reject) => {
       checkKeys(options, checkpointKeys, 'A checkpoint')
       if (isOver(this.#state)) throw ended(this.name)
       if ((options.label?.length ?? 0) > 4096) {
         throw new StasisError('STASIS_OPTION', 'A label has at most 4096 characters.')
       }
-      this.#requests.push({ options, mayHalt, resolve, reject })
+      this.#requests.push({ options, mayHalt, byLog, resolve, reject })
       if (this.#requests.length === 1) this.#ask()
       else if (this.#isHeldOff && options.cause !== 'keyframe') this.#parts.onEvent({ kind: 'heldOff' })
     })
@@ -319,7 +342,8 @@ export class Session {
     if (request === undefined) return
     const { cause, files = cause !== 'keyframe' } = request.options
     const lean = files ? 0 : Request.lean
-    const bits = Request.checkpoint | (request.options.stop ? Request.stop : 0) | lean | how
+    const stop = (request.options.stop ? Request.stop : 0) | (request.byLog ? Request.byLog : 0)
+    const bits = Request.checkpoint | stop | lean | how
     this.#parts.control.request(bits)
     this.#port.post('check', { request: bits })
   }
@@ -348,6 +372,12 @@ export class Session {
       }
       case 'halted':
         this.#halted(message.payload)
+        return
+      case 'heldByLog':
+        this.#heldByLog(message.payload.calls)
+        return
+      case 'caughtUp':
+        this.#parts.onCaughtUp?.(message.payload.generation)
         return
       case 'files':
         this.#parts.onEvent({ kind: 'files', ...message.payload })
@@ -421,6 +451,26 @@ export class Session {
     this.#work = this.#work.then(() => saveModule(store, module.sha256, module.bytes)).catch(() => undefined)
     this.#finish('suspended', { kind: 'stopped', calls, ...(unread > 0 && { unread }) })
     void this.done.then(() => request?.resolve(undefined))
+  }
+
+  /** The guest stands still and its log is complete; only input that was taken for it and not read would be lost. */
+  #heldByLog(calls: number): void {
+    const request = this.#requests.shift()
+    const unread = this.#port.holdInput?.(nothing)?.length ?? 0
+    if (request !== undefined && unread > 0) {
+      this.#port.releaseInput?.()
+      this.#requests.unshift({ ...request, byLog: false })
+      this.#ask()
+      this.#port.post('proceed', {})
+      return
+    }
+    this.#stoppedAt = calls
+    this.#finish('suspended', { kind: 'stopped', calls }, undefined, async () => {
+      // The guest's thread does nothing any more: to end it can wait, and whoever wants the session need not.
+      await this.#parts.settle?.()
+      await this.#parts.lock.release()
+      request?.resolve(undefined)
+    })
   }
 
   #queueSave(captured: Captured): void {
@@ -499,16 +549,22 @@ export class Session {
    * Once the checkpoints under way are saved: leaves the final state, cleans up, resolves `done`. What exits by itself
    * takes its checkpoints along; what trapped keeps them, for whoever wants to know why.
    */
-  #finish(state: 'suspended' | 'exited' | 'trapped', outcome: Outcome, leave = () => this.#leave(outcome)): void {
+  #finish(
+    state: 'suspended' | 'exited' | 'trapped',
+    outcome: Outcome,
+    leave = () => this.#leave(outcome),
+    first?: () => Promise<void>,
+  ): void {
     if (this.#isEnding) return
     this.#isEnding = true
     const { lock } = this.#parts
     this.#work = this.#work.then(async () => {
       this.#close(state)
       try {
+        await first?.()
         await this.#port.terminate()
         await this.#parts.settle?.()
-        if (state === 'exited') await leave()
+        if (state === 'exited' && !this.#parts.isWaiting?.()) await leave()
         await lock.release()
       } catch (error) {
         this.#tell('end', error)

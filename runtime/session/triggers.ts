@@ -28,6 +28,8 @@ export interface CaptureReason {
   readonly stop: boolean
   /** Without the contents of the host's files. */
   readonly lean?: boolean
+  /** The log will do instead of a checkpoint. */
+  readonly byLog?: boolean
 }
 
 /** The cause of a capture after which the guest goes on in place, when the event loop has turned. */
@@ -116,7 +118,7 @@ export class CaptureDecider {
 
   /** On the path of every call. */
   readonly decide = (site: ImportSite | 'poll'): boolean => {
-    if (this.#control.pending !== 0 && this.#isReady()) {
+    if (this.#control.pending !== 0 && this.#isReady(site)) {
       this.#decided = true
       this.#atPoll = site === 'poll'
       return true
@@ -142,8 +144,10 @@ export class CaptureDecider {
     return true
   }
 
-  #isReady(): boolean {
+  #isReady(site: ImportSite | 'poll'): boolean {
     if (this.#isReplaying) return false
+    // What was computed since the last call would have to be computed again.
+    if (site === 'poll' && (this.#control.pending & (Request.byLog | Request.anywhere)) === Request.byLog) return false
     if (this.#hold.isHeld()) {
       this.#hold.look()
       return false
@@ -173,7 +177,8 @@ export class CaptureDecider {
     const bits = hostCause === turn && this.#hold.isHeld() ? 0 : this.#control.take()
     if (bits !== 0) {
       const has = (bit: number) => (bits & bit) !== 0
-      return { cause: 'request', requested: true, stop: has(Request.stop), lean: has(Request.lean) }
+      const [stop, lean] = [has(Request.stop), has(Request.lean)]
+      return { cause: 'request', requested: true, stop, lean, byLog: has(Request.byLog) }
     }
     return { cause: hostCause ?? this.#numberCause(), requested: false, stop: false }
   }

@@ -55,6 +55,10 @@ export interface Messages {
   keep: { line: string; epoch: number; peer: string }
   /** <: done. */
   kept: Record<never, never>
+  /** >: put it in place as a copy, and make it ready to go on behind what more will come of its log. May come again. */
+  prepare: { line: string; epoch: number; peer: string }
+  /** <: it is, and has done all that its log tells so far; or `reason` says why not, and a checkpoint is needed. */
+  prepared: { ready: boolean; reason: string }
   /** >: put it in place, to be yours when I say so. `start`: and I shall want it to run, so say now if it cannot. */
   offer: { transfer: string; line: string; epoch: number; peer: string; start: boolean }
   /** <: it is in place, and does not run. */
@@ -159,6 +163,8 @@ const shapes: { readonly [K in Kind]: Shape<Messages[K]> } = {
   stored: nothing,
   keep: record<Messages['keep']>({ line: uuid, epoch: integer, peer }),
   kept: nothing,
+  prepare: record<Messages['prepare']>({ line: uuid, epoch: integer, peer }),
+  prepared: record<Messages['prepared']>({ ready: flag, reason: short(4096) }),
   offer: record<Messages['offer']>({ transfer: uuid, line: uuid, epoch: integer, peer, start: flag }),
   received: record<Messages['received']>({ transfer: uuid }),
   activate: record<Messages['activate']>({ session, transfer: uuid, start: flag }),

@@ -8,7 +8,7 @@ import { type Blob, broken, type MessageOf, maxBlobs } from './protocol.ts'
 import { checkReceived } from './received-check.ts'
 import type { Progress } from './send-blobs.ts'
 import { inLists } from './send-blobs.ts'
-import { isModule, moduleHash } from './session-blobs.ts'
+import { isModule, isOfLog, moduleHash } from './session-blobs.ts'
 import { StagedView } from './staged-view.ts'
 import { type Staged, Staging } from './staging.ts'
 
@@ -50,6 +50,11 @@ export class BlobReceiver {
   #staged: Map<string, Staged> = new Map()
   #open: Open | undefined
   #isWhole = false
+  /** Nothing but pieces of the log has come since a round was checked, and what there was besides. */
+  #isLogOnly = false
+  #checkedRest = ''
+  /** Since the session was last put in place, only pieces of its log were staged, each a tail. */
+  #isLogAdded = false
   #done = 0
   #total = 0
 
@@ -122,16 +127,21 @@ export class BlobReceiver {
   async flush(): Promise<void> {
     const missing = this.#blobs.find(({ name, size }) => this.#staged.get(name)?.digest.length !== size)
     if (missing !== undefined) throw broken(`${missing.name} was announced and did not come`)
-    await checkReceived(
-      new StagedView(this.staging, this.#blobs, this.#staged),
-      this.staging.session,
-      this.#checked,
-    ).catch(async (error) => {
-      // It would not become right by going on from it.
-      await this.staging.clear()
-      throw error
-    })
+    // What is added to a log is looked at by whoever goes on from it.
+    const rest = JSON.stringify(this.#blobs.filter(({ name }) => !isOfLog(name)))
+    const isKnown = this.#isLogOnly && rest === this.#checkedRest
+    const check = isKnown ? async () => undefined : checkReceived
+    await check(new StagedView(this.staging, this.#blobs, this.#staged), this.staging.session, this.#checked).catch(
+      async (error) => {
+        // It would not become right by going on from it.
+        await this.staging.clear()
+        throw error
+      },
+    )
     this.#isWhole = true
+    this.#isLogOnly = true
+    if (rest !== this.#checkedRest) this.#isLogAdded = false
+    this.#checkedRest = rest
     await this.#channel.send({ kind: 'stored' })
   }
 
@@ -146,11 +156,19 @@ export class BlobReceiver {
     if (!this.#isWhole) throw broken('a session was to be put in place before it was sent')
   }
 
+  /** What is in place stays whole while this is added to it: a log that is longer, or torn, tells of a later instant. */
+  get isLogAdded(): boolean {
+    return this.#isLogAdded && this.#isLogOnly
+  }
+
   async putInPlace(): Promise<void> {
     this.checkWhole()
     await this.staging.putInPlace(this.#blobs, this.#staged)
-    this.#staged.clear()
+    // Known by its digest still, so that the next round need not read it.
+    for (const [name, { digest }] of this.#staged)
+      this.#staged.set(name, { kept: digest.length, part: undefined, digest })
     this.#isWhole = false
+    this.#isLogAdded = true
   }
 
   /** Keeps what has arrived of a blob that is not complete. */
@@ -169,6 +187,7 @@ export class BlobReceiver {
     if (this.#open !== undefined) throw broken(`${name} came before the end of ${this.#open.name}`)
     this.#size(name)
     this.#isWhole = false
+    if (!isOfLog(name)) this.#isLogOnly = false
     const found = this.#staged.get(name)
     if (at !== 0 && at !== found?.digest.length) throw broken(`${name} goes on at byte ${at}`)
     const { store } = this.staging
@@ -176,9 +195,11 @@ export class BlobReceiver {
       this.#done -= found?.digest.length ?? 0
       if (found?.part !== undefined) await store.delete(found.part)
       this.#open = begin(name, 0, this.staging.wholePart(name), new Digest())
+      this.#isLogAdded = false
     } else {
       const { kept, part = this.staging.tailPart(name, at), digest } = found!
       this.#open = begin(name, kept, part, digest.copy())
+      if (!name.endsWith('.log')) this.#isLogAdded = false
     }
     this.#staged.delete(name)
     return this.#open

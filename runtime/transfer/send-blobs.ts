@@ -5,7 +5,7 @@ import { Digest, digestBlob } from './blob-digest.ts'
 import type { Channel } from './channel.ts'
 import { type Codec, pack, portableCodec } from './codec.ts'
 import { type Blob, type Messages, maxListed, maxPiece } from './protocol.ts'
-import { blobsToSend, isModule, storedName } from './session-blobs.ts'
+import { blobsToSend, isModule, type KnownModules, storedName } from './session-blobs.ts'
 
 export interface Progress {
   /** Bytes of blobs that the other side has, of how many. */
@@ -50,6 +50,7 @@ export class BlobSender {
   readonly #options: SendOptions
   /** What both sides had after the last round. */
   readonly #known = new Map<string, Known>()
+  #modules: KnownModules | undefined
 
   constructor(store: Store, session: string, channel: Channel, options: SendOptions = {}) {
     this.#store = store
@@ -60,7 +61,8 @@ export class BlobSender {
 
   async round(): Promise<Round> {
     const before = this.#channel.sent
-    const blobs = await blobsToSend(this.#store, this.#session)
+    const { blobs, modules } = await blobsToSend(this.#store, this.#session, this.#modules)
+    this.#modules = modules
     for (const [list, more] of inLists(blobs)) await this.#channel.send({ kind: 'inventory', blobs: list, more })
     const had = await this.#receiveHave()
     const total = blobs.reduce((sum, { size }) => sum + size, 0)

@@ -10,6 +10,8 @@ export interface LiveSession {
   checkpoint(): Promise<void>
   /** Takes a checkpoint and ends; resolves when nobody holds the session's lock any more. */
   stop(): Promise<void>
+  /** The same without a checkpoint, where its log is enough. */
+  stopByLog?(): Promise<void>
 }
 
 export interface SendSessionOptions extends SendOptions {
@@ -18,6 +20,8 @@ export interface SendSessionOptions extends SendOptions {
   /** What happens after the last round: a copy is left there, or the right to run it is handed over. */
   readonly end: { readonly kind: 'copy'; readonly here: string } | ({ readonly kind: 'move' } & HandOver)
   readonly uuid: () => string
+  /** Milliseconds since some instant; absent: the other side is not asked to stand by. */
+  readonly now?: () => number
   /** After each round. */
   readonly onRound?: (round: Round) => void
   /** The session was stopped for the last round. */
@@ -65,7 +69,9 @@ export async function sendSession(
       await giveCopy(channel, await leaseToSend(store, session, uuid), end.here)
       return { rounds }
     }
-    await live.stop()
+    const isReady = await othersStandsBy(store, session, channel, options, round)
+    if (isReady && live.stopByLog !== undefined) await live.stopByLog()
+    else await live.stop()
     onStopped?.()
   }
   const lock = await store.lock(session)
@@ -82,6 +88,38 @@ export async function sendSession(
   } finally {
     await lock.release()
   }
+}
+
+/** Rounds of the log alone, and milliseconds that the other side may take for one when the guest is stopped. */
+const maxFollows = 8
+const soon = 30
+
+/**
+ * Has the other side go on with the session as far as its log tells, while the guest runs here. False where it cannot; else
+ * what it still has to do when the guest stops here is little, or does not become less.
+ */
+async function othersStandsBy(
+  store: Store,
+  session: string,
+  channel: Channel,
+  { live, end, now, uuid }: SendSessionOptions,
+  round: () => Promise<number>,
+): Promise<boolean> {
+  if (end.kind !== 'move' || !end.start || live?.stopByLog === undefined || now === undefined) return false
+  const { line, epoch } = await leaseToSend(store, session, uuid)
+  let before = Number.POSITIVE_INFINITY
+  for (let count = 0; count < maxFollows; count++) {
+    const began = now()
+    await channel.send({ kind: 'prepare', line, epoch, peer: end.here })
+    const { ready } = await channel.expect('prepared')
+    if (!ready) return false
+    const took = now() - began
+    // The first time it had everything to do.
+    if (count > 0 && (took <= soon || took > before * worthwhile)) break
+    if (count > 0) before = took
+    await again(round)
+  }
+  return true
 }
 
 const attempts = 4

@@ -22,18 +22,30 @@ export async function folderBlobs(store: Store, session: string): Promise<readon
   return (await ownBlobs(store, session)).map(({ name, size }) => ({ name: `@/${name.slice(length)}`, size }))
 }
 
+/** A piece of the log, the list of its chunks, or a chunk: what is added while no checkpoint is taken. */
+export const isOfLog = (name: string): boolean => /^@\/(chunks\/|[^/]*\.(log|chunks)$)/.test(name)
+
+/** The modules that a session needed, and what of it was there then, its log apart. */
+export interface KnownModules {
+  readonly rest: string
+  readonly needed: ReadonlySet<string>
+}
+
 /** Everything that a session consists of: its own blobs and the modules that they name. */
-export async function blobsToSend(store: Store, session: string): Promise<readonly Blob[]> {
+export async function blobsToSend(
+  store: Store,
+  session: string,
+  before?: KnownModules,
+): Promise<{ readonly blobs: readonly Blob[]; readonly modules: KnownModules }> {
   // A chunk is there before the log that needs it: looked for after the log's size was read, all are found.
-  const before = await folderBlobs(store, session)
+  const first = await folderBlobs(store, session)
   const sizes = new Map((await folderBlobs(store, session)).map(({ name, size }) => [name, size]))
-  const known = new Set(before.map(({ name }) => name))
+  const known = new Set(first.map(({ name }) => name))
   const chunks = [...sizes].filter(([name]) => name.startsWith('@/chunks/') && !known.has(name))
-  const own = [...before, ...chunks.map(([name, size]) => ({ name, size }))].filter(({ name }) => sizes.has(name))
-  const needed = await neededModules(store, session)
+  const own = [...first, ...chunks.map(([name, size]) => ({ name, size }))].filter(({ name }) => sizes.has(name))
+  const rest = JSON.stringify(own.filter(({ name }) => !isOfLog(name)))
+  const needed = before?.rest === rest ? before.needed : await neededModules(store, session)
   const modules = await store.list('modules/')
-  return [...own, ...modules.filter(({ name }) => needed.has(moduleHash(name)))].map(({ name, size }) => ({
-    name,
-    size,
-  }))
+  const all = [...own, ...modules.filter(({ name }) => needed.has(moduleHash(name)))]
+  return { blobs: all.map(({ name, size }) => ({ name, size })), modules: { rest, needed } }
 }

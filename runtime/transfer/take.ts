@@ -2,6 +2,7 @@ import { StasisError } from '../../wasm-shim/errors.ts'
 import { type Lease, loadLease, mayRun, saveLease } from '../store/lease.ts'
 import type { SessionLock, Store } from '../store/store.ts'
 import type { Channel } from './channel.ts'
+import { PreparedSession, type StandbyPlace } from './prepared-session.ts'
 import { broken, type MessageOf } from './protocol.ts'
 import { BlobReceiver, type ReceiveOptions } from './receive-blobs.ts'
 import { folderBlobs } from './session-blobs.ts'
@@ -17,6 +18,8 @@ export interface TakeOptions extends ReceiveOptions {
   readonly peer?: string
   /** Before a session is taken that is to run here: throws where it could not. `view` has it as it will be. */
   readonly checkStart?: (view: Store, session: string) => Promise<void>
+  /** Makes a session that is in place ready to go on, while more of it comes. Absent where nothing is run. */
+  readonly standBy?: (session: string) => Promise<StandbyPlace>
   /** After the session became this store's and its lock was released: runs it, if asked to, and says what became of that. */
   readonly onOwned?: (
     session: string,
@@ -61,9 +64,10 @@ export async function takeSession(
   options: TakeOptions = {},
 ): Promise<Taken> {
   const receiver = new BlobReceiver(store, session, channel, options)
+  const standby = new PreparedSession(session, options)
   try {
     for (;;) {
-      const message = await channel.expect('inventory', 'data', 'end', 'flush', 'keep', 'offer', 'activate')
+      const message = await channel.expect(...transferKinds)
       switch (message.kind) {
         case 'inventory':
           await receiver.inventory(message)
@@ -82,20 +86,31 @@ export async function takeSession(
           await channel.send({ kind: 'kept' })
           return { state: 'copy', lease }
         }
+        case 'prepare':
+          if (standby.isPossible) {
+            await putInPlace(store, session, receiver, { ...message, transfer: '' }, 'copy', options)
+          }
+          await channel.send({ kind: 'prepared', ...(await standby.prepare()) })
+          break
         case 'offer':
           if (message.start) await options.checkStart?.(receiver.view(), session)
           await putInPlace(store, session, receiver, message, 'received', options)
+          await standby.check()
           await channel.send({ kind: 'received', transfer: message.transfer })
           break
         case 'activate':
-          return { state: 'owned', lease: await activate(store, session, channel, lock, message, options) }
+          return { state: 'owned', lease: await activate(store, session, channel, lock, message, options, standby) }
       }
     }
   } catch (error) {
     await receiver.interrupted().catch(() => undefined)
     throw error
+  } finally {
+    await standby.discard()
   }
 }
+
+const transferKinds = ['inventory', 'data', 'end', 'flush', 'keep', 'prepare', 'offer', 'activate'] as const
 
 async function putInPlace(
   store: Store,
@@ -107,7 +122,7 @@ async function putInPlace(
 ): Promise<Lease> {
   receiver.checkWhole()
   const lease: Lease = { line, epoch, state, peer: options.peer ?? peer, transfer, confirmed: false }
-  await saveLease(store, session, { ...lease, state: 'incoming' })
+  if (!receiver.isLogAdded) await saveLease(store, session, { ...lease, state: 'incoming' })
   await receiver.putInPlace()
   await saveLease(store, session, lease)
   return lease
@@ -121,6 +136,7 @@ export async function activate(
   lock: SessionLock,
   { transfer, start }: MessageOf<'activate'>,
   options: TakeOptions,
+  standby?: PreparedSession,
 ): Promise<Lease> {
   const lease = await loadLease(store, session)
   if (lease === undefined || lease.transfer !== transfer) throw unknownTransfer(session)
@@ -128,9 +144,10 @@ export async function activate(
   if (!isFirst && lease.state !== 'owned') throw broken(`${session} was activated and is ${lease.state}`)
   const owned: Lease = { ...lease, state: 'owned', confirmed: true }
   if (isFirst) await saveLease(store, session, owned)
-  await lock.release()
   const { onOwned = async () => ({ running: false, reason: '' }) } = options
-  const { running, reason } = await onOwned(session, start)
+  const isRunning = start && (await standby?.goOn(lock)) === true
+  if (!isRunning) await lock.release()
+  const { running, reason } = isRunning ? { running: true, reason: '' } : await onOwned(session, start)
   await channel.send({ kind: 'active', transfer, running, reason: reason.slice(0, 4096) })
   return owned
 }

@@ -57,17 +57,9 @@ export class TwoPlaces {
     for (const [name, text] of Object.entries(scripts)) writeFileSync(join(this.#work, name), text)
   }
 
-  async serve(port = 0): Promise<Stasis> {
-    const server = this.here.start(
-      'serve',
-      '--port',
-      String(port),
-      '--json',
-      '--store',
-      'there',
-      '--dir',
-      `${this.#work}::/work`,
-    )
+  /** `grants`: the directory of the movers; without, sessions have none. */
+  async serve(port = 0, grants: readonly string[] = ['--dir', `${this.#work}::/work`]): Promise<Stasis> {
+    const server = this.here.start('serve', '--port', String(port), '--json', '--store', 'there', ...grants)
     await server.says('\n')
     this.url = (JSON.parse(server.out.split('\n')[0] as string) as { url: string }).url
     this.#server = server

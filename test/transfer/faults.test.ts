@@ -128,6 +128,59 @@ for (const side of ['sender', 'receiver'] as const) {
   })
 }
 
+/** A store that fails to note `states` of a lease, once each; with `after`, when that was written. */
+function failing(store: Store, states: readonly string[], after: boolean): Store {
+  const left = new Set(states)
+  const put: Store['put'] = async (name, parts) => {
+    const state = name.endsWith('/lease.cbor') ? await decodedState(name, parts) : ''
+    const fails = left.delete(state)
+    if (!fails || after) await store.put(name, parts)
+    if (fails) throw Object.assign(new Error('EIO: i/o error, write'), { code: 'EIO' })
+  }
+  const { url } = store
+  const list: Store['list'] = (prefix) => store.list(prefix)
+  const get: Store['get'] = (name, range) => store.get(name, range)
+  const append: Store['append'] = (name, at, parts) => store.append(name, at, parts)
+  const lock: Store['lock'] = (session) => store.lock(session)
+  const rename: Store['rename'] = (from, to) => store.rename(from, to)
+  const other = { delete: (name: string) => store.delete(name), owners: () => store.owners() }
+  return { url, list, get, put, append, rename, lock, locate: (name) => store.locate(name), ...other }
+}
+
+async function decodedState(name: string, parts: readonly Uint8Array[]): Promise<string> {
+  const copy = new MemoryStore()
+  await copy.put(name, parts)
+  return (await loadLease(copy, 'calc'))?.state ?? ''
+}
+
+test.each([
+  ['before it is written', ['moved'], false],
+  ['before it is written, and when it takes the session back', ['moved', 'owned'], false],
+  ['after it was written', ['moved'], true],
+] as const)(
+  'A write error when the sender notes that it let go, %s, leaves one copy that can run',
+  async (_, states, after) => {
+    const { store: here, out } = await frozenLetters()
+    const there = new MemoryStore()
+    // Its first lease is noted as owned too.
+    await transfer(here, there, 'copy')
+    const { sent } = await transfer(failing(here, states, after), there, 'move')
+    const [ours, theirs] = [await loadLease(here, 'calc'), await loadLease(there, 'calc')]
+    if (after) {
+      // What is on the disk decides, whatever the write has said.
+      expect(sent.status).toBe('fulfilled')
+      expect([ours?.state, ours?.confirmed, theirs?.state]).toEqual(['moved', true, 'owned'])
+    } else {
+      expect(sent).toMatchObject({ status: 'rejected', reason: { code: 'EIO' } })
+      expect([ours?.state, theirs?.state]).toEqual([states.length === 1 ? 'owned' : 'offered', 'received'])
+    }
+    await checkOne(here, there)
+    await moveUntilDone(here, there)
+    expect(out + (await finish(there))).toBe(`${lettersOutput} 7`)
+    await expect(finish(here)).rejects.toMatchObject({ code: 'STASIS_LEASE_MOVED' })
+  },
+)
+
 test('A sender that dies while it offers a session takes it back, and what it offered never runs', async () => {
   const { store: here, out } = await frozenLetters()
   const there = new MemoryStore()

@@ -78,7 +78,7 @@ export const restoreCommand = defineCommand({
             ...sessionOptions(values, terminal),
           }).catch(undo),
         ),
-      superviseOptions(values, { module: name, place, terminal, preparing: `Restoring ${operands[0]}…` }),
+      superviseOptions(values, { module: name, place, store, terminal, preparing: `Restoring ${operands[0]}…` }),
     )
   },
 })

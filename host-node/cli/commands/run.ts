@@ -108,7 +108,7 @@ export const runCommand = defineCommand({
       from === undefined ? begin(name) : lookUp(store, parseAddress(from).name, () => begin(name))
     return supervise(
       () => (values.name === undefined ? startUnnamed(path, store, start) : start(values.name)),
-      superviseOptions(values, { module: moduleName, place, terminal, preparing }),
+      superviseOptions(values, { module: moduleName, place, store, terminal, preparing }),
     )
   },
 })

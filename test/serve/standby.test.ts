@@ -1,0 +1,79 @@
+import { copyFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import type { Stasis } from '../cli/processes.ts'
+import { program } from '../programs/programs.ts'
+import { TwoPlaces } from './movers.ts'
+
+vi.setConfig({ testTimeout: 120_000 })
+
+const counting = `local sum = 0
+for i = 1, 400 do
+  for j = 1, 400000 do sum = (sum * 31 + j) % 1000003 end
+  io.write(i, ":", sum, "\\n") io.flush()
+end
+os.exit(7)`
+/** After a line of output it makes no call for seconds. */
+const brooding = `print("begun") io.flush()
+local sum = 0
+for j = 1, 200000000 do sum = (sum * 31 + j) % 1000003 end
+print(sum) os.exit(7)`
+const asking = `io.write("ready\\n") io.flush()
+for line in io.lines() do io.write("got ", line, "\\n") io.flush() end os.exit(7)`
+
+let places: TwoPlaces
+let server: Stasis
+beforeEach(async () => {
+  places = new TwoPlaces()
+  server = await places.serve(0, [])
+})
+afterEach(() => places.close())
+
+function words(script: string): string[] {
+  const module = join(places.here.directory, 'lua.wasm')
+  copyFileSync(program('lua').path, module)
+  return [module, '-e', script]
+}
+
+const run = (script: string): Stasis => places.here.start('run', '--name', 'calc', '--store', 'here', ...words(script))
+
+const migrate = () => places.here.run('migrate', 'calc', places.url, '--store', 'here')
+
+test('A session without directories goes on behind its log where it stood by, and nothing is done twice', async () => {
+  const plain = await places.here.run('run', '--no-log', '--store', 'plain', ...words(counting))
+  const running = run(counting)
+  await running.says('\n50:')
+  expect(await migrate()).toMatchObject({ code: 0, err: expect.not.stringContaining('Error') })
+  const ended = await running.finished
+  expect(ended).toMatchObject({ code: 75, err: expect.stringContaining(`calc has moved to ${places.url}/calc.`) })
+  expect(ended.err).not.toContain('Resume with')
+  const there = await places.here.run('attach', `${places.url}/calc`)
+  expect(`${running.out}${there.out}${there.code}`).toBe(`${plain.out}${plain.code}`)
+  expect(server.err).toContain('calc stood by, and went on behind its log.')
+  const refused = await places.here.run('restore', 'calc', '--store', 'here')
+  expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('STASIS_LEASE_MOVED') })
+})
+
+test('A session that makes no call is stopped by a checkpoint, and goes on there all the same', async () => {
+  const plain = await places.here.run('run', '--no-log', '--store', 'plain', ...words(brooding))
+  const running = run(brooding)
+  await running.says('begun')
+  expect(await migrate()).toMatchObject({ code: 0, err: expect.not.stringContaining('does not run') })
+  expect(await running.finished).toMatchObject({ code: 75, err: expect.stringContaining('has moved to') })
+  const there = await places.here.run('attach', `${places.url}/calc`)
+  expect(`${running.out}${there.out}${there.code}`).toBe(`${plain.out}${plain.code}`)
+  expect(server.err).not.toContain('stood by')
+})
+
+test('What was typed and not read goes along', async () => {
+  const running = run(asking)
+  await running.says('ready')
+  running.write('one\ntwo\n')
+  await running.says('got two')
+  expect(await migrate()).toMatchObject({ code: 0, err: expect.not.stringContaining('does not run') })
+  expect(await running.finished).toMatchObject({ code: 75 })
+  const there = places.here.start('attach', `${places.url}/calc`)
+  there.write('three\n')
+  await there.says('got three')
+  expect(await there.end()).toMatchObject({ code: 7 })
+})
