@@ -68,7 +68,7 @@ test('A session that makes no call is stopped by a checkpoint, and goes on there
   expect(server.err).not.toContain('stood by')
 })
 
-test('What was typed and not read goes along', async () => {
+test('A session that waits for input moves, and reads there what is typed there', async () => {
   const running = run(asking)
   await running.says('ready')
   running.write('one\ntwo\n')
