@@ -91,7 +91,7 @@ export async function sendSession(
 }
 
 /** Rounds of the log alone, and milliseconds that the other side may take for one when the guest is stopped. */
-const maxFollows = 8
+const maxFollows = 4
 const soon = 30
 
 /**

@@ -1,6 +1,9 @@
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { FileStore } from '../../host-node/file-store.ts'
+import { loadLease, mayRun } from '../../runtime/store/lease.ts'
 import type { Stasis } from '../cli/processes.ts'
 import { program } from '../programs/programs.ts'
 import { TwoPlaces } from './movers.ts'
@@ -8,7 +11,7 @@ import { TwoPlaces } from './movers.ts'
 vi.setConfig({ testTimeout: 120_000 })
 
 const counting = `local sum = 0
-for i = 1, 400 do
+for i = 1, 700 do
   for j = 1, 400000 do sum = (sum * 31 + j) % 1000003 end
   io.write(i, ":", sum, "\\n") io.flush()
 end
@@ -65,7 +68,7 @@ test('A session that makes no call is stopped by a checkpoint, and goes on there
   expect(server.err).not.toContain('stood by')
 })
 
-test('What was typed and not read goes along', async () => {
+test('A session that waits for input moves, and reads there what is typed there', async () => {
   const running = run(asking)
   await running.says('ready')
   running.write('one\ntwo\n')
@@ -76,4 +79,48 @@ test('What was typed and not read goes along', async () => {
   there.write('three\n')
   await there.says('got three')
   expect(await there.end()).toMatchObject({ code: 7 })
+})
+
+const isLong = process.env.LOG_FAULTS === 'full'
+const kills = isLong ? 20 : 3
+
+test(`A server that is killed at ${kills} instants while a session stands by leaves one copy that can run`, {
+  timeout: 900_000,
+}, async () => {
+  const plain = await places.here.run('run', '--no-log', '--store', 'plain', ...words(counting))
+  const { port } = new URL(places.url)
+  const [here, there] = ['here', 'there'].map((name) => new FileStore(join(places.here.directory, name)))
+  for (let kill = 0; kill < kills; kill++) {
+    const running = run(counting)
+    await running.says('\n20:')
+    const moving = migrate()
+    await sleep(300 + (1000 * kill) / kills)
+    server.child.kill('SIGKILL')
+    await server.finished
+    const leases = [await loadLease(here!, 'calc'), await loadLease(there!, 'calc')]
+    const owners = leases.filter((lease) => lease !== undefined && mayRun(lease)).length
+    // One of them; or it was let go and has only to be said again.
+    if (owners === 0) expect(leases.map((lease) => lease?.state)).toEqual(['moved', 'received'])
+    else expect(owners).toBe(1)
+    server = await places.serve(Number(port), [])
+    if ((await moving).code !== 0) {
+      // It was quicker than its move, and is over here.
+      if (running.child.exitCode === 7) {
+        expect(running.out).toBe(plain.out)
+        await places.here.run('rm', 'calc', '--store', 'there')
+        continue
+      }
+      const lease = await loadLease(here!, 'calc')
+      const words = lease?.state === 'moved' ? ['--resume', 'calc'] : ['calc', places.url]
+      if (lease?.state !== 'moved' || !lease.confirmed) {
+        const again = await places.here.run('migrate', ...words, '--store', 'here')
+        expect(`${again.code} ${again.err} ${(await moving).err}`).toMatch(/^0 /)
+      }
+    }
+    expect(await running.finished).toMatchObject({ code: 75 })
+    const rest = await places.here.run('attach', '--start', `${places.url}/calc`)
+    expect(rest.code).toBe(7)
+    expect(rest.out.split('\n').at(-2)).toBe(plain.out.split('\n').at(-2))
+    for (const store of ['here', 'there']) await places.here.run('rm', 'calc', '--store', store)
+  }
 })
