@@ -33,7 +33,7 @@ for (const browserName of browserNames) {
         server = await serve({ isolated })
         server.passed.set('sleeper.wasm', sleeper())
         server.passed.set('dripper.wasm', dripper())
-        server.passed.set('counter.wasm', counter(200_000))
+        server.passed.set('counter.wasm', counter(2_000_000))
         server.passed.set('long.wasm', counter(500_000))
       })
       afterAll(() => server.close())
