@@ -59,14 +59,14 @@ test('A session goes to the server and comes back, running each time, and a copy
     '--store',
     'here',
     '--dir',
-    `${join(places.here.directory, 'work')}::/work`,
+    `${join(places.here.directory, 'work')}::/job`,
   )
   expect(`${running.out}${watching.out}${rest.out}${rest.code}`).toBe(expected)
 })
 
 test('One types, others look on, and who attaches later sees what was on the screen', async () => {
   await places.serve()
-  const running = places.run({ program: 'lua', args: ['/work/ask.lua'], env: [], middle: '' })
+  const running = places.run({ program: 'lua', args: ['/job/ask.lua'], env: [], middle: '' })
   running.write('one\n')
   await running.says('got one')
   expect(await places.here.run('migrate', 'calc', places.url, '--store', 'here')).toMatchObject({ code: 0 })
@@ -102,7 +102,7 @@ test('A server that is told to end stops its sessions with a checkpoint, and goe
     '--store',
     'there',
     '--dir',
-    `${join(places.here.directory, 'work')}::/work`,
+    `${join(places.here.directory, 'work')}::/job`,
   )
   expect(`${running.out}${watching.out}${rest.out}${rest.code}`).toBe(expected)
 })
@@ -130,7 +130,7 @@ test('A session that is moved away is a fork where that is forced, with an ident
     code: 0,
   })
   await running.finished
-  const grant = ['--dir', `${join(places.here.directory, 'work')}::/work`, '--store', 'here'] as const
+  const grant = ['--dir', `${join(places.here.directory, 'work')}::/job`, '--store', 'here'] as const
   expect(await places.here.run('restore', 'calc', ...grant)).toMatchObject({
     code: 1,
     err: expect.stringContaining('STASIS_LEASE_MOVED'),

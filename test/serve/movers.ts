@@ -35,14 +35,14 @@ export interface Mover {
 }
 
 export const movers: Readonly<Record<'lua' | 'cpython' | 'sqlite', Mover>> = {
-  lua: { program: 'lua', args: ['/work/count.lua'], env: [], middle: '\n60:' },
+  lua: { program: 'lua', args: ['/job/count.lua'], env: [], middle: '\n60:' },
   cpython: {
     program: 'cpython',
-    args: ['/work/count.py'],
+    args: ['/job/count.py'],
     env: ['PYTHONHASHSEED=0', 'PYTHONDONTWRITEBYTECODE=1'],
     middle: '\n30 ',
   },
-  sqlite: { program: 'sqlite', args: [':memory:', '.read /work/count.sql'], env: [], middle: '\n30|' },
+  sqlite: { program: 'sqlite', args: [':memory:', '.read /job/count.sql'], env: [], middle: '\n30|' },
 }
 
 /** Two machines, as far as sessions can tell: a store here, and another one that a server has. */
@@ -58,7 +58,7 @@ export class TwoPlaces {
   }
 
   /** `grants`: the directory of the movers; without, sessions have none. */
-  async serve(port = 0, grants: readonly string[] = ['--dir', `${this.#work}::/work`]): Promise<Stasis> {
+  async serve(port = 0, grants: readonly string[] = ['--dir', `${this.#work}::/job`]): Promise<Stasis> {
     const server = this.here.start('serve', '--port', String(port), '--json', '--store', 'there', ...grants)
     await server.says('\n')
     this.url = (JSON.parse(server.out.split('\n')[0] as string) as { url: string }).url
@@ -69,7 +69,7 @@ export class TwoPlaces {
   words({ program: name, args, env }: Mover): string[] {
     const module = join(this.here.directory, `${name}.wasm`)
     copyFileSync(program(name).path, module)
-    return ['--dir', `${this.#work}::/work`, ...env.flatMap((each) => ['--env', each]), module, ...args]
+    return ['--dir', `${this.#work}::/job`, ...env.flatMap((each) => ['--env', each]), module, ...args]
   }
 
   run(mover: Mover): Stasis {
