@@ -1,4 +1,5 @@
 // The page without isolation headers, the element in another page, and files that are chosen.
+
 import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,6 +10,7 @@ import { exportSession } from '../../runtime/transfer/export/export-session.ts'
 import { browserNames, withoutBrowser } from '../browser/browsers.ts'
 import { program } from '../programs/programs.ts'
 import { start } from '../session/harness.ts'
+import { titled } from '../support/titled.ts'
 import { openWorld, Tab, type World } from './pages.ts'
 
 const lua = program('lua-eh')
@@ -23,7 +25,7 @@ describe.each(browserNames)('plain static hosting in %s', (name) => {
   afterAll(async () => world?.close())
 
   const inBrowser = (title: string, run: () => Promise<void>) =>
-    test.skipIf(missing !== undefined || !lua.available)(title, run, 60_000)
+    test.skipIf(missing !== undefined || !lua.available)(titled(title, missing ?? lua.reason), run, 60_000)
 
   inBrowser('programs run slower, which is said, and go on after a reload', async () => {
     const tab = await Tab.open(world)

@@ -1,14 +1,17 @@
 // The page in real browsers: started from the gallery, typed to, frozen, reloaded, taken over, on a phone.
+
 import type { Page } from 'puppeteer-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { browserNames, withoutBrowser } from '../browser/browsers.ts'
 import { program } from '../programs/programs.ts'
+import { titled } from '../support/titled.ts'
 import { openWorld, Tab, type World } from './pages.ts'
 
-const needsLua = !program('lua-eh').available
+const withoutLua = program('lua-eh').reason
 
 describe.each(browserNames)('the page in %s', (name) => {
   const missing = withoutBrowser(name)
+  const reason = missing ?? withoutLua
   let world: World
   beforeAll(async () => {
     if (missing === undefined) world = await openWorld(name)
@@ -16,7 +19,7 @@ describe.each(browserNames)('the page in %s', (name) => {
   afterAll(async () => world?.close())
 
   const inBrowser = (title: string, run: () => Promise<void>) =>
-    test.skipIf(missing !== undefined || needsLua)(title, run, 60_000)
+    test.skipIf(reason !== undefined)(titled(title, reason), run, 60_000)
 
   inBrowser('a program starts with one click, is typed to, and goes on after a reload', async () => {
     const tab = await Tab.open(world)

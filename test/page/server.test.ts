@@ -1,4 +1,5 @@
 // From the page to `stasis serve`, where it runs on, and back; and from a terminal into the page.
+
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { browserNames, launchBrowser, withoutBrowser } from '../browser/browsers.ts'
 import { program } from '../programs/programs.ts'
 import { hasTerminal, onTerminal } from '../support/terminal.ts'
+import { titled } from '../support/titled.ts'
 import { buildPage, root, Tab, type World } from './pages.ts'
 
 const lua = program('lua-eh')
@@ -46,7 +48,7 @@ describe.each(browserNames)('the page of stasis serve in %s', (name) => {
   }
 
   const inBrowser = (title: string, run: () => Promise<void>) =>
-    test.skipIf(missing !== undefined || !lua.available)(title, run, 60_000)
+    test.skipIf(missing !== undefined || !lua.available)(titled(title, missing ?? lua.reason), run, 60_000)
 
   inBrowser('a session is sent to the server, runs on there, and comes back', async () => {
     const tab = await Tab.open(world)
@@ -96,7 +98,10 @@ describe.each(browserNames)('the page of stasis serve in %s', (name) => {
   })
 
   test.skipIf(missing !== undefined || !hasTerminal || !cpython.available)(
-    'CPython goes from a terminal to the page, over a reload, to the server, and back to a terminal',
+    titled(
+      'CPython goes from a terminal to the page, over a reload, to the server, and back to a terminal',
+      missing ?? cpython.reason ?? (hasTerminal ? undefined : 'there is no program to make a terminal'),
+    ),
     async () => {
       const begun = await onTerminal(
         directory,

@@ -1,10 +1,12 @@
 // A session takes its files along: CPython is frozen while it writes below a directory of the host, and goes on elsewhere.
+
 import { cpSync, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Session } from '../../host-node/sessions.ts'
 import { checkpointFiles, listFiles } from '../../runtime/session/files/checkpoint-files.ts'
 import { listTree } from '../programs/prepare.ts'
+import { titled } from '../support/titled.ts'
 import { type ArchiveWorld, archiveWorld, type Files, given, least, python } from './archive.ts'
 
 const { available, reason } = python
@@ -84,7 +86,7 @@ describe.skipIf(!available)(`files of the host travel${available ? '' : ` (${rea
   })
 })
 
-describe.skipIf(!available)('a granted directory is compared with the checkpoint', () => {
+describe.skipIf(!available)(titled('a granted directory is compared with the checkpoint', reason), () => {
   test('and refused with all that differs, kept, or put back', { timeout: 120_000 }, async () => {
     const { files } = await plainly(given)
     const { name, host } = await frozen(1850, given)
@@ -158,7 +160,7 @@ describe.skipIf(!available)('a granted directory is compared with the checkpoint
   })
 })
 
-describe.skipIf(!available)('what is carried', () => {
+describe.skipIf(!available)(titled('what is carried', reason), () => {
   test('is bounded, and refused by name where it is more', { timeout: 60_000 }, async () => {
     const host = world.folder('host', given)
     const first = await start(host, { triggers: [{ kind: 'call', call: 1850 }], maxFileBytes: 100 })

@@ -1,4 +1,5 @@
 // What a terminal has shown goes with the session: at a checkpoint, and behind it by the call log.
+
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +11,7 @@ import { readScreen } from '../../runtime/store/checkpoint-screen.ts'
 import { removeVersions } from '../../runtime/store/checkpoints.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { program } from '../programs/programs.ts'
+import { titled } from '../support/titled.ts'
 import { restore, start } from './harness.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -27,7 +29,7 @@ const tty = { stdin: 'tty', stdout: 'tty', stderr: 'tty' } as const
 
 const lua = program('lua')
 
-describe.skipIf(!lua.available)('a session on a terminal', () => {
+describe.skipIf(!lua.available)(titled('a session on a terminal', lua.reason), () => {
   const script = 'while true do local l = io.read() if not l then break end print("<" .. l .. ">") end'
   const options = () =>
     ({
