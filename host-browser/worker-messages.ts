@@ -26,6 +26,8 @@ export interface WorkerSetup {
   readonly flow?: SharedArrayBuffer
   /** Keep pre-linked modules. */
   readonly cache: boolean
+  /** Input behind what the checkpoint carries. */
+  readonly typedBehind: Uint8Array
   /** URLs of ES modules by the name that the guest imports from. */
   readonly imports: Readonly<Record<string, string>>
   readonly tail: readonly TailSegment[]
@@ -46,6 +48,11 @@ export interface FromWorker {
   readonly output: { readonly fd: 1 | 2; readonly bytes: Uint8Array<ArrayBuffer> }
   /** Bytes of stdin received since the beginning, and whether more are wanted. */
   readonly input: { readonly received: number; readonly wanted: boolean }
+  /**
+   * Before 'captured': of the input that came here, the guest has read so many bytes, less than none where it has not read
+   * all of what was there before.
+   */
+  readonly inputRead: { readonly bytes: number }
   /** The guest waits, or goes on: told where no memory is shared. */
   readonly resting: { readonly isResting: boolean }
   /** Bytes at `at` of a segment; what stood there and behind goes. */

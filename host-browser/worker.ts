@@ -2,7 +2,7 @@
 import { measuredReserve } from '../runtime/engine/stack-probe.ts'
 import type { ControlBlock } from '../runtime/session/control-block.ts'
 import { type GuestThread, serveGuest } from '../runtime/session/guest.ts'
-import type { Message, ToGuest } from '../runtime/session/messages.ts'
+import type { Captured, Message, ToGuest } from '../runtime/session/messages.ts'
 import { loadFunctions } from '../runtime/session/own-functions.ts'
 import { packError } from '../runtime/session/packed-error.ts'
 import { Turns } from '../runtime/session/turns.ts'
@@ -19,7 +19,15 @@ import { type EngineMaker, type Keep, prepareModule } from './worker-prelink.ts'
 Object.assign(Error, { stackTraceLimit: 50 })
 
 const scope = globalThis as unknown as WorkerScope
-const post: GuestThread['post'] = (kind, payload, transfer = []) => scope.postMessage({ kind, payload }, transfer)
+/** Bytes of stdin that the guest has read. */
+let inputRead = 0
+const post: GuestThread['post'] = (kind, payload, transfer = []) => {
+  if (kind === 'captured') {
+    const bytes = inputRead - (payload as Captured).input.first.length
+    scope.postMessage({ kind: 'inputRead', payload: { bytes } }, [])
+  }
+  scope.postMessage({ kind, payload }, transfer)
+}
 
 type Received = PageMessage | Message<ToGuest>
 
@@ -40,9 +48,14 @@ async function createGuest(setup: WorkerSetup) {
     throw error
   })
   let prepared: (() => EngineMaker) | undefined
+  const onRead = (bytes: number) => {
+    inputRead += bytes
+  }
   const keep: Keep | undefined = setup.cache ? (key, bytes) => port.post('cache', { key, bytes }) : undefined
   const thread: GuestThread = {
-    createHost: (control) => createWorkerHost({ setup, port, posted, clocks, control, turns: waiting(control) }),
+    createHost: (control) =>
+      createWorkerHost({ setup, port, posted, clocks, control, turns: waiting(control), onRead }),
+    typedBehind: setup.typedBehind,
     ...(!isShared && { turns: () => turns! }),
     openDirectory: noDirectories,
     prepare: () => {

@@ -1,3 +1,4 @@
+import { concat } from '../../wasm-shim/bytes/arrays.ts'
 import { isStasisError, StasisError } from '../../wasm-shim/errors.ts'
 import type { CarriedFiles } from '../../wasm-shim/wasi/carried.ts'
 import type { Host } from '../../wasm-shim/wasi/host.ts'
@@ -63,6 +64,8 @@ const isCheckpoint = ({ cause }: CaptureReason): boolean => cause !== 'none' && 
 
 type Step = () => RunOutcome
 
+const nothing = new Uint8Array(0)
+
 /** Bytes for the stack, and for what the guest does until there is room. */
 const roomToGrow = 65536
 
@@ -125,7 +128,7 @@ class Guest {
       this.#turns,
     )
     this.#ownCheckpoints = new OwnCheckpoints(this.#decider, pendingCall(checkpoint))
-    this.#firstInput = new FirstInput(checkpoint?.input?.slice() ?? new Uint8Array(0))
+    this.#firstInput = new FirstInput(concat([checkpoint?.input ?? nothing, thread.typedBehind ?? nothing]))
     this.#screen = new Screen(checkpoint?.screen)
     this.#isRestored = checkpoint !== undefined || (init.log?.tail.length ?? 0) > 0
     const patient = holding(this.#host, control, holdOff, isHeld)
