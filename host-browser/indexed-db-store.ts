@@ -3,6 +3,7 @@ import { checkSessionName } from '../runtime/store/address.ts'
 import { checkAppend, checkBlobName } from '../runtime/store/blob-name.ts'
 import type { BlobInfo, ByteRange, LockOwner, SessionLock, Store } from '../runtime/store/store.ts'
 import { isStasisError, StasisError } from '../wasm-shim/errors.ts'
+import { toPieces } from './pieces.ts'
 import { hold, inProcessLocks, type WebLocks } from './web-locks.ts'
 
 /**
@@ -30,8 +31,6 @@ interface BlobRecord {
 }
 
 const nextIdKey = 0
-/** Largest piece: what a ranged read may read too much. */
-const maxPiece = 1 << 20
 /** Behind all names that begin with a prefix: names are ASCII. */
 const behind = '\uffff'
 const objectStore = 'blobs'
@@ -170,25 +169,33 @@ export class IndexedDbStore implements Store {
   /** Resolves when it is on the disk; where it does not come so far, nothing has changed. */
   async #write<T>(change: (store: IDBObjectStore) => Promise<T>): Promise<T> {
     try {
-      return await this.#use('readonly', ({ transaction }) => {
-        // idb-keyval's own transactions are as durable as the browser likes: Chromium and Firefox do not wait for the disk.
-        const own = transaction.db.transaction(objectStore, 'readwrite', { durability: 'strict' })
-        const done = finished(own)
-        return change(own.objectStore(objectStore)).then(
-          (result) => done.then(() => result),
-          (error) => {
-            abort(own)
-            // What ended the transaction says more than a request that ended with it.
-            return done.then(
-              () => Promise.reject(error),
-              (cause) => Promise.reject(isStasisError(error) ? error : (cause ?? error)),
-            )
-          },
-        )
+      return await this.#change(change).catch((error: unknown) => {
+        // When there was no room Firefox lets the next transaction remove things only, and the one after it do all again.
+        if (nameOf(error) === 'InvalidStateError') return this.#change(change)
+        throw error
       })
     } catch (error) {
       throw asStasisError(this.url, error)
     }
+  }
+
+  #change<T>(change: (store: IDBObjectStore) => Promise<T>): Promise<T> {
+    return this.#use('readonly', ({ transaction }) => {
+      // By itself idb-keyval does not wait for the disk, in Chromium and Firefox.
+      const own = transaction.db.transaction(objectStore, 'readwrite', { durability: 'strict' })
+      const done = finished(own)
+      return change(own.objectStore(objectStore)).then(
+        (result) => done.then(() => result),
+        (error) => {
+          abort(own)
+          // What ended the transaction says more than a request that ended with it.
+          return done.then(
+            () => Promise.reject(error),
+            (cause) => Promise.reject(isStasisError(error) ? error : (cause ?? error)),
+          )
+        },
+      )
+    })
   }
 }
 
@@ -253,26 +260,6 @@ async function cut(store: IDBObjectStore, id: number, at: number): Promise<void>
   store.delete(piecesOf(id, at))
 }
 
-/** Pieces of their own memory, as full as possible: what is stored of a view is all of the memory behind it. */
-function* toPieces(parts: readonly Uint8Array[]): Generator<Uint8Array> {
-  let left = parts.reduce((sum, part) => sum + part.length, 0)
-  let piece = new Uint8Array(Math.min(left, maxPiece))
-  let filled = 0
-  for (const part of parts) {
-    for (let at = 0; at < part.length; ) {
-      const count = Math.min(part.length - at, piece.length - filled)
-      piece.set(part.subarray(at, at + count), filled)
-      at += count
-      filled += count
-      if (filled < piece.length) continue
-      yield piece
-      left -= filled
-      piece = new Uint8Array(Math.min(left, maxPiece))
-      filled = 0
-    }
-  }
-}
-
 function busy(session: string, { pid, host, since }: LockOwner = unknownOwner): StasisError {
   const when = since > 0 ? `, since ${new Date(since).toISOString()}` : ''
   const message = `The session ${session} is running in a page of this browser (number ${pid}${when}). Stop it there or close that page, or choose another name.`
@@ -284,9 +271,12 @@ function lostPieces(name: string, at: number, size: number): StasisError {
   return new StasisError('STASIS_BLOB_DAMAGED', message, { blob: name, at, size })
 }
 
+const nameOf = (error: unknown): string => (error as { name?: string } | null)?.name ?? ''
+
 function asStasisError(url: string, cause: unknown): StasisError {
   if (isStasisError(cause)) return cause as StasisError
-  const { name = '', message: reason = String(cause) } = (cause ?? {}) as { name?: string; message?: string }
+  const name = nameOf(cause)
+  const { message: reason = String(cause) } = (cause ?? {}) as { message?: string }
   if (name === 'QuotaExceededError') {
     const message = `${url} is full: the browser gives this page no more room. What was there before is intact. Remove sessions or old versions, free space on the disk, or let the page keep data for good (navigator.storage.persist()).`
     return new StasisError('STASIS_STORE_FULL', message, { url }, { cause })

@@ -16,10 +16,15 @@ export function withoutBrowser(name: BrowserName): string | undefined {
   return existsSync(paths[name]) ? undefined : `${paths[name]} is not installed`
 }
 
-export function launchBrowser(name: BrowserName, profile?: string): Promise<Browser> {
+/** `prefs`: of Firefox, beside its own. */
+export function launchBrowser(
+  name: BrowserName,
+  profile?: string,
+  prefs: Readonly<Record<string, unknown>> = {},
+): Promise<Browser> {
   const executablePath = paths[name]
   const common = { executablePath, protocolTimeout: 300_000, ...(profile !== undefined && { userDataDir: profile }) }
-  if (name === 'firefox') return launch({ ...common, browser: 'firefox' })
+  if (name === 'firefox') return launch({ ...common, browser: 'firefox', extraPrefsFirefox: { ...prefs } })
   return launch({
     ...common,
     browser: 'chrome',
