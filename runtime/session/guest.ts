@@ -114,8 +114,7 @@ class Guest {
     this.#control = control
     const checkpoint = beginning.image === undefined ? undefined : decodeCheckpoint(beginning.image)
     this.#host = thread.createHost(control)
-    // What captures nothing gives no turns.
-    this.#turns = init.engine === 'log-only' ? undefined : thread.turns?.()
+    this.#turns = thread.turns?.()
     const holdOff = new HoldOff(this.#host.clocks.monotonic, () => thread.post('heldOff', {}))
     const isHeld = () => this.#machine.kernel.isHeld
     this.#decider = new CaptureDecider(
@@ -125,7 +124,8 @@ class Guest {
       checkpoint?.calls ?? 0,
       () => this.#hasRoom(),
       { isHeld, look: () => holdOff.look(), over: () => holdOff.over() },
-      this.#turns,
+      // What captures nothing gives none.
+      init.engine === 'log-only' ? undefined : this.#turns,
     )
     this.#ownCheckpoints = new OwnCheckpoints(this.#decider, pendingCall(checkpoint))
     this.#firstInput = new FirstInput(concat([checkpoint?.input ?? nothing, thread.typedBehind ?? nothing]))

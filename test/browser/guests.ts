@@ -105,3 +105,16 @@ export const thinker = (iterations: number): Uint8Array =>
           (br $next)))
       (i32.store (i32.const 20) (i32.add (local.get $count) (i32.const 1)))
       (drop (call $write (i32.const 1) (i32.const 16) (i32.const 1) (i32.const 200)))))`)
+
+/** Calls itself 6000 times, and reads a byte from stdin down there. */
+export const deepReader = (): Uint8Array =>
+  wat(`(module
+    (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 0) "\\40\\00\\00\\00\\01\\00\\00\\00")
+    (func $deep (param $n i32) (result i32)
+      (if (result i32) (local.get $n)
+        (then (i32.add (call $deep (i32.sub (local.get $n) (i32.const 1))) (local.get $n)))
+        (else (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 200)))))
+    (func (export "_start")
+      (drop (call $deep (i32.const 6000)))))`)
