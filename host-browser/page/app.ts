@@ -2,8 +2,8 @@ import { listSessions } from '../../runtime/store/checkpoints.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { openStore } from '../open-store.ts'
 import { h, replace } from './dom.ts'
-import { importImage, importSession, kindOf } from './handover/import-file.ts'
 import { giveFiles } from './handover/give-files.ts'
+import { importImage, importSession, kindOf } from './handover/import-file.ts'
 import { takeOver } from './handover/moves.ts'
 import { takeFromServer } from './handover/server.ts'
 import { Tabs } from './handover/tabs.ts'
@@ -173,7 +173,11 @@ export class App {
   }
 
   #acceptDrops(): void {
-    const hint = h('div', { class: 'drop-page', hidden: true }, 'Drop a .wasm or .stasis file, or a file for the program')
+    const hint = h(
+      'div',
+      { class: 'drop-page', hidden: true },
+      'Drop a .wasm or .stasis file, or a file for the program',
+    )
     document.body.append(hint)
     const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes('Files') ?? false
     addEventListener('dragover', (event) => {
