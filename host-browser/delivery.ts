@@ -1,5 +1,6 @@
 import type { Store } from '../runtime/store/store.ts'
 import { StasisError } from '../wasm-shim/errors.ts'
+import { isTaken } from './fences.ts'
 import { StoredLog } from './stored-log.ts'
 import { untilRoom } from './until-room.ts'
 import type { FromWorker, WorkerMessage } from './worker-messages.ts'
@@ -99,7 +100,7 @@ export class Delivery {
   async #retry(step: () => Promise<void>): Promise<void> {
     const { store, onFull } = this.#options
     await untilRoom(step, { store, onFull, isOver: () => this.#isOver }).catch((error) => {
-      throw failed(store, error)
+      throw isTaken(error) ? error : failed(store, error)
     })
   }
 }
