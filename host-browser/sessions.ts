@@ -10,6 +10,7 @@ import { MemoryStore } from '../runtime/store/memory-store.ts'
 import type { Store } from '../runtime/store/store.ts'
 import { exportSession } from '../runtime/transfer/export/export-session.ts'
 import { type ImportOptions, importSession } from '../runtime/transfer/export/import-session.ts'
+import { EarlyWorker } from './early-worker.ts'
 import { OpfsMirror } from './opfs-mirror.ts'
 import { type BrowserMount, loadOpfs, opfsGrants, withoutOpfs } from './opfs-mounts.ts'
 import { exportHost, isIsolated, pageHost } from './page-host.ts'
@@ -37,7 +38,11 @@ export const Session = {
     tellIsolation(rest)
     return withMirror(store, mounts, rest, async (onExit, onEvent) => {
       const given = { ...rest, ...(onEvent && { onEvent }), ...returning(mounts, rest) }
-      return startSession(pageHost(store, streams, onExit), { ...given, mounts: await loadOpfs(mounts), store })
+      return startSession(pageHost(store, streams, { ...(onExit && { onExit }) }), {
+        ...given,
+        mounts: await loadOpfs(mounts),
+        store,
+      })
     })
   },
 
@@ -51,7 +56,13 @@ export const Session = {
     tellIsolation(rest)
     return withMirror(store, mounts, rest, async (onExit, onEvent) => {
       const given = { ...rest, ...(onEvent && { onEvent }), ...returning(mounts, rest) }
-      return restoreSession(pageHost(store, streams, onExit), store, address, { ...given, mounts: withoutOpfs(mounts) })
+      const early = streams.cache === false ? undefined : new EarlyWorker(store, address)
+      const host = pageHost(store, streams, { ...(onExit && { onExit }), ...(early && { early }) })
+      try {
+        return await restoreSession(host, store, address, { ...given, mounts: withoutOpfs(mounts) })
+      } finally {
+        early?.end()
+      }
     })
   },
 

@@ -6,6 +6,7 @@ import { StdinRing } from '../runtime/session/stdin-ring.ts'
 import type { Store } from '../runtime/store/store.ts'
 import { consoleSink } from './console-sink.ts'
 import { Delivery } from './delivery.ts'
+import { createWorker, type EarlyWorker } from './early-worker.ts'
 import { Flow } from './flow.ts'
 import { feedInput, type InputFeed, postedSink, ringSink } from './input-feed.ts'
 import { KeptInput } from './kept-input.ts'
@@ -38,6 +39,8 @@ export interface StreamOptions {
 export interface SpawnOptions extends StreamOptions {
   /** Where the session's log goes, and comes from. */
   readonly store: Store
+  /** A worker that has begun already. */
+  readonly early?: EarlyWorker
   /** What the memory mounts of a program hold that exits; the session ends afterwards. */
   readonly onExit?: (contents: readonly MountContent[]) => Promise<void>
 }
@@ -104,7 +107,9 @@ class WorkerGuest implements GuestPort {
       this.#feed =
         options.terminal === true ? feedTyped(stdin, sink, (bytes) => this.#keep(bytes)) : feedInput(stdin, sink)
     }
-    this.#worker = new Worker(new URL('./browser-worker.js', import.meta.url), { type: 'module' })
+    const early = options.early?.take()
+    if (early !== undefined) void options.early!.loaded.then(() => this.#hasLoaded())
+    this.#worker = early ?? createWorker()
     this.#worker.onmessage = ({ data }: MessageEvent<Received>) => this.#handle(data)
     this.#worker.onerror = (event) => fail(new Error(event.message || 'its script could not be loaded'))
     this.#worker.onmessageerror = () => fail(new Error('a message of it could not be read'))

@@ -4,6 +4,7 @@
  * is in the store, so that no effect leaves the session before (D9).
  */
 import type { Message } from '../runtime/session/messages.ts'
+import type { PollMode } from '../wasm-shim/prelink/index.ts'
 
 export type StdinSetup =
   | { readonly kind: 'ring'; readonly ring: SharedArrayBuffer }
@@ -35,6 +36,8 @@ export interface WorkerSetup {
 }
 
 export interface ToWorker {
+  /** Before 'setup': the pre-linked module that will be wanted, to be compiled meanwhile if it is in the cache. */
+  readonly prepare: { readonly sha256: string; readonly polls: PollMode }
   readonly setup: WorkerSetup
   /** Bytes for stdin; none: its end. */
   readonly input: { readonly bytes: Uint8Array }

@@ -13,7 +13,7 @@ import { createClocks, createWorkerHost } from './worker-host.ts'
 import { WorkerLog } from './worker-log.ts'
 import type { PageMessage, WorkerScope, WorkerSetup } from './worker-messages.ts'
 import { WorkerPort } from './worker-port.ts'
-import { type EngineMaker, type Keep, prepareModule } from './worker-prelink.ts'
+import { type CompiledEarly, compileEarly, type EngineMaker, type Keep, prepareModule } from './worker-prelink.ts'
 
 /** Deep enough to tell where a program trapped. */
 Object.assign(Error, { stackTraceLimit: 50 })
@@ -72,6 +72,7 @@ async function createGuest(setup: WorkerSetup) {
   return async (message: Received): Promise<void> => {
     switch (message.kind) {
       case 'setup':
+      case 'prepare':
         return
       case 'input':
         posted.receive(message.payload.bytes)
@@ -82,7 +83,7 @@ async function createGuest(setup: WorkerSetup) {
         loop.roomMade()
         return
       case 'init':
-        prepared = await prepareModule(message.payload, keep)
+        prepared = await prepareModule(message.payload, keep, early)
         return handle(message)
       default:
         return handle(message)
@@ -98,12 +99,17 @@ function noDirectories(path: string): never {
   )
 }
 
+let early: CompiledEarly | undefined
 let guest: Promise<(message: Received) => Promise<void>> | undefined
 /** One after the other: the first two take time. */
 let work = Promise.resolve()
 
 scope.onmessage = ({ data }) => {
   const message = data as Received
+  if (message.kind === 'prepare') {
+    early = compileEarly(message.payload)
+    return
+  }
   if (message.kind === 'setup') guest = createGuest(message.payload)
   work = work
     .then(async () => (await guest!)(message))
