@@ -2,6 +2,7 @@ import { createStore, type UseStore } from 'idb-keyval'
 import { checkSessionName } from '../runtime/store/address.ts'
 import { checkAppend, checkBlobName } from '../runtime/store/blob-name.ts'
 import type { BlobInfo, ByteRange, LockOwner, SessionLock, Store } from '../runtime/store/store.ts'
+import { toPieces } from '../wasm-shim/bytes/pieces.ts'
 import { isStasisError } from '../wasm-shim/errors.ts'
 import {
   abort,
@@ -16,7 +17,6 @@ import {
   takeId,
 } from './blob-records.ts'
 import { Fences, raiseFence } from './fences.ts'
-import { toPieces } from './pieces.ts'
 import { asStasisError, busy, lostPieces, nameOf, stuck, unknownOwner } from './store-errors.ts'
 import { hold, inProcessLocks, steal, type WebLocks } from './web-locks.ts'
 
@@ -38,6 +38,8 @@ export interface IndexedDbOptions {
   readonly pid?: number
 }
 
+/** Bytes: what a ranged read may read too much. */
+const maxPiece = 1 << 20
 /** Behind all names that begin with a prefix: names are ASCII. */
 const behind = '\uffff'
 const objectStore = 'blobs'
@@ -191,7 +193,7 @@ export class IndexedDbStore implements Store {
     parts: readonly Uint8Array[],
   ): Promise<void> {
     let at = size
-    for (const piece of toPieces(parts)) {
+    for (const piece of toPieces(parts, maxPiece)) {
       store.put(piece, [id, at])
       at += piece.length
     }

@@ -1,10 +1,7 @@
-/** Bytes: what a ranged read may read too much. */
-const maxPiece = 1 << 20
-
-/** Pieces of their own memory, as full as possible: what is stored of a view is all of the memory behind it. */
-export function* toPieces(parts: readonly Uint8Array[]): Generator<Uint8Array> {
+/** The parts in pieces of `most` bytes, each of its own memory; the last one may be shorter. Nothing for no bytes. */
+export function* toPieces(parts: readonly Uint8Array[], most: number): Generator<Uint8Array> {
   let left = parts.reduce((sum, part) => sum + part.length, 0)
-  let piece = new Uint8Array(Math.min(left, maxPiece))
+  let piece = new Uint8Array(Math.min(left, most))
   let filled = 0
   for (const part of parts) {
     for (let at = 0; at < part.length; ) {
@@ -15,7 +12,7 @@ export function* toPieces(parts: readonly Uint8Array[]): Generator<Uint8Array> {
       if (filled < piece.length) continue
       yield piece
       left -= filled
-      piece = new Uint8Array(Math.min(left, maxPiece))
+      piece = new Uint8Array(Math.min(left, most))
       filled = 0
     }
   }
