@@ -76,7 +76,7 @@ export class SessionView {
     }
     this.#bar = new SessionBar(name, actions)
     this.#veil = new Veil(actions, isFull)
-    const terminalElement = h('div', { class: 'terminal' })
+    const terminalElement = h('div', { class: 'terminal-place' })
     this.#screen = h('section', { class: 'screen', 'aria-label': 'Terminal' }, terminalElement, this.#veil.element)
     this.#inspection = new Inspection(store.url, name)
     this.#preview = new Preview(() => this.terminal.size)
