@@ -18,8 +18,9 @@ export interface KeptInputOptions extends RoomOptions {
 }
 
 /**
- * What a person has typed is in the store before the program is given it, so that a line which was not read yet when the
- * tab was closed is read afterwards (runtime/store/typed-input.ts).
+ * What a person has typed goes to the store before the program is given it, so that a line which was not read yet when the
+ * tab was closed is read afterwards (runtime/store/typed-input.ts). The store writes in order: where the log tells that
+ * something was read, it is here.
  */
 export class KeptInput {
   readonly #options: KeptInputOptions
@@ -28,8 +29,7 @@ export class KeptInput {
   #typed: TypedInput
   /** How many bytes came before the first one that was accepted here. */
   readonly #origin: number
-  #last: Promise<void> = Promise.resolve()
-  #next: Promise<void> | undefined
+  #last: Promise<unknown> = Promise.resolve()
   #isOver = false
 
   static async open(options: KeptInputOptions): Promise<KeptInput> {
@@ -55,7 +55,7 @@ export class KeptInput {
     }
   }
 
-  /** Resolves when the bytes are in the store, and can be given to the program. */
+  /** Resolves when the bytes are in the store. */
   accept(bytes: Uint8Array): Promise<void> {
     this.#typed = { ...this.#typed, bytes: concat([this.#typed.bytes, bytes]) }
     return this.#save()
@@ -84,22 +84,15 @@ export class KeptInput {
     await store.delete(typedBlob(session)).catch(() => false)
   }
 
-  /** What comes while one is being written goes along with the next. */
-  #save(): Promise<void> {
-    this.#next ??= this.#last.then(() => {
-      this.#next = undefined
-      return this.#put()
-    })
-    const next = this.#next
-    this.#last = next.catch(() => undefined)
-    return next
-  }
-
-  async #put(): Promise<void> {
+  /** At once: a log that is written later must not be there before. */
+  async #save(): Promise<void> {
     const { store, session } = this.#options
     const isOver = () => this.#isOver || this.#options.isOver()
     if (isOver()) return
-    await untilRoom(() => saveTyped(store, session, this.#typed), { ...this.#options, isOver })
+    // A later try writes what is known then.
+    const writing = untilRoom(() => saveTyped(store, session, this.#typed), { ...this.#options, isOver })
+    this.#last = Promise.allSettled([this.#last, writing])
+    return writing
   }
 }
 

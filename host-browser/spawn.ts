@@ -105,7 +105,7 @@ class WorkerGuest implements GuestPort {
       this.#stdin = ring === undefined ? { kind: 'posted' } : { kind: 'ring', ring: ring.buffer }
       const sink = ring === undefined ? this.#posted : ringSink(ring, control)
       this.#feed =
-        options.terminal === true ? feedTyped(stdin, sink, (bytes) => this.#keep(bytes)) : feedInput(stdin, sink)
+        options.terminal === true ? feedTyped(stdin, sink, (bytes) => void this.#keep(bytes)) : feedInput(stdin, sink)
     }
     const early = options.early?.take()
     if (early !== undefined) void options.early!.loaded.then(() => this.#hasLoaded())
@@ -136,7 +136,6 @@ class WorkerGuest implements GuestPort {
     this.#worker.postMessage({ kind, payload })
   }
 
-  /** What comes is in the store first. */
   async #keep(bytes: Uint8Array): Promise<void> {
     await (await this.#kept)?.accept(bytes).catch(this.#fail)
   }

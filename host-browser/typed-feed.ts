@@ -5,18 +5,17 @@ import type { InputFeed, InputSink } from './input-feed.ts'
 const enough = 65536
 
 /**
- * Brings what a person types to the guest's stdin: it is taken from the stream at once, asked for or not, and given when
- * `keep` has resolved. An error of the stream is its end.
+ * Brings what a person types to the guest's stdin: it is taken from the stream at once, asked for or not, and given to `keep`
+ * before it is given to the guest. An error of the stream is its end.
  */
 export function feedTyped(
   stream: ReadableStream<Uint8Array>,
   sink: InputSink,
-  keep: (bytes: Uint8Array) => Promise<void>,
+  keep: (bytes: Uint8Array) => void,
 ): InputFeed {
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined
-  /** Taken, and not given; of these so many bytes are kept. */
+  /** Taken, and not given. */
   let waiting = nothing
-  let kept = 0
   let hasEnded = false
   /** Grows with `hold`, so that loops from before it end. */
   let round = 0
@@ -38,9 +37,8 @@ export function feedTyped(
       if (own !== round && chunk?.value === undefined) return
       if (chunk?.value === undefined) hasEnded = true
       else {
+        keep(chunk.value)
         waiting = concat([waiting, chunk.value])
-        await keep(chunk.value)
-        kept += chunk.value.length
       }
       tell()
     }
@@ -48,12 +46,10 @@ export function feedTyped(
 
   const give = async (own: number) => {
     while (own === round) {
-      if (kept > 0) {
+      if (waiting.length > 0) {
         await sink.room()
         if (own !== round) return
-        const given = sink.give(waiting.subarray(0, kept))
-        waiting = waiting.subarray(given)
-        kept -= given
+        waiting = waiting.subarray(sink.give(waiting))
         tell()
       } else if (hasEnded) {
         sink.give(nothing)
