@@ -15,7 +15,7 @@ import { type GuestSettings, type GuestThread, type Machine, MachineMaker } from
 import type { GuestInit, Message, ToGuest, TortureCount } from './messages.ts'
 import { OwnCheckpoints } from './own-checkpoints.ts'
 import { packError, withFrames } from './packed-error.ts'
-import { StateSaver } from './save-state.ts'
+import { roomToGrow, StateSaver } from './save-state.ts'
 import { Screen } from './screen.ts'
 import { screenOfReplay } from './screen-replay.ts'
 import { CaptureDecider, type CaptureReason, turn, watchHost } from './triggers.ts'
@@ -59,9 +59,6 @@ function pendingCall(checkpoint: Checkpoint | undefined): number {
 
 /** Whether it is more than a test or nothing. */
 const isCheckpoint = ({ cause }: CaptureReason): boolean => cause !== 'none' && cause !== turn && cause !== 'torture'
-
-/** Bytes for the stack, and for what the guest does until there is room. */
-const roomToGrow = 65536
 
 type Step = () => RunOutcome
 
@@ -458,6 +455,8 @@ class Guest {
   #hasRoom(): boolean {
     const { hasRoom } = this.#thread
     if (hasRoom === undefined || this.#init.stopAfterSnapshot) return true
+    const most = this.#saver.mostBytes()
+    if (most !== undefined && hasRoom(most)) return true
     const size = this.#saver.size()
     if (size === undefined || hasRoom(size)) return true
     this.#thread.post('roomWanted', { size: size + Math.max(size >> 3, roomToGrow) })

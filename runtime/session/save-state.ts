@@ -3,12 +3,17 @@ import type { CarriedFiles } from '../../wasm-shim/wasi/carried.ts'
 import type { Host } from '../../wasm-shim/wasi/host.ts'
 import type { StackState } from '../engine/engine.ts'
 import { type Body, bodySize, type CheckpointState, encodeCheckpoint, packBody } from '../image/encode.ts'
+import { SectionKind } from '../image/layout.ts'
 import type { Checkpoint } from '../image/model.ts'
+import { bitmapSize } from '../image/pages.ts'
 import type { FirstInput } from './first-input.ts'
 import type { GuestSettings, GuestThread, Machine } from './machine.ts'
 import type { Captured } from './messages.ts'
 import type { Screen } from './screen.ts'
 import type { CaptureReason } from './triggers.ts'
+
+/** Bytes for the stack, and for what the guest does until there is room. */
+export const roomToGrow = 65536
 
 export interface StateSources {
   readonly settings: GuestSettings
@@ -29,6 +34,8 @@ export class StateSaver {
   readonly #usedLabel: number
   /** The checkpoint that a replay began with. */
   readonly #replayed: { readonly calls: number; readonly files: CarriedFiles } | undefined
+  /** Bytes of the last copy beside the one memory; undefined where there was none, or there are several. */
+  #besides: number | undefined
 
   /** `from` is the checkpoint that the guest goes on from. */
   constructor(sources: StateSources, from: Checkpoint | undefined) {
@@ -54,6 +61,8 @@ export class StateSaver {
     const began = monotonic()
     const state = this.state(reason, stacks)
     const { bytes, sections } = this.#pack(state)
+    const [memory, ...others] = sections.filter(({ kind }) => kind === SectionKind.memory)
+    this.#besides = memory === undefined || others.length > 0 ? undefined : bytes.length - memory.length
     const { label } = machine().kernel
     return {
       cause: reason.cause,
@@ -69,6 +78,16 @@ export class StateSaver {
       pause: Number(monotonic() - began),
       ...(label !== undefined && label.serial !== this.#usedLabel && { label }),
     }
+  }
+
+  /**
+   * About as many bytes as a copy takes if the whole memory is in use: found at once, where `size` looks at every page.
+   * undefined before the first copy.
+   */
+  mostBytes(): number | undefined {
+    if (this.#besides === undefined) return undefined
+    const memory = this.#sources.machine().engine.memory().buffer.byteLength
+    return memory + bitmapSize(memory) + this.#besides + roomToGrow
   }
 
   /** Bytes that a copy of the state takes; undefined where it cannot be saved. */
