@@ -356,6 +356,8 @@ class Guest {
   }
 
   #exited(code: number): undefined {
+    const regions = this.#machine.kernel.leftRegions
+    if (regions.length > 0 && this.#init.log?.replay === undefined) this.#thread.post('regionsLeft', { regions })
     const files = this.#init.returnFiles ? this.#machine.kernel.memoryMounts() : undefined
     return this.#end(() => this.#thread.post('exited', { code, torture: this.#torture, ...(files && { files }) }))
   }

@@ -1,4 +1,4 @@
-import type { CarriedRegion } from '../../wasm-shim/guest-abi/state.ts'
+import type { CarriedRegion, LeftRegion } from '../../wasm-shim/guest-abi/state.ts'
 import type { PollMode } from '../../wasm-shim/prelink/index.ts'
 import type { WrittenTree } from '../../wasm-shim/wasi/recovery/written-files.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -157,6 +157,8 @@ export interface FromGuest {
   readonly inMemory: { readonly mounts: readonly MountInMemory[] }
   /** Where a replay stopped or ended, what the program had written. */
   readonly files: { readonly trees: readonly WrittenTree[] }
+  /** Before 'exited': regions of an older program's checkpoint that the program never registered. */
+  readonly regionsLeft: { readonly regions: readonly LeftRegion[] }
   /** The log has no room, and the guest stands still until it has; or it has again. */
   readonly logFull: { readonly waiting: boolean; readonly reason: string }
   /** It could not be started; the guest has not run. */

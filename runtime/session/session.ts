@@ -227,6 +227,9 @@ export class Session {
       case 'files':
         this.#parts.onEvent({ kind: 'files', ...message.payload })
         return
+      case 'regionsLeft':
+        this.#parts.onEvent({ kind: 'regionsLeft', ...message.payload })
+        return
       case 'inMemory':
         this.#inMemory = message.payload.mounts
         this.#parts.onEvent({ kind: 'inMemory', ...message.payload })
