@@ -27,6 +27,8 @@ export interface WorldOptions extends TestHostOptions {
   /** What the guest's thread has for checkpoints; absent where it takes what it needs. */
   readonly room?: Pick<GuestThread, 'hasRoom' | 'allocate'>
   readonly makeRoom?: (size: number) => Promise<void>
+  /** Milliseconds since the epoch, as the session sees them. Default: a clock that goes on by one with each look. */
+  readonly sessionTime?: () => number
 }
 
 type Handler = (message: Message<ToGuest>) => void
@@ -39,7 +41,7 @@ function testHost(options: WorldOptions): { sessionHost: SessionHost; host: () =
     spawnGuest: (control, receive) => {
       let isOver = false
       const later = (deliver: () => void) => setImmediate(() => isOver || deliver())
-      const { wrap: _, stackReserve, room, makeRoom, ...rest } = options
+      const { wrap: _, stackReserve, room, makeRoom, sessionTime: __, ...rest } = options
       const made = createTestHost({ ...rest, control })
       host = made
       const handle: Handler = serveGuest({
@@ -69,7 +71,7 @@ function testHost(options: WorldOptions): { sessionHost: SessionHost; host: () =
         },
       }
     },
-    now: () => time++,
+    now: options.sessionTime ?? (() => time++),
     uuid: randomUUID,
     sha256: async (bytes) => createHash('sha256').update(bytes).digest('hex'),
   }
