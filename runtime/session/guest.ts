@@ -476,13 +476,14 @@ class Guest {
   #ship(reason: CaptureReason, stacks: readonly StackState[]): boolean {
     const payload = this.#saved(reason, () => this.#saver.captured(reason, this.#isStopping(reason), stacks))
     if (payload === undefined) return false
-    const { buffer } = payload.body
+    const parts = [payload.body, ...(payload.contents ?? []).flatMap(({ bytes }) => (bytes ? [bytes] : []))]
+    const buffers = parts.flatMap(({ buffer }) => (buffer instanceof ArrayBuffer ? [buffer] : []))
     this.#becomeReady()
     this.#tellFiles()
     this.#log?.rotate()
     this.#ownCheckpoints.settle()
     this.#control.shipped()
-    this.#thread.post('captured', payload, buffer instanceof ArrayBuffer ? [buffer] : [])
+    this.#thread.post('captured', payload, buffers)
     return true
   }
 

@@ -5,6 +5,7 @@ import type { Engine } from '../engine/engine.ts'
 import type { SectionEntry } from '../image/layout.ts'
 import type { LogLoss } from '../log/segmented-log.ts'
 import type { LogPlace } from '../log/storage.ts'
+import type { CarriedContent } from './carried-contents.ts'
 import type { PackedError } from './packed-error.ts'
 import type { MountContent } from './session-files.ts'
 import type { Trigger } from './triggers.ts'
@@ -119,6 +120,8 @@ export interface Captured {
   readonly stacks: number
   readonly body: Uint8Array
   readonly sections: readonly SectionEntry[]
+  /** Of the host's files, the last sections but for input and screen. Absent where none are carried. */
+  readonly contents?: readonly CarriedContent[]
   /** Input that the guest has not read: what was there when it was restored, and what its stdin has taken since. */
   readonly input: { readonly first: Uint8Array; readonly taken: Uint8Array }
   /** What its terminal has shown last; empty without one. */

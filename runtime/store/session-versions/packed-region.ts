@@ -48,6 +48,13 @@ export function pageOf({ places, bytes, length }: PackedRegion, page: number): U
   return bytes.subarray(start, start + Math.min(pageSize, length - page * pageSize))
 }
 
+/** Whether it is the same memory: what a session has handed over once is not changed any more. */
+export function isSameMemory(a: PackedRegion, b: PackedRegion): boolean {
+  return (
+    a.bytes.buffer === b.bytes.buffer && a.bytes.byteOffset === b.bytes.byteOffset && a.bytes.length === b.bytes.length
+  )
+}
+
 /**
  * Whether pages from `first` up to `end` are whole and the same in both; false also where that would take more than one
  * comparison.

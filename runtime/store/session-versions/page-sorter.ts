@@ -4,7 +4,7 @@ import { PageFinder } from '../checkpoint-file/page-finder.ts'
 import type { Store } from '../store.ts'
 import { crc32 } from './blobs.ts'
 import { fetchPages } from './fetch-pages.ts'
-import { isSameRun, type PackedRegion, pageOf } from './packed-region.ts'
+import { isSameMemory, isSameRun, type PackedRegion, pageOf } from './packed-region.ts'
 
 /** Pages looked at before other work of the thread gets its turn: about a millisecond or two. */
 const windowPages = 512
@@ -56,6 +56,7 @@ export class PageSorter {
 
   /** The region's table. */
   async add(region: PackedRegion, before: RegionBefore | undefined): Promise<Uint32Array> {
+    if (before?.region !== undefined && isSameMemory(before.region, region)) return before.table
     const table = new Uint32Array(Math.ceil(region.length / pageSize))
     const checksums = new Uint32Array(windowPages)
     for (let first = 0; first < table.length; first += windowPages) {

@@ -1,3 +1,4 @@
+import { SectionKind, sectionNames } from '../../image/layout.ts'
 import { Catalog, type SavedRegion } from '../checkpoint-file/catalog.ts'
 import { type Packed, packPages } from '../checkpoint-file/groups.ts'
 import { decodeDataHeader, encodeDataHeader, encodeIndexHeader } from '../checkpoint-file/headers.ts'
@@ -9,8 +10,8 @@ import type { Store } from '../store.ts'
 import { blobsOf, crc32 } from './blobs.ts'
 import type { ImageParts } from './image-parts.ts'
 import { isUnchanged, type KnownFile, maxKnownPages } from './known-file.ts'
-import type { PackedRegion } from './packed-region.ts'
-import { finderOf, PageSorter, type SaveTools } from './page-sorter.ts'
+import { isSameMemory, type PackedRegion } from './packed-region.ts'
+import { finderOf, PageSorter, type RegionBefore, type SaveTools } from './page-sorter.ts'
 import { readSessionFile, type SessionFile } from './session-file.ts'
 
 /** A version that was saved and whose bytes are still in memory: the next one is compared with them, without reading. */
@@ -59,13 +60,14 @@ export async function saveVersion(
   const tools = { store, blob: blobsOf(session).data, catalog, equal, pause, finder }
   const sorter = new PageSorter(tools)
   const kept = before?.checksum === catalog.checksum ? before.regions : undefined
+  const savedAlready = savedMemory(kept ?? new Map(), catalog)
   const entries = []
   for (const region of regions) {
     const { name, length } = region
     const saved = catalog.regions.get(name)?.at(-1)
     const last = saved && readable(catalog, saved)
-    // Memory that has grown has the pages that it had.
-    const table = await sorter.add(region, last && { table: last, region: kept?.get(name) })
+    // Memory that has grown has the pages that it had; a file's content may have had another number.
+    const table = await sorter.add(region, savedAlready(region) ?? (last && { table: last, region: kept?.get(name) }))
     const state = { name, length, table, version: (saved?.version ?? 0) + 1 }
     entries.push(regionEntry({ ...state, before: last && { saved: saved!, table: last } }, catalog))
   }
@@ -81,10 +83,28 @@ export async function saveVersion(
     added: record.head.headLength * 2 + record.head.payloadLength,
     kept: {
       checksum: record.head.checksum,
-      regions: new Map(regions.map((region) => [region.name, region])),
+      regions: new Map([...carriedOver(kept, regions), ...regions.map((region) => [region.name, region] as const)]),
       ...(appended && catalog.pages <= maxKnownPages && { file: { ...appended, finder } }),
     },
   }
+}
+
+/** Finds a region whose memory the kept version has too, under whatever name. */
+function savedMemory(kept: ReadonlyMap<string, PackedRegion>, catalog: Catalog) {
+  const names = new Map([...kept].map(([name, { bytes }]) => [bytes.buffer, name]))
+  return (region: PackedRegion): RegionBefore | undefined => {
+    const name = names.get(region.bytes.buffer) ?? ''
+    const [there, saved] = [kept.get(name), catalog.regions.get(name)?.at(-1)]
+    const table = saved && readable(catalog, saved)
+    return there && table && isSameMemory(there, region) ? { table, region: there } : undefined
+  }
+}
+
+const isContent = (name: string): boolean => name.startsWith(`${sectionNames[SectionKind.content]}/`)
+
+/** Where a version carries no files, the contents before it, which the next one may name: they lie in memory of their own. */
+function carriedOver(kept: ReadonlyMap<string, PackedRegion> | undefined, regions: readonly PackedRegion[]) {
+  return regions.some(({ name }) => isContent(name)) ? [] : [...(kept ?? [])].filter(([name]) => isContent(name))
 }
 
 /** The table, unless damage has made it unknown. */
