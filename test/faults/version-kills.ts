@@ -103,11 +103,13 @@ export async function killVersions(plain: PlainTable, seed: number, { restores }
     const killAfter = Math.round(plain.milliseconds * (0.4 + next(600) / 1000))
     const cwd = place.directory
     let problem = ends(await stasis(runOf(mode), { cwd, killAfter }), `run for ${killAfter} ms`) ?? (await check())
-    for (let turn = 1 + next(3); turn > 0 && problem === undefined && known.size > 0; turn--) {
+    const folder = join(cwd, '.stasis/sessions', session)
+    for (let turn = 1 + next(3); turn > 0 && problem === undefined && existsSync(folder); turn--) {
       const names = Object.keys(operations) as (keyof typeof operations)[]
-      const name = names[next(names.length)]!
-      const after = name === 'restored' ? next(plain.milliseconds) : next(40)
-      const killAtChange = { of: join(place.directory, '.stasis/sessions', session), after }
+      // Without a version there is its log.
+      const name = known.size === 0 ? 'restored' : names[next(names.length)]!
+      const after = name === 'restored' ? Math.round(plain.milliseconds * (0.3 + next(700) / 1000)) : next(40)
+      const killAtChange = { of: folder, after }
       const ended = await stasis(operations[name](mode), { cwd, killAtChange })
       problem = ends(ended, `${name} for ${after} ms`) ?? (await check())
     }
