@@ -3,6 +3,7 @@
 
 declare namespace WebAssembly {
   type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128' | 'funcref' | 'externref' | 'anyfunc'
+  // biome-ignore lint/complexity/noBannedTypes: what the JS API says of an exported function
   type ExportValue = Function | Global | Memory | Table | Tag
   type Exports = Record<string, ExportValue>
   type ModuleImports = Record<string, unknown>
