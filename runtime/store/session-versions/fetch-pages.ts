@@ -1,6 +1,6 @@
-import { inflateSync } from 'fflate'
 import { pageSize } from '../../image/pages.ts'
 import { type Catalog, lostCodec, type Place } from '../checkpoint-file/catalog.ts'
+import { unpackGroup } from '../checkpoint-file/groups.ts'
 import { Codec, damaged } from '../checkpoint-file/layout.ts'
 import type { Store } from '../store.ts'
 import { crc32, getRange } from './blobs.ts'
@@ -83,11 +83,5 @@ function unpack({ place, length, page, offset }: Piece, bytes: Uint8Array): Uint
     padded.set(bytes)
     return padded
   }
-  if (crc32(bytes) !== place.checksum) return undefined
-  try {
-    const pages = inflateSync(bytes, { out: new Uint8Array(place.pages * pageSize + 1) })
-    return pages.length === place.pages * pageSize ? pages : undefined
-  } catch {
-    return undefined
-  }
+  return unpackGroup(place, bytes, crc32)
 }
