@@ -8,7 +8,7 @@ import { encodeHead } from '../checkpoint-file/record.ts'
 import { buildRecord, regionEntry } from '../checkpoint-file/write-record.ts'
 import type { Store } from '../store.ts'
 import { blobsOf, crc32 } from './blobs.ts'
-import { fetchPages } from './fetch-pages.ts'
+import { fetchRuns } from './fetch-pages.ts'
 import { readSessionFile } from './session-file.ts'
 
 /** Bytes of stored pages that no version needs any more, and of all others. Compressed ones count as they lie in the file. */
@@ -73,7 +73,10 @@ export async function compactFile(
     const needed = newPages(tables, numbers, catalog.pages + 1)
     const room = new Uint8Array(needed.length * pageSize)
     const source = { store, blob: data, catalog: old }
-    await fetchPages(source, needed, (bytes, at) => room.set(bytes, at * pageSize), { strict: false })
+    const keep = (bytes: Uint8Array, start: number, at: number, count: number): void => {
+      room.set(bytes.subarray(start, start + count * pageSize), at * pageSize)
+    }
+    await fetchRuns(source, needed, keep, { strict: false })
     const pages = Array.from(needed, (page, at) => room.subarray(at * pageSize, at * pageSize + lengthOf(old, page)))
     const packed = packPages(pages, codec ?? codecOf(old, needed), crc32)
     const entries = olds.map((saved, i) => {
