@@ -32,6 +32,7 @@ export function sessionOptions(values: SnapshotValues, terminal: Terminal): Comm
     retention: retentionOf(values),
     ...(values.codec !== undefined && { codec: values.codec }),
     log: !values['no-log'],
+    osr: !values['no-osr'],
     durable: values.durable,
     keepLog: values['keep-log'],
     strace: values.strace,
