@@ -20,7 +20,7 @@ const chunkSize = (limit: number): number => Math.max(64, limit)
 
 export const plain = (buffer: Buffer): Uint8Array => new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length)
 
-export const nodeCompression: HostCompression = {
+export const nodeCompression: HostCompression & Required<Pick<HostCompression, 'inflate'>> = {
   inflate: (bytes, limit) => plain(zlib.inflateRawSync(bytes, { maxOutputLength: limit, chunkSize: chunkSize(limit) })),
   ...(zstd && {
     zstd: (bytes) =>
