@@ -43,7 +43,7 @@ export async function codecs(bench: Bench): Promise<Section> {
     title: 'Codecs of a store',
     method:
       `64 MB as a program’s memory is (text, small numbers, pointers, noise), saved by ${writer.name} and restored by each Node: ` +
-      'from a directory store to a decoded memory, on the clock, in turns. The save is the time of the thread beside the guest. The ratio is to ' +
+      'from a directory store to a decoded memory, processor time of all threads, in turns. The save is that of the thread beside the guest. The ratio is to ' +
       'the session whose pages are stored as they are. Node 20 reads zstd by the portable decoder.',
     head: ['Node', 'codec', 'save', 'size', 'restore', 'ratio'],
     lines,

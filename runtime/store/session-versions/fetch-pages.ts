@@ -1,5 +1,5 @@
 import { pageSize } from '../../image/pages.ts'
-import type { Catalog, Place } from '../checkpoint-file/catalog.ts'
+import { type Catalog, lostCodec, type Place } from '../checkpoint-file/catalog.ts'
 import { unpackGroup } from '../checkpoint-file/groups.ts'
 import { Codec, damaged } from '../checkpoint-file/layout.ts'
 import type { Store } from '../store.ts'
@@ -11,11 +11,10 @@ const atOnce = 3
 /** Bytes that nobody wants and that are read along, since another request would take longer; heads of records among them. */
 const largestGap = 1 << 17
 
-/** Bytes of the data blob that are read together: a compressed group, or stored pages of any groups near each other. */
+/** Bytes of the data blob that are read together: stored pages and whole compressed groups near each other. */
 interface Piece {
   readonly offset: number
   readonly length: number
-  readonly group?: Place
   /** Which of the wanted pages are in it. */
   readonly from: number
   readonly to: number
@@ -52,15 +51,9 @@ export async function fetchRuns(
     const room = new Uint8Array(roomNeeded)
     while (next < pieces.length) {
       const piece = pieces[next++]!
-      const { offset, length, group, from, to } = piece
-      const range = { start: offset, end: offset + length, into: room }
+      const range = { start: piece.offset, end: piece.offset + piece.length, into: room }
       const bytes = (await (reader?.get(range) ?? store.get(blob, range))) ?? new Uint8Array(0)
-      if (group === undefined) visitStored(piece, bytes, catalog, pages, visit, giveUp)
-      else {
-        const whole = bytes.length === length && length > 0 ? unpackGroup(group, bytes, crc32) : undefined
-        if (whole === undefined) giveUp(offset, from, to - from)
-        else visitPacked(piece, group, whole, pages, visit)
-      }
+      visitPiece(piece, bytes, catalog, pages, visit, giveUp)
     }
   }
   const works = await Promise.allSettled(Array.from({ length: Math.min(atOnce, pieces.length) }, work))
@@ -92,32 +85,32 @@ const endOf = (place: Place, page: number): number =>
 
 const has = ({ firstPage, pages }: Place, page: number): boolean => page >= firstPage && page < firstPage + pages
 
+/** What has to be read for a page: of a compressed group all of it. */
+function extentOf(place: Place, page: number): { readonly start: number; readonly end: number } {
+  if (place.codec === Codec.stored) return { start: startOf(place, page), end: endOf(place, page) }
+  return { start: place.offset, end: place.offset + place.length }
+}
+
 function piecesOf(catalog: Catalog, pages: ArrayLike<number>): Piece[] {
   const pieces: Piece[] = []
   for (let from = 0; from < pages.length; ) {
     let place = catalog.place(pages[from]!)
+    let { start: offset, end } = extentOf(place, pages[from]!)
     let to = from + 1
-    if (place.codec !== Codec.stored) {
-      while (to < pages.length && has(place, pages[to]!)) to++
-      pieces.push({ offset: place.offset, length: place.length, group: place, from, to })
-    } else {
-      const offset = startOf(place, pages[from]!)
-      let end = endOf(place, pages[from]!)
-      for (; to < pages.length; to++) {
-        const page = pages[to]!
-        if (!has(place, page)) place = catalog.place(page)
-        if (place.codec !== Codec.stored || startOf(place, page) - end > largestGap) break
-        if (endOf(place, page) - offset > largestPiece) break
-        end = endOf(place, page)
-      }
-      pieces.push({ offset, length: end - offset, from, to })
+    for (; to < pages.length; to++) {
+      const page = pages[to]!
+      if (!has(place, page)) place = catalog.place(page)
+      const extent = extentOf(place, page)
+      if (extent.start - end > largestGap || extent.end - offset > largestPiece) break
+      end = Math.max(end, extent.end)
     }
+    pieces.push({ offset, length: end - offset, from, to })
     from = to
   }
   return pieces
 }
 
-function visitStored(
+function visitPiece(
   { offset, from, to }: Piece,
   bytes: Uint8Array,
   catalog: Catalog,
@@ -125,10 +118,35 @@ function visitStored(
   visit: Visit,
   giveUp: (offset: number, at: number, count: number) => void,
 ): void {
-  let place = catalog.place(pages[from]!)
+  for (let at = from; at < to; ) {
+    const place = catalog.place(pages[at]!)
+    let end = at + 1
+    while (end < to && has(place, pages[end]!)) end++
+    if (place.codec === Codec.stored) visitStored(place, at, end, bytes, offset, pages, visit, giveUp)
+    else {
+      const packed = bytes.subarray(place.offset - offset, place.offset - offset + place.length)
+      const isThere = place.codec !== lostCodec && packed.length === place.length
+      const whole = isThere ? unpackGroup(place, packed, crc32) : undefined
+      if (whole === undefined) giveUp(place.offset, at, end - at)
+      else visitPacked(place, at, end, whole, pages, visit)
+    }
+    at = end
+  }
+}
+
+/** `bytes` are those of the blob from `offset` on. */
+function visitStored(
+  place: Place,
+  from: number,
+  to: number,
+  bytes: Uint8Array,
+  offset: number,
+  pages: ArrayLike<number>,
+  visit: Visit,
+  giveUp: (offset: number, at: number, count: number) => void,
+): void {
   for (let at = from; at < to; ) {
     const page = pages[at]!
-    if (!has(place, page)) place = catalog.place(page)
     const start = startOf(place, page) - offset
     const size = endOf(place, page) - offset - start
     let count = 1
@@ -147,12 +165,12 @@ function visitStored(
   }
 }
 
-const isWhole = (place: Place, page: number): boolean =>
-  has(place, page) && endOf(place, page) - startOf(place, page) === pageSize
+const isWhole = (place: Place, page: number): boolean => endOf(place, page) - startOf(place, page) === pageSize
 
 function visitPacked(
-  { from, to }: Piece,
   { firstPage }: Place,
+  from: number,
+  to: number,
   whole: Uint8Array,
   pages: ArrayLike<number>,
   visit: Visit,
