@@ -38,7 +38,8 @@ function checkCompressed(): void {
   check(ckpRegister(file, 'c', at(c), 8192, one) == 0)
   memory.fill(at(c), 5, 8192)
   const errno = ckpRestore(one, 0)
-  check(errno == ENOTSUP || errno == ERANGE)
+  // There is one already where the program runs once more.
+  check(errno == 0 || errno == ENOTSUP || errno == ERANGE)
   check(c[0] == 5 && c[8191] == 5)
   if (errno == ENOTSUP) process.stdout.write(`${ckpMessage()}\n`)
   check(ckpSave(one) == 0 && ckpRestore(one, 0) == 0)

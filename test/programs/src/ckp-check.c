@@ -28,9 +28,11 @@ static int check_compressed(void) {
   CHECK(ckpOpen("/data/compressed.ckp", NULL, &file) == 0);
   CHECK(ckpRegister(file, "c", c, sizeof c, &one) == 0);
   memset(c, 5, sizeof c);
-  CHECK(ckpRestore(one, 0) == -1 && (errno == ENOTSUP || errno == ERANGE));
+  /* There is one already where the program runs once more. */
+  int failed = ckpRestore(one, 0);
+  CHECK(failed == 0 || errno == ENOTSUP || errno == ERANGE);
   CHECK(c[0] == 5 && c[8191] == 5);
-  if (errno == ENOTSUP) printf("%s\n", ckpMessage());
+  if (failed != 0 && errno == ENOTSUP) printf("%s\n", ckpMessage());
   CHECK(ckpSave(one) == 0 && ckpRestore(one, 0) == 0);
   return ckpClose(file);
 }
