@@ -3,6 +3,7 @@ import { measureAfterRestore } from './jobs/after-restore.ts'
 import { measureBoot, saveBoot } from './jobs/boot.ts'
 import { measureCalls } from './jobs/calls.ts'
 import { measureCheckpointFile } from './jobs/checkpoint-file.ts'
+import { restoreCodecs, writeCodecs } from './jobs/codecs.ts'
 import { measureImageSize } from './jobs/image-size.ts'
 import { measureLogBytes, measureLogRuns } from './jobs/log.ts'
 import { measureMemory } from './jobs/memory.ts'
@@ -29,6 +30,8 @@ const jobs = {
   checkpointFile: measureCheckpointFile,
   migrate: measureMigrate,
   versions: measureVersions,
+  writeCodecs,
+  restoreCodecs,
   imageSize: measureImageSize,
 }
 

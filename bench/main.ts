@@ -15,6 +15,7 @@ import { browser } from './rows/browser.ts'
 import { calls } from './rows/calls.ts'
 import { checkpoint } from './rows/checkpoint.ts'
 import { checkpointFile } from './rows/checkpoint-file.ts'
+import { codecs } from './rows/codecs.ts'
 import { everySecond } from './rows/every-second.ts'
 import { goTo } from './rows/go-to.ts'
 import { imageSize } from './rows/image-size.ts'
@@ -48,6 +49,7 @@ const rows: Readonly<Record<string, (bench: Bench) => Promise<Section>>> = {
   memory,
   'checkpoint-file': checkpointFile,
   versions,
+  codecs,
   'every-second': everySecond,
   'image-size': imageSize,
   log,

@@ -17,6 +17,7 @@ import { missing } from '../runtime/store/checkpoint-file/memory-storage.ts'
 import type { CheckpointFileOptions } from '../runtime/store/checkpoint-file/options.ts'
 import type { ByteFile, CheckpointStorage } from '../runtime/store/checkpoint-file/storage.ts'
 import { isStasisError, StasisError } from '../wasm-shim/errors.ts'
+import './compression.ts'
 import { type FileLock, lockFile } from './file-lock.ts'
 
 export interface OpenCheckpointFileOptions extends CheckpointFileOptions {

@@ -1,12 +1,20 @@
 import { randomUUID } from 'node:crypto'
+import * as fs from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
+import { promisify } from 'node:util'
 import type { PlaceOf } from '../runtime/log/storage.ts'
 import { checkSessionName } from '../runtime/store/address.ts'
 import { checkAppend, checkBlobName } from '../runtime/store/blob-name.ts'
-import type { BlobInfo, ByteRange, LockOwner, SessionLock, Store } from '../runtime/store/store.ts'
+import type { BlobInfo, BlobReader, ByteRange, LockOwner, SessionLock, Store } from '../runtime/store/store.ts'
+import './compression.ts'
 import { isAlive } from './process-identity.ts'
 import { lockOwner, lockSession } from './session-lock.ts'
+
+/** Of node:fs/promises, a handle costs as much as a megabyte from the page cache; a restore reads pieces of two. */
+const openDescriptor = promisify(fs.open)
+const readInto = promisify(fs.read)
+const closeDescriptor = promisify(fs.close)
 
 /** What a checkpoint holds is its owner's alone: passwords that were typed, keys in memory. */
 const privateFile = 0o600
@@ -48,18 +56,29 @@ export class FileStore implements Store {
       // Not as a Buffer, whose methods differ from those of the Uint8Array that it claims to be.
       return content && new Uint8Array(content.buffer, content.byteOffset, content.length)
     }
-    const handle = await open(file).catch(undefinedIfAbsent)
-    if (handle === undefined) return undefined
+    const reader = await this.open(name)
+    if (reader === undefined) return undefined
     try {
-      const { start = 0, end } = range
-      const bytes = new Uint8Array(Math.max(0, end - start))
-      let done = 0
-      for (let count = 1; count > 0 && done < bytes.length; done += count) {
-        count = (await handle.read(bytes, done, bytes.length - done, start + done)).bytesRead
-      }
-      return bytes.subarray(0, done)
+      return await reader.get(range)
     } finally {
-      await handle.close()
+      await reader.close()
+    }
+  }
+
+  async open(name: string): Promise<BlobReader | undefined> {
+    const descriptor = await openDescriptor(this.locate(name), 'r').catch(undefinedIfAbsent)
+    if (descriptor === undefined) return undefined
+    return {
+      get: async ({ start = 0, end, into }) => {
+        const size = Math.max(0, end - start)
+        const bytes = into !== undefined && into.length >= size ? into.subarray(0, size) : new Uint8Array(size)
+        let done = 0
+        for (let count = 1; count > 0 && done < bytes.length; done += count) {
+          count = (await readInto(descriptor, bytes, done, bytes.length - done, start + done)).bytesRead
+        }
+        return bytes.subarray(0, done)
+      },
+      close: () => closeDescriptor(descriptor),
     }
   }
 

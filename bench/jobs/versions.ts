@@ -100,7 +100,7 @@ class Writer {
     })
     times?.pause.push(threadTime() - began)
     const begun = performance.now()
-    const head = encodeHead(manifestOf(this.#name), body)
+    const head = encodeHead({ ...emptyManifest(this.#name), instances: [{ memories: 1, tables: 0 }], stacks: 0 }, body)
     const pause = () => setImmediate()
     const equal = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0
     const saved = await keepCheckpoint(this.#store, this.#name, [head, body.bytes], {
@@ -118,7 +118,7 @@ class Writer {
   }
 }
 
-function manifestOf(name: string) {
+export function emptyManifest(name: string) {
   return {
     session: { name, id: '00000000-0000-4000-8000-000000000000' },
     cause: 'request',
@@ -126,8 +126,6 @@ function manifestOf(name: string) {
     module: { sha256: '0'.repeat(64), size: 0, name: 'bench' },
     prelink: { version: 1, polls: 'default' as const },
     calls: 0,
-    instances: [{ memories: 1, tables: 0 }],
-    stacks: 0,
   }
 }
 

@@ -30,6 +30,7 @@ export function sessionOptions(values: SnapshotValues, terminal: Terminal): Comm
     stopAfterSnapshot: values['stop-after-snapshot'],
     keep: values.keep !== false,
     retention: retentionOf(values),
+    ...(values.codec !== undefined && { codec: values.codec }),
     log: !values['no-log'],
     osr: !values['no-osr'],
     durable: values.durable,

@@ -35,7 +35,7 @@ interface Incoming {
 /** Answers what one client asks, until it goes. Never rejects. `caller` is for the log. */
 export async function serveConnection(channel: Channel, context: ConnectionContext, caller: string): Promise<void> {
   try {
-    await channel.greet('stasis serve')
+    await channel.greet('stasis serve', nodeCodec)
     for (;;) {
       const message = await channel.next()
       if (message === undefined) break

@@ -5,6 +5,7 @@ import type { PlaceOf } from '../../runtime/log/storage.ts'
 import { checkSessionName } from '../../runtime/store/address.ts'
 import { checkAppend, checkBlobName, sessionBusy } from '../../runtime/store/blob-name.ts'
 import type { BlobInfo, ByteRange, LockOwner, SessionLock, Store } from '../../runtime/store/store.ts'
+import '../compression.ts'
 import { isLiveOwner, ownIdentity, parseIdentity } from '../process-identity.ts'
 import {
   type Blob,

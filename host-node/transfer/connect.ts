@@ -5,6 +5,7 @@ import { maxFrame } from '../../runtime/transfer/protocol.ts'
 import { StasisError } from '../../wasm-shim/errors.ts'
 import { protocolName } from '../serve/gate.ts'
 import { WebSocketDuplex } from '../serve/web-socket-duplex.ts'
+import { nodeCodec } from './codec.ts'
 
 const handshakeTimeout = 10_000
 
@@ -34,7 +35,7 @@ export async function connect(server: string, token: string | undefined): Promis
     socket.once('open', resolve)
     socket.once('close', () => reject(connectionLost(`${server} closed it at once`)))
   })
-  await channel.greet('stasis')
+  await channel.greet('stasis', nodeCodec)
   return channel
 }
 

@@ -61,6 +61,7 @@ export async function launch(
     onEvent: (event) => tell(options, event),
     now: () => host.now(),
     ...(host.pause && { pause: () => host.pause!() }),
+    ...(options.codec && { codec: options.codec }),
     ...(host.equal && { equal: (a, b) => host.equal!(a, b) }),
     ...((hasRules(retention) || (isLogged && !keepLog)) && {
       retain: () => dropUnneeded(store, name, id, { rules: retention, keepLog: !isLogged || keepLog, now: host.now() }),

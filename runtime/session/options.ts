@@ -1,5 +1,6 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
 import type { PollMode } from '../../wasm-shim/prelink/index.ts'
+import { checkCodec, type PageCodec } from '../codec/compression.ts'
 import type { Engine } from '../engine/engine.ts'
 import { checkRules, type RetentionRules } from '../store/kept.ts'
 import type { Store } from '../store/store.ts'
@@ -22,6 +23,11 @@ export interface CommonOptions {
   readonly keep?: boolean
   /** Which versions stay while others are taken. Default: all but older keyframes. */
   readonly retention?: RetentionRules
+  /**
+   * How the pages of checkpoints are kept in the store: 'stored' (the default) as they are, or compressed, by 'zstd' where the host
+   * writes that (Node 22.15), or 'deflate', which is smaller and slower. Every host reads all of them.
+   */
+  readonly codec?: PageCodec
   /** Keep a call log, where the store can. Default true: without one, what came after the last checkpoint is lost in a crash. */
   readonly log?: boolean
   /** Flush the log to the disk before each effect, so that power loss loses nothing either. Default false. */
@@ -102,6 +108,7 @@ const commonKeys: Keys<CommonOptions> = {
   torture: true,
   keep: true,
   retention: true,
+  codec: true,
   log: true,
   durable: true,
   maxRecovery: true,
@@ -149,7 +156,7 @@ function isPairs(env: NonNullable<StartOptions['env']>): env is readonly (readon
   return Array.isArray(env)
 }
 
-/** Refuses what types cannot, or what comes from JavaScript. Throws STASIS_OPTION. */
+/** Refuses what types cannot, or what comes from JavaScript. Throws STASIS_OPTION, STASIS_CODEC. */
 export function checkCommon(options: CommonOptions): void {
   const { mounts = [], triggers = [], torture = 1, maxRecovery = 1, log = true, durable = false } = options
   const { maxFileBytes = 0 } = options
@@ -158,6 +165,7 @@ export function checkCommon(options: CommonOptions): void {
   }
   if (!isPositive(torture)) refuse(`torture is ${torture}, and must be a whole number above 0.`)
   if (!(maxRecovery > 0)) refuse(`maxRecovery is ${maxRecovery}, and must be a number of milliseconds above 0.`)
+  if (options.codec !== undefined) checkCodec(options.codec)
   checkRules(options.retention ?? {})
   checkKeys(options.retention ?? {}, retentionKeys, 'retention')
   if (!Number.isSafeInteger(maxFileBytes) || maxFileBytes < 0)

@@ -1,4 +1,5 @@
 import type { PollMode } from '../../wasm-shim/prelink/index.ts'
+import type { PageCodec } from '../codec/compression.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { SessionLock, Store } from '../store/store.ts'
 import type { ControlBlock } from './control-block.ts'
@@ -39,6 +40,8 @@ export interface SessionParts {
   readonly now: () => number
   /** Lets other work of the thread go first. */
   readonly pause?: () => Promise<void>
+  /** How the pages of checkpoints are kept. Default: as they are. */
+  readonly codec?: PageCodec
   /** Comparison of equally long bytes, where the host has a faster one. */
   readonly equal?: (a: Uint8Array, b: Uint8Array) => boolean
   /** After a checkpoint was saved: removes what is not needed any more. */

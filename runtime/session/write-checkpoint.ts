@@ -55,7 +55,7 @@ export class CheckpointWriter {
     taken: Uint8Array,
     options: CheckpointOptions,
   ): Promise<{ readonly info: CheckpointInfo; readonly free: ArrayBufferLike | undefined }> {
-    const { name, store, module, pause = async () => {}, equal } = this.#parts
+    const { name, store, module, pause = async () => {}, equal, codec } = this.#parts
     const manifest = this.#manifest(captured, this.#labelled(captured, options))
     const body = { bytes: captured.body, sections: captured.sections }
     const terminal = packTerminal(concat([captured.input.first, taken]), captured.screen)
@@ -68,6 +68,7 @@ export class CheckpointWriter {
       before,
       pause,
       ...(equal && { equal }),
+      ...(codec && { codec }),
     })
     // Again: whoever removed the last other user of the module meanwhile did not see our checkpoint yet.
     await saveModule(store, module.sha256, module.bytes)

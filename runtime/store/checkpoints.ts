@@ -6,9 +6,10 @@ import { type Address, formatAddress, resolveVersion } from './address.ts'
 import { asSegment, type LogSegment, sessionFolder } from './session-log.ts'
 import { blobsOf } from './session-versions/blobs.ts'
 import { takeApart } from './session-versions/image-parts.ts'
-import { listKept, loadKept } from './session-versions/kept-versions.ts'
+import { keptNumbers, listKept, loadKept } from './session-versions/kept-versions.ts'
 import { deleteFile, removeFromFile } from './session-versions/remove.ts'
 import { type KeptVersion, type SaveSettings, saveVersion } from './session-versions/save-version.ts'
+import { readSessionFile } from './session-versions/session-file.ts'
 import { loadStart } from './start-record.ts'
 import type { BlobInfo, LockOwner, Store } from './store.ts'
 import { named, type VersionInfo } from './version-info.ts'
@@ -159,15 +160,19 @@ export async function saveCheckpoint(store: Store, name: string, parts: readonly
 /** Reads the image that an address means. Throws STASIS_VERSION_UNKNOWN; what is in it is not looked at. */
 export async function loadCheckpoint(store: Store, address: Address): Promise<StoredImage> {
   const { name } = address
-  const versions = (await listVersions(store, name)).map(({ version }) => version)
+  const folder = await store.list(`${sessionsPrefix}${name}/`)
+  const alone = asEntries(folder).map(({ address }) => address.version)
+  const file = folder.some((blob) => blob.name === blobsOf(name).data) ? await readSessionFile(store, name) : undefined
+  const kept = file === undefined ? [] : keptNumbers(file)
+  const versions = [...new Set([...alone, ...kept])].sort((a, b) => a - b)
   const resolved = { name, version: resolveVersion(versions, address) }
   const isNewest = resolved.version === versions.at(-1)
   const blob = checkpointName(resolved)
   const location = store.locate(blob)
-  const alone = await store.get(blob)
-  if (alone !== undefined) return { address: resolved, location, bytes: alone, isNewest }
-  const kept = await loadKept(store, resolved)
-  if (kept !== undefined) return { address: resolved, ...kept, isNewest }
+  const bytes = alone.includes(resolved.version) ? await store.get(blob) : undefined
+  if (bytes !== undefined) return { address: resolved, location, bytes, isNewest }
+  const found = await loadKept(store, resolved, file)
+  if (found !== undefined) return { address: resolved, ...found, isNewest }
   // Deleted since it was listed.
   throw new StasisError('STASIS_VERSION_UNKNOWN', `${formatAddress(resolved)} is gone.`)
 }

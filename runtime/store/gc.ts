@@ -1,3 +1,4 @@
+import { checkCodec, type PageCodec } from '../codec/compression.ts'
 import { listVersions, removeUnusedModules, removeVersions } from './checkpoints.ts'
 import type { RetentionRules } from './kept.ts'
 import { unkept } from './retention.ts'
@@ -34,10 +35,18 @@ export async function collectGarbage(
   return { removed, before, after: await sizeOfCheckpoints(store, session) }
 }
 
-/** Writes the session's checkpoint file anew, without what no version needs. The caller holds the session's lock. */
-export async function compactSession(store: Store, session: string): Promise<Collected> {
+/**
+ * Writes the session's checkpoint file anew, without what no version needs; its pages by `codec`, or as they were. The caller
+ * holds the session's lock. Throws STASIS_CODEC.
+ */
+export async function compactSession(
+  store: Store,
+  session: string,
+  options: { readonly codec?: PageCodec | undefined } = {},
+): Promise<Collected> {
+  if (options.codec !== undefined) checkCodec(options.codec)
   const before = await sizeOfCheckpoints(store, session)
-  await compactFile(store, session)
+  await compactFile(store, session, options)
   return { removed: [], before, after: await sizeOfCheckpoints(store, session) }
 }
 

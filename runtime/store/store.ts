@@ -14,6 +14,8 @@ export interface Store {
   list(prefix: string): Promise<readonly BlobInfo[]>
   /** The blob's bytes, or those of a range as far as they exist; undefined where there is no such blob. */
   get(name: string, range?: ByteRange): Promise<Uint8Array | undefined>
+  /** The blob as it is now, to read many ranges of it; absent where that is no faster, undefined where there is no such blob. */
+  open?(name: string): Promise<BlobReader | undefined>
   /** Writes the concatenated parts. When it resolves they are durable; whatever happens before, the old blob or nothing. */
   put(name: string, parts: readonly Uint8Array[]): Promise<void>
   /**
@@ -36,11 +38,19 @@ export interface Store {
   locate(name: string): string
 }
 
+export interface BlobReader {
+  /** As `get` of the store. What is put in the blob's place meanwhile is not seen; what is cut off it may be missing. */
+  get(range: ByteRange): Promise<Uint8Array>
+  close(): Promise<void>
+}
+
 /** Bytes [start, end). */
 export interface ByteRange {
   /** Default: 0. */
   readonly start?: number
   readonly end: number
+  /** Room for as many bytes, in which a store may give them, to save new memory. */
+  readonly into?: Uint8Array
 }
 
 export interface BlobInfo {

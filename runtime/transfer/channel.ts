@@ -1,4 +1,5 @@
 import { isStasisError, StasisError } from '../../wasm-shim/errors.ts'
+import type { Codec } from './codec.ts'
 import type { Duplex } from './duplex.ts'
 import {
   broken,
@@ -16,6 +17,13 @@ export class Channel {
   /** Bytes of frames sent and received, for tests and progress. */
   sent = 0
   received = 0
+
+  #readsZstd = false
+
+  /** Whether the other side said that it reads `zstd`. */
+  get readsZstd(): boolean {
+    return this.#readsZstd
+  }
 
   constructor(duplex: Duplex) {
     this.#duplex = duplex
@@ -65,10 +73,12 @@ export class Channel {
     this.#duplex.close()
   }
 
-  /** The first thing on a connection. Throws STASIS_PROTOCOL_VERSION. */
-  async greet(agent: string): Promise<string> {
-    await this.send({ kind: 'hello', version: protocolVersion, agent })
+  /** The first thing on a connection. `codec`: what this side decompresses with. Throws STASIS_PROTOCOL_VERSION. */
+  async greet(agent: string, codec?: Codec): Promise<string> {
+    const abilities = codec?.zstd === undefined ? '' : ' (zstd)'
+    await this.send({ kind: 'hello', version: protocolVersion, agent: `${agent}${abilities}` })
     const hello = await this.expect('hello')
+    this.#readsZstd = /\((\S+ )*zstd( \S+)*\)$/.test(hello.agent)
     if (hello.version === protocolVersion) return hello.agent
     const message = `The other side (${hello.agent}) speaks version ${hello.version} of the protocol, and this one ${protocolVersion}. Install the same version of stasis on both.`
     throw new StasisError('STASIS_PROTOCOL_VERSION', message, { version: hello.version })

@@ -13,7 +13,7 @@ import { bytes, flag, list, natural, one, record, type Shape, ShapeError, text }
 export const protocolVersion = 1
 /** Bytes of a frame. Of it `data` may fill all but what its head takes. */
 export const maxFrame: number = 1 << 20
-/** Bytes of a blob that one `data` carries, before it is deflated. */
+/** Bytes of a blob that one `data` carries, before it is compressed. */
 export const maxPiece: number = 1 << 18
 /** Blobs that one `inventory` or `have` names: 200 bytes each stay below maxFrame. */
 export const maxListed = 4096
@@ -28,7 +28,10 @@ export interface Blob {
 
 /** Fields by kind. c: by whoever connected; s: by the server; >: by the sender of a session; <: by its receiver. */
 export interface Messages {
-  /** c, s: the first message of each side. `agent` is for people. */
+  /**
+   * c, s: the first message of each side. `agent` is for people, but for words in parentheses at its end: what this side can do
+   * beyond version 1 of the protocol. `zstd`: it reads the message of that name. Unknown words are passed over.
+   */
   hello: { version: number; agent: string }
   /** c: I send `session`; there it is called `as`. `force`: also over what is there. */
   push: { session: string; as: string; line: string; epoch: number; force: boolean }
@@ -45,6 +48,8 @@ export interface Messages {
   have: { blobs: readonly (Blob & { digest: Uint8Array })[]; more: boolean }
   /** >: bytes of a blob from `at` on; `at` 0 begins it anew. */
   data: { name: string; at: number; deflated: boolean; bytes: Uint8Array }
+  /** >: the same, compressed by Zstandard, `size` bytes before that. Only to a side that says that it reads them. */
+  zstd: { name: string; at: number; size: number; bytes: Uint8Array }
   /** >: the blob is complete, and this is its digest. */
   end: { name: string; size: number; digest: Uint8Array }
   /** >: that was all of this round. */
@@ -158,6 +163,7 @@ const shapes: { readonly [K in Kind]: Shape<Messages[K]> } = {
     more: flag,
   }),
   data: record<Messages['data']>({ name: blobName, at: integer, deflated: flag, bytes }),
+  zstd: record<Messages['zstd']>({ name: blobName, at: integer, size: natural(maxPiece), bytes }),
   end: record<Messages['end']>({ ...blob, digest }),
   flush: nothing,
   stored: nothing,

@@ -3,7 +3,7 @@ import { StasisError } from '../../wasm-shim/errors.ts'
 import type { Store } from '../store/store.ts'
 import { Digest, sha256Blob } from './blob-digest.ts'
 import type { Channel } from './channel.ts'
-import { type Codec, portableCodec, unpack } from './codec.ts'
+import { type Codec, pieceOf, portableCodec } from './codec.ts'
 import { type Blob, broken, type MessageOf, maxBlobs } from './protocol.ts'
 import { checkReceived } from './received-check.ts'
 import type { Progress } from './send-blobs.ts'
@@ -91,10 +91,10 @@ export class BlobReceiver {
     for (const [list, more] of inLists(have)) await this.#channel.send({ kind: 'have', blobs: list, more })
   }
 
-  async data(message: MessageOf<'data'>): Promise<void> {
+  async data(message: MessageOf<'data'> | MessageOf<'zstd'>): Promise<void> {
     const { codec = portableCodec } = this.#options
     const open = await this.#openAt(message.name, message.at)
-    const bytes = unpack(codec, message)
+    const bytes = pieceOf(codec, message)
     const size = this.#size(open.name)
     if (open.digest.length + bytes.length > size) throw broken(`more than ${size} bytes of ${open.name} came`)
     open.digest.update(bytes)

@@ -3,7 +3,7 @@ import { StasisError } from '../../wasm-shim/errors.ts'
 import type { Store } from '../store/store.ts'
 import { Digest, digestBlob } from './blob-digest.ts'
 import type { Channel } from './channel.ts'
-import { type Codec, pack, portableCodec } from './codec.ts'
+import { type Codec, pieceMessage, portableCodec } from './codec.ts'
 import { type Blob, type Messages, maxListed, maxPiece } from './protocol.ts'
 import { blobsToSend, isModule, type KnownModules, storedName } from './session-blobs.ts'
 
@@ -19,7 +19,7 @@ export interface SendOptions {
 }
 
 export interface Round {
-  /** Bytes of blobs that were sent, before deflate. */
+  /** Bytes of blobs that were sent, before they were compressed. */
   readonly changed: number
   /** Bytes of all frames. */
   readonly sent: number
@@ -117,7 +117,8 @@ export class BlobSender {
       const end = Math.min(size, digest.length + maxPiece)
       const piece = (await this.#store.get(stored, { start: digest.length, end })) ?? new Uint8Array(0)
       if (piece.length < end - digest.length) throw changed(this.#session, name)
-      await this.#channel.send({ kind: 'data', name, at: digest.length, ...pack(codec, piece) })
+      const part = { name, at: digest.length, bytes: piece }
+      await this.#channel.send(pieceMessage(codec, part, this.#channel.readsZstd))
       digest.update(piece)
       tell(piece.length)
     } while (digest.length < size)

@@ -73,6 +73,7 @@ export async function takeSession(
           await receiver.inventory(message)
           break
         case 'data':
+        case 'zstd':
           await receiver.data(message)
           break
         case 'end':
@@ -110,7 +111,7 @@ export async function takeSession(
   }
 }
 
-const transferKinds = ['inventory', 'data', 'end', 'flush', 'keep', 'prepare', 'offer', 'activate'] as const
+const transferKinds = ['inventory', 'data', 'zstd', 'end', 'flush', 'keep', 'prepare', 'offer', 'activate'] as const
 
 async function putInPlace(
   store: Store,

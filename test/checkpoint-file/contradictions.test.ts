@@ -48,7 +48,8 @@ const contradictions: Readonly<Record<string, RecordHead>> = {
   'lacks its base': withRegion({ version: 2, base: 1 }),
   'has a region larger than any': withRegion({ length: 2 ** 34 + 1 }),
   'saves a region twice': { ...good, regions: [region, { ...region, version: 2 }] },
-  'has an unknown encoding': withGroup({ codec: 2 }),
+  'has an unknown encoding': withGroup({ codec: 3 }),
+  'has more pages in a compressed group than one may have': withGroup({ codec: 2, pages: 65 }),
   'has a group of no pages': { ...good, groups: [...good.groups, { codec: 0, pages: 0, length: 0, checksum: 0 }] },
   'has fewer bytes than pages': withGroup({ length: 4096 }),
   'has more pages than checksums': withGroup({ pages: 3, length: 3 * 4096 }),
@@ -91,9 +92,9 @@ test.each(Object.entries(oddHeads))('a head that %s is damaged', (_what, bytes) 
   expect(codeOf(() => open(bytes, pages))).toBe('STASIS_CKP_DAMAGED')
 })
 
-test('a deflated group is checked before it is inflated, and has to inflate to its pages', () => {
+test.each([1, 2])('a group of encoding %i is checked before it is decompressed, and has to give its pages', (codec) => {
   const packed = new Uint8Array(16).fill(0xff)
-  const group = { codec: 1, pages: 2, length: 16, checksum: 0 }
+  const group = { codec, pages: 2, length: 16, checksum: 0 }
   for (const checksum of [1, portableCrc32(packed)]) {
     const file = open(encodeHead({ ...good, groups: [{ ...group, checksum }] }, portableCrc32), packed)
     expect(codeOf(() => file.read('a'))).toBe('STASIS_CKP_DAMAGED')

@@ -1,6 +1,7 @@
 // Checkpoint files of every format version restore for ever.
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import type { PageCodec } from '../../runtime/codec/compression.ts'
 import { CheckpointFile } from '../../runtime/store/checkpoint-file/checkpoint-file.ts'
 import { MemoryCheckpoints } from '../../runtime/store/checkpoint-file/memory-storage.ts'
 import { memoryWorld, somePages } from './worlds.ts'
@@ -8,14 +9,19 @@ import { memoryWorld, somePages } from './worlds.ts'
 const read = (name: string): Uint8Array => new Uint8Array(readFileSync(new URL(`../golden/${name}`, import.meta.url)))
 const isSame = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0
 
-/** Pages that stay, change, are zeros, deflated, shared and cut; three versions, of which the first was removed. */
-function write(): { data: Uint8Array; index: Uint8Array; states: Uint8Array[]; counters: Uint8Array[] } {
+/** Pages that stay, change, are zeros, compressed, shared and cut; three versions, of which the first was removed. */
+function write(packed: PageCodec = 'deflate'): {
+  data: Uint8Array
+  index: Uint8Array
+  states: Uint8Array[]
+  counters: Uint8Array[]
+} {
   const world = memoryWorld()
   const state = new Uint8Array(5 * 4096 + 77)
   const counter = new Uint8Array(8)
   const states: Uint8Array[] = []
   const counters: Uint8Array[] = []
-  for (const [i, codec] of (['stored', 'stored', 'deflate', 'stored'] as const).entries()) {
+  for (const [i, codec] of (['stored', 'stored', packed, 'stored'] as const).entries()) {
     const file = world.open({ codec })
     const region = file.register('state', state)
     state.set(somePages(1, 1))
@@ -33,12 +39,14 @@ function write(): { data: Uint8Array; index: Uint8Array; states: Uint8Array[]; c
   return { data: world.data(), index: world.index(), states, counters }
 }
 
-test.each(['with its index', 'without'])('a file of format version 1 restores, %s', (how) => {
+test.each([
+  ['checkpoint-file-v1.ckp', 'with its index'],
+  ['checkpoint-file-v1.ckp', 'without'],
+  ['checkpoint-file-v1-zstd.ckp', 'with its index'],
+  ['checkpoint-file-v1-zstd.ckp', 'without'],
+])('a file of format version 1 restores: %s, %s', (name, how) => {
   const { states, counters } = write()
-  const disk = new MemoryCheckpoints(
-    read('checkpoint-file-v1.ckp'),
-    how === 'without' ? undefined : read('checkpoint-file-v1.ckp.index'),
-  )
+  const disk = new MemoryCheckpoints(read(name), how === 'without' ? undefined : read(`${name}.index`))
   const file = CheckpointFile.open(disk.open({ readOnly: true }))
   file.verify()
   expect(file.versions().map(({ version }) => version)).toEqual([2, 3, 4])

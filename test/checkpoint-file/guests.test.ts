@@ -126,6 +126,23 @@ describe.skipIf(missing !== undefined).each(languages)(
       },
     )
 
+    test.each([1, 2])('does not restore what the host compressed, encoding %i, and saves on', (codec) => {
+      const compressed = join(directory, 'compressed.ckp')
+      const file = openCheckpointFile(compressed, { codec: 'deflate' })
+      file.save(file.register('c', new Uint8Array(8192).fill(9)))
+      file.close()
+      const data = new Uint8Array(readFileSync(compressed))
+      // The first record's group: behind the header and the fixed part of the head. A guest looks at no more of it.
+      new DataView(data.buffer).setUint32(32 + 64, codec, true)
+      seal(data)
+      writeFileSync(compressed, data)
+      rmSync(`${compressed}.index`)
+      expect(run('node:wasi', check)).toBe('The version is compressed: restore it by the host.\n')
+      const after = openCheckpointFile(compressed, { readOnly: true })
+      expect(after.read('c', 2).every((byte) => byte === 5)).toBe(true)
+      after.close()
+    })
+
     test('goes on from what the host saved, compacted as well', () => {
       const file = openCheckpointFile(path())
       const state = new Uint8Array(8 + 10000 * 8)

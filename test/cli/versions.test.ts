@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { writable } from '../support/codecs.ts'
 import { damageVersion } from '../support/damage-version.ts'
 import { Workplace } from './processes.ts'
 
@@ -46,6 +47,26 @@ test('--keep N keeps the newest while the session runs; --keep alone keeps all',
   await withVersions(4, '--keep', '2')
   expect(await numbers()).toEqual([3, 4])
   expect(await place.run('run', '--keep=0', 'echo.wasm')).toMatchObject({ code: 2 })
+})
+
+test('--codec keeps checkpoints smaller, compact changes it, and what this Node cannot write is refused', async () => {
+  await withVersions(2, '--codec', 'deflate')
+  const size = () => readFileSync(file()).length
+  const deflated = size()
+  expect(await place.run('compact', 'calc', '--codec', 'stored')).toMatchObject({ code: 0 })
+  expect(size()).toBeGreaterThan(deflated * 1.5)
+  expect(await place.run('compact', 'calc', '--codec', 'deflate')).toMatchObject({ code: 0 })
+  expect(size()).toBeLessThan(deflated * 1.1)
+  const result = await place.run('compact', 'calc', '--codec', 'zstd')
+  const begun = await place.run('run', '--codec', 'zstd', '--name', 'other', 'echo.wasm')
+  if (writable.includes('zstd')) expect([result.code, begun.code]).toEqual([0, 0])
+  else {
+    expect(result).toMatchObject({ code: 1, err: expect.stringContaining('Use Node 22.15 or later') })
+    expect(begun).toMatchObject({ code: 1, err: expect.stringContaining('choose "deflate" or "stored"') })
+    expect(await place.run('restore', 'calc', '--codec', 'zstd')).toMatchObject({ code: 1 })
+  }
+  expect(await place.run('run', '--codec', 'gzip', 'echo.wasm')).toMatchObject({ code: 2 })
+  expect(await place.start('restore', 'calc', '--codec', 'deflate').end('x\n')).toMatchObject({ out: 'x\n' })
 })
 
 test('two checkpoints are compared, and one with itself is the same', async () => {

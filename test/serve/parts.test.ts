@@ -4,7 +4,7 @@ import { progressLine } from '../../host-node/cli/transfer-progress.ts'
 import { Screen } from '../../host-node/serve/screen.ts'
 import { nodeCodec } from '../../host-node/transfer/codec.ts'
 import { parseTarget } from '../../host-node/transfer/target.ts'
-import { pack, portableCodec, unpack } from '../../runtime/transfer/codec.ts'
+import { pack, pieceMessage, pieceOf, portableCodec, unpack } from '../../runtime/transfer/codec.ts'
 import { maxPiece } from '../../runtime/transfer/protocol.ts'
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
@@ -73,6 +73,16 @@ test.each([
   expect(() => unpack(codec, { deflated: true, bytes: Uint8Array.of(7, 7, 7) })).toThrow(
     expect.objectContaining({ code: 'STASIS_TRANSFER_DAMAGED' }),
   )
+})
+
+test('A piece goes by zstd where this Node has it and the other side reads it, else deflated', () => {
+  const part = { name: '@/start.cbor', at: 0, bytes: new Uint8Array(maxPiece) }
+  expect(pieceMessage(nodeCodec, part, false)).toMatchObject({ kind: 'data', deflated: true })
+  const message = pieceMessage(nodeCodec, part, true)
+  expect(message.kind).toBe(nodeCodec.zstd === undefined ? 'data' : 'zstd')
+  expect(message.bytes.length).toBeLessThan(2000)
+  expect(Buffer.compare(pieceOf(nodeCodec, message), part.bytes)).toBe(0)
+  expect(pieceMessage(nodeCodec, { ...part, bytes: new Uint8Array(100) }, true)).toMatchObject({ deflated: false })
 })
 
 test('A progress bar is drawn for a person, wiped at the end, and not drawn for a file', () => {

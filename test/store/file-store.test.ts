@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -46,6 +46,37 @@ test('the directory is made by the first checkpoint and gone after the last', as
   await removeVersions(store, 'calc')
   await lock.release()
   expect(readdirSync(directory)).toEqual([])
+})
+
+/** Parts of a blob, with something done before the second one is asked for. */
+function parts(between: () => void): readonly Uint8Array[] {
+  const [first, second] = [new Uint8Array(100_000).fill(1), new Uint8Array(100_000).fill(2)]
+  const iterate = function* () {
+    yield first
+    between()
+    yield second
+  }
+  return Object.assign([first, second], { [Symbol.iterator]: iterate })
+}
+
+test('a blob has its name when it is whole and not before, and the old one until then', async () => {
+  const path = sessionFile('start.cbor')
+  let seen = -1
+  const look = () => {
+    seen = existsSync(path) ? statSync(path).size : 0
+  }
+  await store.put('sessions/calc/start.cbor', parts(look))
+  expect([seen, statSync(path).size]).toEqual([0, 200_000])
+  await store.put('sessions/calc/start.cbor', [new Uint8Array(3)])
+  await store.put('sessions/calc/start.cbor', parts(look))
+  expect([seen, statSync(path).size]).toEqual([3, 200_000])
+  const full = () => {
+    throw new Error('the disk is full')
+  }
+  await expect(store.put('sessions/calc/start.cbor', parts(full))).rejects.toThrow('the disk is full')
+  await expect(store.put('sessions/calc/lease.cbor', parts(full))).rejects.toThrow('the disk is full')
+  expect(statSync(path).size).toBe(200_000)
+  expect(readdirSync(join(path, '..'))).toEqual(['start.cbor'])
 })
 
 test('files that are not ours are left alone', async () => {

@@ -1,3 +1,4 @@
+import type { PageCodec } from '../../runtime/codec/compression.ts'
 import { encodeCheckpoint } from '../../runtime/image/encode.ts'
 import { keepCheckpoint, removeVersions } from '../../runtime/store/checkpoints.ts'
 import type { Store } from '../../runtime/store/store.ts'
@@ -5,7 +6,7 @@ import { sampleCheckpoint, tinyCheckpoint } from '../image/sample.ts'
 
 /**
  * Images of the golden store's session, by version: 1 lies by itself as older builds left it, 2 to 5 are in the checkpoint
- * file, 3 of them removed and 4 deflated.
+ * file, 3 of them removed and 4 compressed.
  */
 export function goldenImages(): readonly Uint8Array[] {
   const sample = { ...sampleCheckpoint(), input: new TextEncoder().encode('typed ahead') }
@@ -20,11 +21,11 @@ export function goldenImages(): readonly Uint8Array[] {
 }
 
 /** Writes the golden store. To be called for a new format version only, into a folder of its own. */
-export async function writeGoldenStore(store: Store): Promise<void> {
+export async function writeGoldenStore(store: Store, codec: PageCodec = 'deflate'): Promise<void> {
   const images = goldenImages()
   await store.put('sessions/calc/1.ckpt', [images[0]!])
   for (const version of [2, 3, 4, 5]) {
-    await keepCheckpoint(store, 'calc', [images[version - 1]!], { codec: version === 4 ? 'deflate' : 'stored' })
+    await keepCheckpoint(store, 'calc', [images[version - 1]!], { codec: version === 4 ? codec : 'stored' })
   }
   await removeVersions(store, 'calc', ({ version }) => version === 3)
 }

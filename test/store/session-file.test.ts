@@ -19,6 +19,7 @@ import type { KeptVersion } from '../../runtime/store/session-versions/save-vers
 import type { Store } from '../../runtime/store/store.ts'
 import { sampleCheckpoint, tinyCheckpoint } from '../image/sample.ts'
 import { random } from '../log/sample-log.ts'
+import { writable } from '../support/codecs.ts'
 import { damageVersion } from '../support/damage-version.ts'
 
 const data = 'sessions/calc/checkpoints.ckp'
@@ -75,13 +76,13 @@ test('every version comes back byte for byte, and adds little to the file', asyn
   expect((await store.list('sessions/calc/')).map(({ name }) => name)).toEqual([index, data])
 })
 
-test('the same with the version before at hand, given in parts, and deflated', async () => {
+test.each(writable.slice(1))('the same with the version before at hand, given in parts, by %s', async (codec) => {
   const images = history(8)
   const store = new MemoryStore()
   let before: KeptVersion | undefined
   for (const [i, image] of images.entries()) {
     const parts = i === 2 ? [image] : [image.subarray(0, 600), image.subarray(600)]
-    const settings = { before, codec: i % 2 === 0 ? ('deflate' as const) : ('stored' as const) }
+    const settings = { before, codec: i % 2 === 0 ? codec : 'stored' }
     const result = await keepCheckpoint(store, 'calc', parts[0]!.length < 600 ? [image] : headApart(image), settings)
     before = result.kept
   }
@@ -122,6 +123,22 @@ test('a version that is compared with the one before at hand is right whatever o
     const image = version === 12 ? images[0]! : images[version < 12 ? version - 1 : version - 2]!
     expect(digest(await imageOf(store, version))).toBe(digest(image))
   }
+})
+
+test.each(writable.slice(1))('a file is written anew by %s where that is asked for, and stays so', async (codec) => {
+  const images = history(6)
+  const store = await saved(images)
+  const sizeOf = async () => (await store.get(data))!.length
+  const before = await sizeOf()
+  await compactSession(store, 'calc', { codec })
+  const small = await sizeOf()
+  expect(small).toBeLessThan(before)
+  await compactSession(store, 'calc')
+  // Stored groups of a version that are no smaller when they are compressed have become one.
+  expect(Math.abs((await sizeOf()) - small)).toBeLessThan(200)
+  for (const [i, image] of images.entries()) expect(digest(await imageOf(store, i + 1))).toBe(digest(image))
+  await compactSession(store, 'calc', { codec: 'stored' })
+  expect(await sizeOf()).toBeGreaterThan(small + 1000)
 })
 
 /** As a session gives it: the head, and the rest. */

@@ -49,6 +49,22 @@ export function storeSuite(open: () => Promise<Store>, close: (store: Store) => 
     expect(await part(2, 1)).toEqual([])
   })
 
+  test('ranges are given in the room that is there, and of the blob as it was opened', async () => {
+    await store.put('sessions/a/data', [bytes(0, 1, 2, 3, 4, 5)])
+    const into = new Uint8Array(4)
+    expect([...(await store.get('sessions/a/data', { start: 1, end: 5, into }))!]).toEqual([1, 2, 3, 4])
+    expect([...(await store.get('sessions/a/data', { start: 4, end: 8, into }))!]).toEqual([4, 5])
+    expect([...(await store.get('sessions/a/data', { end: 6, into }))!]).toEqual([0, 1, 2, 3, 4, 5])
+    if (store.open === undefined) return
+    expect(await store.open('sessions/a/none')).toBeUndefined()
+    await expect(store.open('../a')).rejects.toThrow(/blob's name/)
+    const reader = (await store.open('sessions/a/data'))!
+    await store.put('sessions/a/data', [bytes(9)])
+    expect([...(await reader.get({ start: 2, end: 4 }))]).toEqual([2, 3])
+    expect([...(await reader.get({ start: 5, end: 9, into }))]).toEqual([5])
+    await reader.close()
+  })
+
   test('a blob is appended to, and what stood behind the place is cut off', async () => {
     await store.append('sessions/a/data', 0, [bytes(1, 2), bytes(3)])
     await store.append('sessions/a/data', 3, [bytes(4)])

@@ -11,6 +11,7 @@ const messages: readonly Message[] = [
   { kind: 'inventory', blobs: [{ name: '@/start.cbor', size: 5 }], more: false },
   { kind: 'have', blobs: [{ name: `modules/${'0'.repeat(64)}.wasm`, size: 5, digest }], more: true },
   { kind: 'data', name: '@/chunks/abc', at: 0, deflated: false, bytes: Uint8Array.of(1, 2, 3) },
+  { kind: 'zstd', name: '@/chunks/abc', at: 5, size: 9, bytes: Uint8Array.of(1, 2, 3) },
   { kind: 'end', name: '@/1.ckpt', size: 7, digest },
   { kind: 'flush' },
   { kind: 'offer', transfer: uuid, line: uuid, epoch: 4, peer: '', start: false },

@@ -1,5 +1,5 @@
 import { pageSize } from '../../image/pages.ts'
-import { Codec, damaged, dataHeaderSize, maxDeflatedPages, maxRegionLength, pagesOf } from './layout.ts'
+import { Codec, damaged, dataHeaderSize, maxPackedPages, maxRegionLength, pagesOf } from './layout.ts'
 import { align8, type Group, type ReadHead, RecordKind, type RegionEntry } from './record.ts'
 import { decodeRemoved } from './removal.ts'
 
@@ -253,5 +253,5 @@ export class Catalog {
 function isPossible({ codec, pages, length, checksum }: Group): boolean {
   if (pages === 0 || length === 0 || length > pages * pageSize) return false
   if (codec === Codec.stored) return length > (pages - 1) * pageSize && checksum === 0
-  return codec === Codec.deflate && pages <= maxDeflatedPages
+  return (codec === Codec.deflate || codec === Codec.zstd) && pages <= maxPackedPages
 }

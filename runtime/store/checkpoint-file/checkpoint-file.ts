@@ -1,4 +1,5 @@
 import { StasisError } from '../../../wasm-shim/errors.ts'
+import type { PageCodec } from '../../codec/compression.ts'
 import type { SavedRegion } from './catalog.ts'
 import { PageCollector, type PageTools } from './collect.ts'
 import { compactInto } from './compact.ts'
@@ -29,7 +30,7 @@ import { appendRecord, buildRecord, regionEntry } from './write-record.ts'
  */
 export class CheckpointFile {
   readonly #storage: CheckpointStorage
-  readonly #codec: 'stored' | 'deflate'
+  readonly #codec: PageCodec
   readonly #isDurable: boolean
   readonly #regions = new Regions()
   /** The pages of each region's newest version. */

@@ -1,3 +1,4 @@
+import type { PageCodec } from '../../codec/compression.ts'
 import { pageSize } from '../../image/pages.ts'
 import { Catalog, type SavedRecord, type SavedRegion } from './catalog.ts'
 import { PageCollector, type PageTools } from './collect.ts'
@@ -16,7 +17,7 @@ import { appendRecord, buildRecord, regionEntry } from './write-record.ts'
  * Writes a data file with the `keep` newest versions, and of each region the newest version before them, which they
  * may need. Pages are checked while they are read. Holds one version in memory at a time.
  */
-export function compactInto(fresh: ByteFile, old: PageTools, keep: number, codec: 'stored' | 'deflate'): void {
+export function compactInto(fresh: ByteFile, old: PageTools, keep: number, codec: PageCodec): void {
   const { crc32, equal } = old
   const firstVersion = old.catalog.versions().slice(-keep)[0] ?? old.catalog.firstVersion
   const header = encodeDataHeader(firstVersion, crc32)

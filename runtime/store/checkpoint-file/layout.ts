@@ -23,10 +23,11 @@ export const groupSize = 16
 export const regionFixedSize = 24
 export const runSize = 12
 
-export const Codec = { stored: 0, deflate: 1 } as const
+/** Of a group of pages; each of a `PageCodec`'s name. */
+export const Codec = { stored: 0, deflate: 1, zstd: 2 } as const
 
-/** Pages of a deflated group: what has to be inflated for one page. */
-export const maxDeflatedPages = 64
+/** Pages of a compressed group: what has to be decompressed for one page. */
+export const maxPackedPages = 64
 /** Of a region's name, in UTF-8. */
 export const maxNameBytes = 255
 export const maxNoteBytes = 1 << 20

@@ -1,10 +1,11 @@
 import { StasisError } from '../../../wasm-shim/errors.ts'
+import { checkCodec, type PageCodec } from '../../codec/compression.ts'
 import type { Catalog } from './catalog.ts'
 import { maxNoteBytes } from './layout.ts'
 
 export interface CheckpointFileOptions {
-  /** How pages are kept: as they are (default), or deflated. */
-  readonly codec?: 'stored' | 'deflate'
+  /** How pages are kept: as they are (default), or compressed. STASIS_CODEC where the host cannot write it so. */
+  readonly codec?: PageCodec
   /** Return from a save when it is on the disk, and not only with the operating system. Default false. */
   readonly durable?: boolean
 }
@@ -37,7 +38,7 @@ export interface RegionVersion {
 export function checkOptions(options: CheckpointFileOptions): void {
   const unknown = Object.keys(options).find((key) => key !== 'codec' && key !== 'durable')
   if (unknown !== undefined) throw badOption(unknown, 'is unknown')
-  if (!['stored', 'deflate', undefined].includes(options.codec)) throw badOption('codec', 'is "stored" or "deflate"')
+  if (options.codec !== undefined) checkCodec(options.codec)
 }
 
 export function checkKeep(keep: number): void {

@@ -1,6 +1,6 @@
-import { inflateSync } from 'fflate'
 import { pageSize } from '../../image/pages.ts'
 import type { Catalog, Place } from './catalog.ts'
+import { unpackGroup } from './groups.ts'
 import { Codec, type Crc32, damaged } from './layout.ts'
 import { PageChecksums } from './page-checksums.ts'
 import type { ByteFile } from './storage.ts'
@@ -17,7 +17,7 @@ export class PageReader {
   /** Pages from this number on were written through the same open file, by whoever reads them. */
   readonly #ownFrom: number
   readonly #scratch = new Uint8Array(windowPages * pageSize)
-  #inflated: { readonly place: Place; readonly bytes: Uint8Array } | undefined
+  #unpacked: { readonly place: Place; readonly bytes: Uint8Array } | undefined
 
   /** `isWriter`: pages that are added to the catalog from now on are written by us. */
   constructor(catalog: Catalog, data: ByteFile, crc32: Crc32, isWriter = false) {
@@ -37,7 +37,7 @@ export class PageReader {
       const size = Math.min(target.length - at, place.pages * pageSize - from)
       const part = target.subarray(at, at + size)
       if (place.codec === Codec.stored) this.#readStored(place, from, part)
-      else part.set(this.#inflate(place).subarray(from, from + size))
+      else part.set(this.#unpack(place).subarray(from, from + size))
       at += size
       page += Math.ceil(size / pageSize)
     }
@@ -90,22 +90,15 @@ export class PageReader {
     target.fill(0, present.length)
   }
 
-  #inflate(place: Place): Uint8Array {
-    if (this.#inflated?.place !== place) {
+  #unpack(place: Place): Uint8Array {
+    if (this.#unpacked?.place !== place) {
       const packed = new Uint8Array(place.length)
       if (this.#data.read(place.offset, packed) !== packed.length) throw damaged('it ends inside a page', place.offset)
-      if (this.#crc32(packed) !== place.checksum) throw damaged('the checksum of a group is wrong', place.offset)
-      const bytes = new Uint8Array(place.pages * pageSize)
-      let size = -1
-      try {
-        size = inflateSync(packed, { out: bytes }).length
-      } catch {
-        // Told below, as any other content that is not these pages.
-      }
-      if (size !== bytes.length) throw damaged('a group of pages cannot be inflated', place.offset)
-      this.#inflated = { place, bytes }
+      const bytes = unpackGroup(place, packed, this.#crc32)
+      if (bytes === undefined) throw damaged('a group of pages is not what was saved', place.offset)
+      this.#unpacked = { place, bytes }
     }
-    return this.#inflated.bytes
+    return this.#unpacked.bytes
   }
 }
 

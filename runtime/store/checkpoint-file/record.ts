@@ -16,7 +16,7 @@ export interface Group {
   readonly pages: number
   /** Bytes in the file. Of stored pages the zeros at the end of the last one may be left out. */
   readonly length: number
-  /** Of the bytes in the file, where they are deflated; else 0: the pages have theirs. */
+  /** Of the bytes in the file, where they are compressed; else 0: the pages have theirs. */
   readonly checksum: number
 }
 

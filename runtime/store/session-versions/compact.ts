@@ -1,3 +1,4 @@
+import { compressZstd, type PageCodec } from '../../codec/compression.ts'
 import { pageSize } from '../../image/pages.ts'
 import { Catalog, type SavedRecord, type SavedRegion } from '../checkpoint-file/catalog.ts'
 import { packPages } from '../checkpoint-file/groups.ts'
@@ -7,10 +8,10 @@ import { encodeHead } from '../checkpoint-file/record.ts'
 import { buildRecord, regionEntry } from '../checkpoint-file/write-record.ts'
 import type { Store } from '../store.ts'
 import { blobsOf, crc32 } from './blobs.ts'
-import { fetchPages } from './fetch-pages.ts'
+import { fetchRuns } from './fetch-pages.ts'
 import { readSessionFile } from './session-file.ts'
 
-/** Bytes of stored pages that no version needs any more, and of all others. Deflated ones count as they lie in the file. */
+/** Bytes of stored pages that no version needs any more, and of all others. Compressed ones count as they lie in the file. */
 export function garbageOf(catalog: Catalog): { readonly garbage: number; readonly live: number } {
   const isNeeded = new Uint8Array(catalog.pages + 1)
   for (const record of catalog.saves()) for (const table of tablesOf(record, catalog)) mark(isNeeded, table)
@@ -47,11 +48,12 @@ function savedAt(catalog: Catalog, name: string, version: number): SavedRegion {
 /**
  * Writes a fresh file with the versions that were not removed, and puts it in the place of the old one at once. Pages go with
  * the checksums that they were saved with, so that what is damaged stays known as that. Holds what one version stored in
- * memory. Returns the sizes before and after; undefined where there is no file.
+ * memory. `codec`: how pages are written then; default: as they were. Returns the sizes before and after; undefined where there is no file.
  */
 export async function compactFile(
   store: Store,
   session: string,
+  { codec }: { readonly codec?: PageCodec | undefined } = {},
 ): Promise<{ readonly before: number; readonly after: number } | undefined> {
   const file = await readSessionFile(store, session)
   if (file === undefined) return undefined
@@ -71,10 +73,12 @@ export async function compactFile(
     const needed = newPages(tables, numbers, catalog.pages + 1)
     const room = new Uint8Array(needed.length * pageSize)
     const source = { store, blob: data, catalog: old }
-    await fetchPages(source, needed, (bytes, at) => room.set(bytes, at * pageSize), { strict: false })
+    const keep = (bytes: Uint8Array, start: number, at: number, count: number): void => {
+      room.set(bytes.subarray(start, start + count * pageSize), at * pageSize)
+    }
+    await fetchRuns(source, needed, keep, { strict: false })
     const pages = Array.from(needed, (page, at) => room.subarray(at * pageSize, at * pageSize + lengthOf(old, page)))
-    const isDeflated = needed.length > 0 && old.place(needed[0]!).codec === Codec.deflate
-    const packed = packPages(pages, isDeflated ? 'deflate' : 'stored', crc32)
+    const packed = packPages(pages, codec ?? codecOf(old, needed), crc32)
     const entries = olds.map((saved, i) => {
       const table = tables[i]!.map((page) => numbers[page]!)
       const before = catalog.regions.get(saved.name)?.at(-1)
@@ -94,6 +98,13 @@ export async function compactFile(
   await store.put(index, parts)
   const after = catalog.end + parts.reduce((sum, { length }) => sum + length, 0)
   return { before: sizes.data + sizes.index, after }
+}
+
+/** How a version's pages were to be kept: groups that are no smaller are stored all the same. Another way where this host cannot. */
+function codecOf(catalog: Catalog, pages: Uint32Array): PageCodec {
+  const packed = pages.find((page) => catalog.place(page).codec > Codec.stored)
+  if (packed === undefined) return 'stored'
+  return catalog.place(packed).codec === Codec.zstd && compressZstd() !== undefined ? 'zstd' : 'deflate'
 }
 
 /** Of a page as it is stored: zeros at the end of a group's last one are left out. */

@@ -34,11 +34,20 @@ export async function listKept(store: Store, session: string): Promise<VersionIn
   }
   const lost = [...catalog.lost].map((version) => broken(version, 0, error))
   const cut = missing.map((head) => broken(head.version, sizeOf(head), error))
-  const versions = [...catalog.saves().map(describe), ...lost, ...cut].sort((a, b) => a.version - b.version)
-  // All that is known is that something was there.
-  const isNothingKnown = versions.length === 0 && catalog.records.length === 0
-  // Without an index the first save was cut.
-  return isNothingKnown && file.sizes.index > indexHeaderSize ? [broken(1, file.sizes.data, error)] : versions
+  if (isCutAtFirst(file)) return [broken(1, file.sizes.data, error)]
+  return [...catalog.saves().map(describe), ...lost, ...cut].sort((a, b) => a.version - b.version)
+}
+
+/** The numbers of the same versions, without looking at what is in them. */
+export function keptNumbers(file: SessionFile): number[] {
+  if (isCutAtFirst(file)) return [1]
+  return [...file.catalog.versions(), ...file.catalog.lost, ...file.missing.map(({ version }) => version)]
+}
+
+/** All that is known is that something was there. Without an index the first save was cut, and nothing was. */
+function isCutAtFirst({ catalog, missing, sizes }: SessionFile): boolean {
+  const isNothingKnown = catalog.records.length === 0 && catalog.lost.size === 0 && missing.length === 0
+  return isNothingKnown && sizes.index > indexHeaderSize
 }
 
 function sizeOf({ headLength, payloadLength }: ReadHead): number {
@@ -58,15 +67,19 @@ function checkPages({ head }: SavedRecord, { catalog }: SessionFile): void {
   }
 }
 
-/** The image of a version; undefined where there is none. Its checksums are not looked at. */
+/**
+ * The image of a version; undefined where there is none. Its checksums are not looked at. `known`: the file, where it has just
+ * been read.
+ */
 export async function loadKept(
   store: Store,
   { name, version }: Address,
+  known?: SessionFile,
 ): Promise<{ readonly bytes: Uint8Array; readonly location: string } | undefined> {
   const location = store.locate(blobsOf(name).data)
   // A file that is replaced while it is read is read again.
   for (let attempt = 0; attempt < 5; attempt++) {
-    const file = await readSessionFile(store, name)
+    const file = (attempt === 0 ? known : undefined) ?? (await readSessionFile(store, name))
     const record = file?.catalog.saves().find(({ head }) => head.version === version)
     if (file === undefined || record === undefined) break
     try {

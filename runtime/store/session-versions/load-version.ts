@@ -9,7 +9,7 @@ import { readAsync } from '../checkpoint-file/reading.ts'
 import { decodeHead } from '../checkpoint-file/record.ts'
 import type { Store } from '../store.ts'
 import { blobsOf, crc32, readerOf } from './blobs.ts'
-import { fetchPages } from './fetch-pages.ts'
+import { fetchRuns } from './fetch-pages.ts'
 import { regionNames } from './packed-region.ts'
 import type { SessionFile } from './session-file.ts'
 
@@ -31,12 +31,7 @@ export async function loadVersion(
   for (const { section, table, region } of places) {
     if (section.kind === SectionKind.memory) putBitmap(image, section, table, region.length)
   }
-  const targets = sorted(places.flatMap((place) => pagesAt(place)))
-  const pages = Uint32Array.from(targets, ({ page }) => page)
-  await fetchPages({ store, blob: blobsOf(session).data, catalog: file.catalog }, pages, (bytes, at) => {
-    const { offset, length } = targets[at]!
-    image.set(length === pageSize ? bytes : bytes.subarray(0, length), offset)
-  })
+  await fillIn(store, session, file, places, image, 0)
   return (await isSame(store, session, file)) ? image : undefined
 }
 
@@ -52,12 +47,7 @@ export async function loadSection(
   const place = placesOf(head, record, file).find(({ section }) => section.kind === kind)
   if (place === undefined) return undefined
   const stored = allocate(place.section.length)
-  const targets = sorted(pagesAt(place))
-  const pages = Uint32Array.from(targets, ({ page }) => page)
-  await fetchPages({ store, blob: blobsOf(session).data, catalog: file.catalog }, pages, (bytes, at) => {
-    const { offset, length } = targets[at]!
-    stored.set(bytes.subarray(0, length), offset - place.section.offset)
-  })
+  await fillIn(store, session, file, [place], stored, place.section.offset)
   return { section: place.section, stored }
 }
 
@@ -99,28 +89,60 @@ function putBitmap(image: Uint8Array, { offset }: PlacedSection, table: Uint32Ar
   }
 }
 
-interface Target {
-  readonly page: number
-  /** In the image. */
-  readonly offset: number
-  readonly length: number
+/** Reads the pages of the places into `bytes`, which is the image from `origin` on. */
+async function fillIn(
+  store: Store,
+  session: string,
+  { catalog }: SessionFile,
+  places: readonly Place[],
+  bytes: Uint8Array,
+  origin: number,
+): Promise<void> {
+  const { pages, offsets, lengths } = targetsOf(places, catalog.pages)
+  await fetchRuns({ store, blob: blobsOf(session).data, catalog }, pages, (read, start, at, count) => {
+    for (let i = 0; i < count; ) {
+      const offset = offsets[at + i]!
+      let end = offset + lengths[at + i]!
+      const first = i++
+      while (i < count && offsets[at + i] === end && end - offset === (i - first) * pageSize) {
+        end += lengths[at + i++]!
+      }
+      const from = start + first * pageSize
+      bytes.set(read.subarray(from, from + end - offset), offset - origin)
+    }
+  })
 }
 
-function pagesAt({ section, region, table }: Place): Target[] {
-  const isMemory = section.kind === SectionKind.memory
-  let offset = section.offset + (isMemory ? 8 + bitmapSize(region.length) : 0)
-  const targets: Target[] = []
-  for (let at = 0; at < table.length; at++) {
-    const page = table[at]!
-    const length = Math.min(pageSize, region.length - at * pageSize)
-    if (page !== 0) targets.push({ page, offset, length })
-    if (page !== 0 || !isMemory) offset += length
+/** Which stored pages are wanted, ascending, and where in the image each belongs: as many numbers as there are pages, in columns. */
+interface Targets {
+  readonly pages: Uint32Array
+  readonly offsets: Float64Array
+  readonly lengths: Uint16Array
+}
+
+/** Sorted by counting, since tens of thousands of pages are in any order after many versions. `count`: stored pages in the file. */
+function targetsOf(places: readonly Place[], count: number): Targets {
+  const ends = new Uint32Array(count + 1)
+  for (const { table } of places) for (const page of table) if (page !== 0) ends[page]!++
+  for (let page = 1; page <= count; page++) ends[page]! += ends[page - 1]!
+  const total = ends[count]!
+  const [pages, offsets, lengths] = [new Uint32Array(total), new Float64Array(total), new Uint16Array(total)]
+  for (const { section, table, region } of places) {
+    const isMemory = section.kind === SectionKind.memory
+    let offset = section.offset + (isMemory ? 8 + bitmapSize(region.length) : 0)
+    for (let at = 0; at < table.length; at++) {
+      const page = table[at]!
+      const length = Math.min(pageSize, region.length - at * pageSize)
+      if (page !== 0) {
+        const to = --ends[page]!
+        pages[to] = page
+        offsets[to] = offset
+        lengths[to] = length
+      }
+      if (page !== 0 || !isMemory) offset += length
+    }
   }
-  return targets
-}
-
-function sorted(targets: Target[]): Target[] {
-  return targets.sort((a, b) => a.page - b.page)
+  return { pages, offsets, lengths }
 }
 
 function allocate(size: number): Uint8Array {

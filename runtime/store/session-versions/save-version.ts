@@ -1,8 +1,9 @@
+import type { PageCodec } from '../../codec/compression.ts'
 import { SectionKind, sectionNames } from '../../image/layout.ts'
 import { Catalog, type SavedRegion } from '../checkpoint-file/catalog.ts'
 import { type Packed, packPages } from '../checkpoint-file/groups.ts'
 import { decodeDataHeader, encodeDataHeader, encodeIndexHeader } from '../checkpoint-file/headers.ts'
-import { dataHeaderSize, maxDeflatedPages } from '../checkpoint-file/layout.ts'
+import { dataHeaderSize, maxPackedPages } from '../checkpoint-file/layout.ts'
 import { encodeHead } from '../checkpoint-file/record.ts'
 import { portableEqual } from '../checkpoint-file/storage.ts'
 import { type BuiltRecord, buildRecord, regionEntry } from '../checkpoint-file/write-record.ts'
@@ -24,8 +25,8 @@ export interface KeptVersion {
 }
 
 export interface SaveSettings {
-  /** 'stored' (default) is written and read at the speed of the disk; 'deflate' makes it smaller. */
-  readonly codec?: 'stored' | 'deflate'
+  /** 'stored' (default) is written and read at the speed of the disk; the others make it smaller. */
+  readonly codec?: PageCodec
   /** Lets other work of the thread go first. */
   readonly pause?: () => Promise<void>
   /** Comparison of equally long bytes, where the host has a faster one. */
@@ -121,12 +122,12 @@ function emptyFile(): SessionFile {
   return { catalog: new Catalog(1, checksum), indexed: 0, known: 0, sizes: { data: 0, index: 0 }, missing: [] }
 }
 
-/** Deflates a group at a time, with room for other work between them. */
-async function pack(pages: readonly Uint8Array[], codec: 'stored' | 'deflate', { pause }: SaveTools): Promise<Packed> {
+/** Compresses a group at a time, with room for other work between them. */
+async function pack(pages: readonly Uint8Array[], codec: PageCodec, { pause }: SaveTools): Promise<Packed> {
   if (codec === 'stored') return packPages(pages, codec, crc32)
   const packed = { groups: [] as Packed['groups'][number][], parts: [] as Uint8Array[] }
-  for (let at = 0; at < pages.length; at += maxDeflatedPages) {
-    const { groups, parts } = packPages(pages.slice(at, at + maxDeflatedPages), codec, crc32)
+  for (let at = 0; at < pages.length; at += maxPackedPages) {
+    const { groups, parts } = packPages(pages.slice(at, at + maxPackedPages), codec, crc32)
     packed.groups.push(...groups)
     packed.parts.push(...parts)
     await pause()

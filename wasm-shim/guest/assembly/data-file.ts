@@ -146,7 +146,7 @@ export class DataFile {
       const codec = load<u32>(group)
       const count = load<u32>(group, 4)
       const size = load<u32>(group, 8)
-      if (count == 0 || count > pages - page || size == 0 || size > <u64>count * PAGE || codec > 1) return -1
+      if (count == 0 || count > pages - page || size == 0 || size > <u64>count * PAGE || codec > 2) return -1
       if (codec == 0 && size <= <u64>(count - 1) * PAGE) return -1
       for (let k: u32 = 0; k < count; k++, page++) {
         const left = codec == 0 ? size - k * <u32>PAGE : 0

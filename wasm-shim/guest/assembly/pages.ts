@@ -11,7 +11,7 @@ export class Pages {
   /** Where its bytes stand in the file; those missing to 4 KiB are zeros. */
   at: Array<u64> = [0]
   checksums: Array<u32> = [0]
-  /** Bytes stored; 0: it is deflated. */
+  /** Bytes stored; 0: it is compressed. */
   sizes: Array<u32> = [0]
   /** In memory, of pages that are not written yet; else 0. */
   sources: Array<usize> = [0]

@@ -19,7 +19,7 @@ function readPages(pages: Pages, table: StaticArray<u32>, length: usize, target:
       i++
       continue
     }
-    if (pages.sizes[page] == 0) return fail(ENOTSUP, 'The version is deflated: restore it by the host.')
+    if (pages.sizes[page] == 0) return fail(ENOTSUP, 'The version is compressed: restore it by the host.')
     const at = pages.at[page]
     let count: usize = 1
     while (

@@ -34,7 +34,7 @@ enum { SAVE = 0, REMOVAL = 1 };
 static const unsigned char data_magic[8] = {0x89, 'S', 'T', 'A', 'S', 'C', 'K', 'P'};
 static const unsigned char index_magic[8] = {0x89, 'S', 'T', 'A', 'S', 'C', 'K', 'I'};
 
-/* A stored page. The bytes missing to 4 KiB are zeros; `size` 0: it is deflated. `source`: not written yet. */
+/* A stored page. The bytes missing to 4 KiB are zeros; `size` 0: it is compressed. `source`: not written yet. */
 struct page {
   uint64_t at;
   const unsigned char *source;
@@ -397,7 +397,7 @@ static int add_record(struct ckp_file *file, const unsigned char *head) {
   uint32_t page = 0;
   for (uint32_t i = 0; i < groups; i++, group += 16) {
     uint32_t codec = word_at(group), count = word_at(group + 4), size = word_at(group + 8);
-    if (count == 0 || count > pages - page || size == 0 || size > (uint64_t)count * PAGE || codec > 1) return DAMAGED(at);
+    if (count == 0 || count > pages - page || size == 0 || size > (uint64_t)count * PAGE || codec > 2) return DAMAGED(at);
     if (codec == 0 && size <= (uint64_t)(count - 1) * PAGE) return DAMAGED(at);
     for (uint32_t k = 0; k < count; k++, page++) {
       uint32_t left = codec == 0 ? size - k * PAGE : 0;
@@ -727,7 +727,7 @@ static int read_pages(struct ckp_file *file, const uint32_t *table, size_t lengt
       i++;
       continue;
     }
-    if (page->size == 0) return FAIL(ENOTSUP, "The version is deflated: restore it by the host.");
+    if (page->size == 0) return FAIL(ENOTSUP, "The version is compressed: restore it by the host.");
     while (page[count - 1].size == PAGE && i + count < pages && table[i + count] == table[i] + count &&
            page[count].at == page->at + count * PAGE && page[count].size != 0 && count < BUFFER_PAGES)
       count++;

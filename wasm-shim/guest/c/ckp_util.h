@@ -50,7 +50,7 @@ int ckpSaveAll(CheckpointFile file);
 
 /*
  * Restores version 1 to N, or 0 the newest, -1 the one before, ... -N+1. ERANGE: there is none such; EINVAL: it has
- * another length; EBADMSG: it is damaged; ENOTSUP: the host deflated it. The region is left alone then.
+ * another length; EBADMSG: it is damaged; ENOTSUP: the host compressed it. The region is left alone then.
  */
 int ckpRestore(Checkpoint checkpoint, int version);
 
