@@ -5,7 +5,7 @@ import { type HostCompression, provideCompression } from '../runtime/codec/compr
 interface ZstdFunctions {
   readonly zstdCompressSync: (bytes: Uint8Array, options: object) => Buffer
   readonly zstdDecompressSync: (bytes: Uint8Array, options: object) => Buffer
-  readonly constants: { readonly ZSTD_c_compressionLevel: number }
+  readonly constants: { readonly ZSTD_c_compressionLevel: number; readonly ZSTD_d_windowLogMax: number }
 }
 
 const zstd = 'zstdCompressSync' in zlib ? (zlib as unknown as ZstdFunctions) : undefined
@@ -15,7 +15,9 @@ const zstd = 'zstdCompressSync' in zlib ? (zlib as unknown as ZstdFunctions) : u
  * no faster on pages.
  */
 const level = 1
-/** Node copies what it decodes from buffers of so many bytes, 16 KiB by default; less than 64 is refused. */
+/** 1 MiB: groups of pages and pieces are smaller, and a frame that wants more memory is refused. */
+const windowLog = 20
+/** Node copies what it decodes from buffers of so many bytes, 16 KiB by default; less than 64, and a limit of 0, are refused. */
 const chunkSize = (limit: number): number => Math.max(64, limit)
 
 export const plain = (buffer: Buffer): Uint8Array => new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length)
@@ -26,7 +28,12 @@ export const nodeCompression: HostCompression & Required<Pick<HostCompression, '
     zstd: (bytes) =>
       plain(zstd.zstdCompressSync(bytes, { params: { [zstd.constants.ZSTD_c_compressionLevel]: level } })),
     unzstd: (bytes, limit) =>
-      plain(zstd.zstdDecompressSync(bytes, { maxOutputLength: limit, chunkSize: chunkSize(limit) })),
+      plain(
+        zstd.zstdDecompressSync(bytes, {
+          ...{ maxOutputLength: Math.max(1, limit), chunkSize: chunkSize(limit) },
+          params: { [zstd.constants.ZSTD_d_windowLogMax]: windowLog },
+        }),
+      ),
   }),
 }
 

@@ -63,8 +63,8 @@ export const retentionOptions = grouped('Checkpoints', {
 
 export const codecOption = value(
   'CODEC',
-  'How the pages of checkpoints are kept in the store: "stored" as they are, "zstd" smaller and almost as fast (written by ' +
-    'Node 22.15 and later, read by all), "deflate" smaller and slow.',
+  'How the pages of checkpoints are kept in the store: "stored" as they are, "zstd" smaller and almost as fast (Node 22.15 ' +
+    'and later only), "deflate" smaller and slow.',
   oneOf(pageCodecs, 'codec'),
 )
 

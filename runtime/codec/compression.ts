@@ -1,9 +1,7 @@
 import { inflateSync } from 'fflate'
 import { StasisError } from '../../wasm-shim/errors.ts'
-import { decodeZstd } from './zstd/decode.ts'
-import { blocksOf } from './zstd/frame.ts'
 
-/** How stored pages can be written. Whatever was written can be read by every host. */
+/** How stored pages can be written. Those by zstd are read and written by hosts that have it, the others by all. */
 export type PageCodec = 'stored' | 'deflate' | 'zstd'
 
 export const pageCodecs: readonly PageCodec[] = ['stored', 'deflate', 'zstd']
@@ -12,9 +10,9 @@ export const pageCodecs: readonly PageCodec[] = ['stored', 'deflate', 'zstd']
 export interface HostCompression {
   /** Raw deflate (RFC 1951). Throws where the input is broken, or inflates to more than `limit` bytes. */
   readonly inflate?: (bytes: Uint8Array, limit: number) => Uint8Array
-  /** Zstandard (RFC 8878): one frame that tells its size, without a checksum. Absent: this host cannot write it. */
+  /** Zstandard (RFC 8878): one frame. Absent, like `unzstd`: this host has none. */
   readonly zstd?: (bytes: Uint8Array) => Uint8Array
-  /** The content of such a frame, whose head and blocks were looked at. Throws as `inflate`. */
+  /** Throws as `inflate`. */
   readonly unzstd?: (bytes: Uint8Array, limit: number) => Uint8Array
 }
 
@@ -32,10 +30,9 @@ export function inflateExactly(bytes: Uint8Array, size: number): Uint8Array {
   return checkSize(whole, size)
 }
 
-/** Exactly `size` bytes, of one frame as `compressZstd` makes them. Throws an Error for any other. */
+/** Exactly `size` bytes. Throws STASIS_CODEC where this host has no zstd, and an Error where the input is not these. */
 export function decompressZstd(bytes: Uint8Array, size: number): Uint8Array {
-  if (host.unzstd === undefined) return decodeZstd(bytes, size)
-  blocksOf(bytes, size)
+  if (host.unzstd === undefined) throw noZstd('are')
   return checkSize(host.unzstd(bytes, size), size)
 }
 
@@ -53,8 +50,14 @@ export function checkCodec(codec: unknown): void {
     const message = `"${String(codec)}" is no codec for stored pages. There are ${pageCodecs.join(', ')}.`
     throw new StasisError('STASIS_CODEC', message, { codec: String(codec) })
   }
-  if (codec !== 'zstd' || host.zstd !== undefined) return
-  const message =
-    'This host reads pages that are compressed by zstd and cannot write them. Use Node 22.15 or later, or choose "deflate" or "stored".'
-  throw new StasisError('STASIS_CODEC', message, { codec })
+  if (codec === 'zstd' && host.zstd === undefined) throw noZstd('are to be')
 }
+
+/** A portable decoder would be one of our own: those that there are do not bound what a frame of a few bytes makes them do. */
+const noZstd = (are: string): StasisError =>
+  new StasisError(
+    'STASIS_CODEC',
+    `Pages ${are} compressed by zstd, which this host does not have. Use Node 22.15 or later, or have them written by ` +
+      'another codec there: "stasis compact NAME --codec deflate" (or "stored"); an export is read everywhere.',
+    { codec: 'zstd' },
+  )

@@ -5,6 +5,7 @@ import { encodeDataHeader } from '../../runtime/store/checkpoint-file/headers.ts
 import { MemoryCheckpoints } from '../../runtime/store/checkpoint-file/memory-storage.ts'
 import { encodeHead, type RecordHead, type RegionEntry } from '../../runtime/store/checkpoint-file/record.ts'
 import { portableCrc32 } from '../../runtime/store/checkpoint-file/storage.ts'
+import { writable } from '../support/codecs.ts'
 import { codeOf, somePages } from './worlds.ts'
 
 const header = encodeDataHeader(1, portableCrc32)
@@ -97,6 +98,8 @@ test.each([1, 2])('a group of encoding %i is checked before it is decompressed, 
   const group = { codec, pages: 2, length: 16, checksum: 0 }
   for (const checksum of [1, portableCrc32(packed)]) {
     const file = open(encodeHead({ ...good, groups: [{ ...group, checksum }] }, portableCrc32), packed)
-    expect(codeOf(() => file.read('a'))).toBe('STASIS_CKP_DAMAGED')
+    // Where there is no zstd, that is said of what its checksum says is right.
+    const isUnreadable = codec === 2 && checksum !== 1 && !writable.includes('zstd')
+    expect(codeOf(() => file.read('a'))).toBe(isUnreadable ? 'STASIS_CODEC' : 'STASIS_CKP_DAMAGED')
   }
 })

@@ -82,6 +82,11 @@ test('A piece goes by zstd where this Node has it and the other side reads it, e
   expect(message.kind).toBe(nodeCodec.zstd === undefined ? 'data' : 'zstd')
   expect(message.bytes.length).toBeLessThan(2000)
   expect(Buffer.compare(pieceOf(nodeCodec, message), part.bytes)).toBe(0)
+  if (message.kind === 'zstd') {
+    const damaged = expect.objectContaining({ code: 'STASIS_TRANSFER_DAMAGED' })
+    expect(() => pieceOf(nodeCodec, { ...message, size: maxPiece - 1 })).toThrow(damaged)
+    expect(() => pieceOf(nodeCodec, { ...message, bytes: message.bytes.subarray(0, 12) })).toThrow(damaged)
+  }
   expect(pieceMessage(nodeCodec, { ...part, bytes: new Uint8Array(100) }, true)).toMatchObject({ deflated: false })
 })
 

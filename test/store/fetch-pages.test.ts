@@ -7,11 +7,11 @@ import { fetchPages, fetchRuns } from '../../runtime/store/session-versions/fetc
 import { readSessionFile } from '../../runtime/store/session-versions/session-file.ts'
 import { somePages } from '../checkpoint-file/worlds.ts'
 import { random } from '../log/sample-log.ts'
-import { writeZstd } from '../support/zstd-writer.ts'
+import { readZstd, writeZstd } from '../support/zstd-writer.ts'
 
 const page = 4096
 const blob = 'sessions/calc/checkpoints.ckp'
-provideCompression({ zstd: writeZstd })
+provideCompression({ zstd: writeZstd, unzstd: readZstd })
 
 /** Records of all codecs and sizes: groups that end inside a page, and one that is larger than what is read at a time. */
 async function mixedFile() {

@@ -13,3 +13,22 @@ export function writeZstd(content: Uint8Array): Uint8Array {
 
 const bytesOf = (value: number, count: number): number[] =>
   Array.from({ length: count }, (_, i) => (value >>> (8 * i)) & 255)
+
+/** The content of such a frame. */
+export function readZstd(frame: Uint8Array): Uint8Array {
+  const number = (at: number, count: number) =>
+    frame.subarray(at, at + count).reduceRight((sum, byte) => sum * 256 + byte, 0)
+  const content = new Uint8Array(number(5, 4))
+  let written = 0
+  for (let at = 9, isLast = false; !isLast; ) {
+    const header = number(at, 3)
+    const length = header >> 3
+    const isRun = (header & 2) !== 0
+    if (isRun) content.fill(frame[at + 3]!, written, written + length)
+    else content.set(frame.subarray(at + 3, at + 3 + length), written)
+    written += length
+    at += 3 + (isRun ? 1 : length)
+    isLast = (header & 1) !== 0
+  }
+  return content
+}

@@ -1,4 +1,5 @@
 import { deflateSync } from 'fflate'
+import { isStasisError } from '../../../wasm-shim/errors.ts'
 import { checkCodec, compressZstd, decompressZstd, inflateExactly, type PageCodec } from '../../codec/compression.ts'
 import { pageSize } from '../../image/pages.ts'
 import { Codec, type Crc32, maxPackedPages } from './layout.ts'
@@ -43,7 +44,7 @@ function compress(pages: readonly Uint8Array[], codec: PageCodec): Uint8Array | 
   return compressZstd()!(raw)
 }
 
-/** The pages of a compressed group; undefined where its bytes are not these. */
+/** The pages of a compressed group; undefined where its bytes are not these. Throws STASIS_CODEC. */
 export function unpackGroup(
   { codec, pages, checksum }: Group,
   bytes: Uint8Array,
@@ -52,7 +53,8 @@ export function unpackGroup(
   if (crc32(bytes) !== checksum) return undefined
   try {
     return codec === Codec.zstd ? decompressZstd(bytes, pages * pageSize) : inflateExactly(bytes, pages * pageSize)
-  } catch {
+  } catch (error) {
+    if (isStasisError(error)) throw error
     return undefined
   }
 }

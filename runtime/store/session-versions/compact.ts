@@ -1,4 +1,4 @@
-import { compressZstd, type PageCodec } from '../../codec/compression.ts'
+import type { PageCodec } from '../../codec/compression.ts'
 import { pageSize } from '../../image/pages.ts'
 import { Catalog, type SavedRecord, type SavedRegion } from '../checkpoint-file/catalog.ts'
 import { packPages } from '../checkpoint-file/groups.ts'
@@ -100,11 +100,11 @@ export async function compactFile(
   return { before: sizes.data + sizes.index, after }
 }
 
-/** How a version's pages were to be kept: groups that are no smaller are stored all the same. Another way where this host cannot. */
+/** How a version's pages were to be kept: groups that are no smaller are stored all the same. */
 function codecOf(catalog: Catalog, pages: Uint32Array): PageCodec {
   const packed = pages.find((page) => catalog.place(page).codec > Codec.stored)
   if (packed === undefined) return 'stored'
-  return catalog.place(packed).codec === Codec.zstd && compressZstd() !== undefined ? 'zstd' : 'deflate'
+  return catalog.place(packed).codec === Codec.zstd ? 'zstd' : 'deflate'
 }
 
 /** Of a page as it is stored: zeros at the end of a group's last one are left out. */

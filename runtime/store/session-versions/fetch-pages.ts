@@ -20,6 +20,7 @@ interface Piece {
   readonly to: number
 }
 
+type GiveUp = (offset: number, at: number, count: number, why?: Error) => void
 type Visit = (bytes: Uint8Array, start: number, at: number, count: number) => void
 
 export interface PageSource {
@@ -31,7 +32,7 @@ export interface PageSource {
 /**
  * Reads stored pages, ascending by number, and hands them to `visit`: `count` pages that follow each other in the list from
  * `at` on and in `bytes` from `start` on, 4,096 bytes each, to be copied before it returns. Checksums are the caller's. Of the pages of a group
- * that cannot be read it gets bytes that are hardly right; where `strict`, this throws STASIS_CKP_DAMAGED.
+ * that cannot be read it gets bytes that are hardly right; where `strict`, this throws STASIS_CKP_DAMAGED or STASIS_CODEC.
  */
 export async function fetchRuns(
   { store, blob, catalog }: PageSource,
@@ -41,8 +42,8 @@ export async function fetchRuns(
 ): Promise<void> {
   const pieces = piecesOf(catalog, pages)
   const roomNeeded = pieces.reduce((most, { length }) => Math.max(most, length), 0)
-  const giveUp = (offset: number, at: number, count: number): void => {
-    if (strict) throw damaged('a group of pages cannot be read', offset)
+  const giveUp: GiveUp = (offset, at, count, why = damaged('a group of pages cannot be read', offset)) => {
+    if (strict) throw why
     for (let i = 0; i < count; i++) visit(damagedPage, 0, at + i, 1)
   }
   const reader = pieces.length > 1 ? await store.open?.(blob) : undefined
@@ -116,7 +117,7 @@ function visitPiece(
   catalog: Catalog,
   pages: ArrayLike<number>,
   visit: Visit,
-  giveUp: (offset: number, at: number, count: number) => void,
+  giveUp: GiveUp,
 ): void {
   for (let at = from; at < to; ) {
     const place = catalog.place(pages[at]!)
@@ -126,11 +127,19 @@ function visitPiece(
     else {
       const packed = bytes.subarray(place.offset - offset, place.offset - offset + place.length)
       const isThere = place.codec !== lostCodec && packed.length === place.length
-      const whole = isThere ? unpackGroup(place, packed, crc32) : undefined
-      if (whole === undefined) giveUp(place.offset, at, end - at)
+      const whole = isThere ? unpacked(place, packed) : undefined
+      if (whole === undefined || whole instanceof Error) giveUp(place.offset, at, end - at, whole)
       else visitPacked(place, at, end, whole, pages, visit)
     }
     at = end
+  }
+}
+
+function unpacked(place: Place, packed: Uint8Array): Uint8Array | undefined | Error {
+  try {
+    return unpackGroup(place, packed, crc32)
+  } catch (error) {
+    return error as Error
   }
 }
 
@@ -143,7 +152,7 @@ function visitStored(
   offset: number,
   pages: ArrayLike<number>,
   visit: Visit,
-  giveUp: (offset: number, at: number, count: number) => void,
+  giveUp: GiveUp,
 ): void {
   for (let at = from; at < to; ) {
     const page = pages[at]!
