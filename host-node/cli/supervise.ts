@@ -52,6 +52,8 @@ export interface SuperviseOptions {
   readonly resume: (name: string) => readonly string[]
   /** Where a session that was stopped to be moved is then; undefined where it did not move. */
   readonly moved?: (name: string) => Promise<string | undefined>
+  /** Goes on here with a session that was stopped to be moved and did not move. */
+  readonly goOn?: (name: string) => Promise<Supervised>
   /** What a person is told while the start takes its time: 'Preparing app.wasm (26 MB)…'. */
   readonly preparing: string
 }
@@ -68,12 +70,14 @@ export async function supervise(start: () => Promise<Supervised>, options: Super
   }
   let session: Supervised | undefined
   let wanted = false
+  let ended: number | undefined
   try {
     const killed = new Promise<number>((resolve) => {
       for (const [signal, code] of deadlySignals)
         if (signal !== options.signal)
           on(signal, () => {
             breakLine(options.terminal)
+            ended = code
             // Who types Ctrl-C is done with it; whoever sends another signal may want it to go on elsewhere.
             void (session?.terminate(code, signal === 'SIGINT' ? 'checkpoints' : 'all') ?? resolve(code))
           })
@@ -96,27 +100,72 @@ export async function supervise(start: () => Promise<Supervised>, options: Super
         clearTimeout(slow)
         session = running
         if (wanted) suspend(running)
-        let isMoving = false
-        undo.push(
-          await listen(running, options, () => {
-            isMoving = true
-          }),
-        )
         if (options.interval !== undefined) {
-          const timer = setInterval(() => void unasked(running, 'interval', false), options.interval)
+          const timer = setInterval(() => session && void unasked(session, 'interval', false), options.interval)
           undo.push(() => clearInterval(timer))
         }
-        const outcome = await running.done
-        const place = isMoving && isStop(outcome) ? await options.moved?.(running.name) : undefined
-        if (place === undefined) return report(running.name, outcome, options)
-        tell(`${running.name} has moved to ${printable(place)}.`, options.terminal)
-        return exitSuspended
+        const onAgain = (again: Supervised) => {
+          session = again
+        }
+        return seeThrough(running, options, onAgain, () => ended)
       }),
     ])
   } finally {
     await Promise.all(undo.map((step) => step()))
   }
 }
+
+/** To the end of it; where it was stopped to be moved and did not move, it goes on as another session. */
+async function seeThrough(
+  first: Supervised,
+  options: SuperviseOptions,
+  onAgain: (again: Supervised) => void,
+  killed: () => number | undefined,
+): Promise<number> {
+  for (let running = first; ; ) {
+    let isMoving = false
+    const close = await listen(running, options, () => {
+      isMoving = true
+    })
+    const outcome = await running.done
+    await close()
+    if (!isMoving || !isStop(outcome)) return report(running.name, outcome, options)
+    const place = await options.moved?.(running.name)
+    if (place !== undefined) {
+      tell(`${running.name} has moved to ${printable(place)}.`, options.terminal)
+      return exitSuspended
+    }
+    const again = killed() === undefined ? await goOn(running.name, options) : undefined
+    if (again === undefined) return report(running.name, outcome, options)
+    if (typeof again === 'string') {
+      tell(`${running.name} has moved to ${printable(again)}.`, options.terminal)
+      return exitSuspended
+    }
+    tell(`${running.name} did not move, and goes on here.`, options.terminal)
+    running = again
+    onAgain(again)
+  }
+}
+
+/** The session again, or where it has moved meanwhile; undefined where it stays stopped. */
+async function goOn(name: string, options: SuperviseOptions): Promise<Supervised | string | undefined> {
+  for (;;) {
+    try {
+      return await options.goOn?.(name)
+    } catch (error) {
+      // Who moves it tries again.
+      if (isStasisError(error) && takenCodes.has(error.code)) {
+        const place = await options.moved?.(name)
+        if (place !== undefined) return place
+        if (error.code === 'STASIS_SESSION_BUSY') continue
+      }
+      options.terminal.err(complaint(`${name} did not move, and cannot go on here.`, error, options.terminal))
+      return undefined
+    }
+  }
+}
+
+const takenCodes: ReadonlySet<string> = new Set(['STASIS_SESSION_BUSY', 'STASIS_LEASE_MOVED'])
 
 /** Lets other processes ask for checkpoints. Where that is impossible the session runs all the same. */
 async function listen(

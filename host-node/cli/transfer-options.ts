@@ -1,11 +1,14 @@
 import { hostname } from 'node:os'
+import { filesWays } from '../../runtime/transfer/mount-fates.ts'
 import { parseTarget, type Target } from '../transfer/target.ts'
 import { encryptionOptions } from './open-place.ts'
+import { value } from './options.ts'
 import { jsonOption, storeOption, tokenOption } from './session-options.ts'
 import type { StorePlace } from './store-place.ts'
 import { tell } from './supervise.ts'
 import type { Terminal } from './terminal.ts'
 import { UsageError } from './usage-error.ts'
+import { oneOf } from './values.ts'
 
 export const transferOptions = {
   token: tokenOption,
@@ -13,6 +16,14 @@ export const transferOptions = {
   ...encryptionOptions,
   json: jsonOption,
 }
+
+/** As of `stasis restore`, of a session that goes on at the other side. */
+export const filesOption = value(
+  'WHAT',
+  'Files that the program has written or holds open, in directories that are granted there, and that are not as the ' +
+    'checkpoint has them: "refuse" (the default), "keep" them as they are, or "restore" them, where that is granted for writing.',
+  oneOf(filesWays, 'way with files'),
+)
 
 export const tokenOf = (given: string | undefined): string | undefined =>
   given ?? (process.env.STASIS_TOKEN || undefined)

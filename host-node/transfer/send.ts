@@ -3,6 +3,7 @@ import { loadLease, refusal } from '../../runtime/store/lease.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import type { Channel } from '../../runtime/transfer/channel.ts'
 import { checkOwned, confirmMoved, type HandedOver, leaseToSend } from '../../runtime/transfer/give.ts'
+import type { FilesWay, MountFate } from '../../runtime/transfer/mount-fates.ts'
 import type { Progress, Round } from '../../runtime/transfer/send-blobs.ts'
 import { type SentSession, sendSession } from '../../runtime/transfer/send-session.ts'
 import { folderBlobs } from '../../runtime/transfer/session-blobs.ts'
@@ -20,10 +21,12 @@ export interface SendOptions {
   readonly as: string
   readonly force: boolean
   /** Hand over the right to run it, and have it run there. */
-  readonly move: { readonly start: boolean } | undefined
+  readonly move: { readonly start: boolean; readonly files?: FilesWay } | undefined
   /** How this side calls its copy, for the other one. */
   readonly here: string
   readonly onProgress?: (progress: Progress) => void
+  /** Before anything is stopped: what becomes of its directories there. */
+  readonly onFates?: (fates: readonly MountFate[]) => void
   readonly onRound?: (round: Round) => void
   readonly onStopped?: () => void
   readonly onRetry: (error: Error) => void
@@ -38,7 +41,7 @@ export async function send(store: Store, session: string, server: string, option
     const { move, token, onRetry } = options
     if (move === undefined || !(error instanceof Error) || !isLost(error.cause)) throw error
     onRetry(error)
-    return { rounds: [], ...(await withRetries(() => resumeOnce(store, session, token, move.start), onRetry)) }
+    return { rounds: [], ...(await withRetries(() => resumeOnce(store, session, token, move), onRetry, true)) }
   }
 }
 
@@ -60,7 +63,7 @@ async function sendOnce(store: Store, session: string, server: string, options: 
       now: () => performance.now(),
       ...events,
       ...(live && { live }),
-      end: move ? { kind: 'move', transfer: randomUUID(), as, there, here, start: move.start } : { kind: 'copy', here },
+      end: move ? { kind: 'move', transfer: randomUUID(), as, there, here, ...move } : { kind: 'copy', here },
     })
   })
 }
@@ -70,17 +73,17 @@ export function resume(
   store: Store,
   session: string,
   token: string | undefined,
-  start: boolean,
+  move: { readonly start: boolean; readonly files?: FilesWay },
   onRetry: (error: Error) => void,
 ): Promise<HandedOver & { readonly peer: string }> {
-  return withRetries(() => resumeOnce(store, session, token, start), onRetry)
+  return withRetries(() => resumeOnce(store, session, token, move), onRetry)
 }
 
 async function resumeOnce(
   store: Store,
   session: string,
   token: string | undefined,
-  start: boolean,
+  { start, files }: { readonly start: boolean; readonly files?: FilesWay },
 ): Promise<HandedOver & { readonly peer: string }> {
   const lease = await loadLease(store, session)
   if (lease?.state !== 'moved' || lease.confirmed) {
@@ -91,7 +94,7 @@ async function resumeOnce(
   }
   const { server, session: as = session } = parseTarget(lease.peer)
   const channel = await connect(server, token)
-  const done = await closing(channel, () => confirmMoved(store, session, channel, lease, as, start).catch(lost))
+  const done = await closing(channel, () => confirmMoved(store, session, channel, lease, as, start, files).catch(lost))
   return { ...done, peer: lease.peer }
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { movers, TwoPlaces } from './movers.ts'
@@ -105,21 +105,6 @@ test('A server that is told to end stops its sessions with a checkpoint, and goe
     `${join(places.here.directory, 'work')}::/job`,
   )
   expect(`${running.out}${watching.out}${rest.out}${rest.code}`).toBe(expected)
-})
-
-test('A session that could not run on the server for want of a directory stays here', async () => {
-  await places.serve()
-  mkdirSync(join(places.here.directory, 'more'))
-  const words = places.words(movers.lua)
-  const running = places.here.start('run', '--name', 'calc', '--store', 'here', '--dir', './more::/more', ...words)
-  await running.says('\n30:')
-  const refused = await places.here.run('migrate', 'calc', places.url, '--store', 'here')
-  expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('/more') })
-  expect(refused.err).toContain('STASIS_MOUNT_NOT_GRANTED')
-  expect(await running.finished).toMatchObject({ code: 75 })
-  expect(await places.here.run('migrate', 'calc', places.url, '--store', 'here', '--no-start')).toMatchObject({
-    code: 0,
-  })
 })
 
 test('A session that is moved away is a fork where that is forced, with an identity of its own', async () => {
