@@ -1,6 +1,6 @@
 import type { ControlBlock } from '../runtime/session/control-block.ts'
 import type { FromGuest, GuestInit, Message, ToGuest } from '../runtime/session/messages.ts'
-import type { GuestPort } from '../runtime/session/session.ts'
+import type { GuestPort } from '../runtime/session/parts.ts'
 import type { MountContent } from '../runtime/session/session-files.ts'
 import { StdinRing } from '../runtime/session/stdin-ring.ts'
 import type { Store } from '../runtime/store/store.ts'

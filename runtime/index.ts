@@ -38,24 +38,21 @@ export type { LogFunction, LogRecord, LogTail } from './log/record.ts'
 export { type CallCount, LogCounter, type LogStatistics, type LogSummary, summarizeLog } from './log/summary.ts'
 export { LogWriter, type LogWriterOptions, type ResumePoint } from './log/writer.ts'
 export type { RegionMigration } from './session/carried-regions.ts'
+export type { CheckpointOptions } from './session/checkpoint-requests.ts'
 export { ControlBlock } from './session/control-block.ts'
+export type { SessionEvent } from './session/events.ts'
 export { checkpointFiles, type FileListing, listFiles, type MountFiles } from './session/files/checkpoint-files.ts'
 export { type Exported, exportFiles } from './session/files/export-files.ts'
 export { findFile } from './session/files/find-file.ts'
 export { type GuestThread, serveGuest } from './session/guest.ts'
 export type { FromGuest, Message, MountGrant, MountInMemory, Post, ToGuest, TortureCount } from './session/messages.ts'
 export type { RestoreOptions, StartOptions } from './session/options.ts'
+export type { CheckpointInfo, Outcome } from './session/outcome.ts'
 export { TrapError } from './session/packed-error.ts'
+export type { GuestPort } from './session/parts.ts'
 export { forkSession, type ReplayOptions as SessionReplayOptions, replaySession } from './session/replay.ts'
 export { restoreSession } from './session/restore.ts'
-export {
-  type CheckpointInfo,
-  type CheckpointOptions,
-  type GuestPort,
-  type Outcome,
-  Session,
-  type SessionEvent,
-} from './session/session.ts'
+export { Session } from './session/session.ts'
 export { putSessionFiles, type SessionFile, sessionFiles } from './session/session-files.ts'
 export type { SessionHost } from './session/session-host.ts'
 export { startSession } from './session/start.ts'

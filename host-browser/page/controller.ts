@@ -1,4 +1,5 @@
-import type { CheckpointInfo, Outcome, SessionEvent } from '../../runtime/session/session.ts'
+import type { SessionEvent } from '../../runtime/session/events.ts'
+import type { CheckpointInfo, Outcome } from '../../runtime/session/outcome.ts'
 import { listSessions, listVersions } from '../../runtime/store/checkpoints.ts'
 import { loadLease } from '../../runtime/store/lease.ts'
 import type { Store } from '../../runtime/store/store.ts'

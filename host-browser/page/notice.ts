@@ -1,5 +1,5 @@
 import { plural } from '../../runtime/inspect/format.ts'
-import type { SessionEvent } from '../../runtime/session/session.ts'
+import type { SessionEvent } from '../../runtime/session/events.ts'
 
 /** A sentence for the reader, with what can be done about it. */
 export interface Notice {

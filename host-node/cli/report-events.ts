@@ -1,5 +1,5 @@
+import type { SessionEvent } from '../../runtime/session/events.ts'
 import type { Recovered } from '../../runtime/session/messages.ts'
-import type { SessionEvent } from '../../runtime/session/session.ts'
 import { plural } from './format.ts'
 import { complaint, tell } from './supervise.ts'
 import type { Terminal } from './terminal.ts'

@@ -1,6 +1,7 @@
 import type { TortureCount } from '../../runtime/session/messages.ts'
+import type { CheckpointInfo, Outcome } from '../../runtime/session/outcome.ts'
 import { TrapError } from '../../runtime/session/packed-error.ts'
-import type { CheckpointInfo, Outcome, Session } from '../../runtime/session/session.ts'
+import type { Session } from '../../runtime/session/session.ts'
 import { isStasisError } from '../../wasm-shim/errors.ts'
 import type { CheckpointParams, CheckpointResult } from '../control/protocol.ts'
 import { ControlServer } from '../control/server.ts'

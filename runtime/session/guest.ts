@@ -1,10 +1,11 @@
 import { isStasisError, StasisError } from '../../wasm-shim/errors.ts'
-import type { CarriedFiles } from '../../wasm-shim/wasi/carried.ts'
 import type { Host } from '../../wasm-shim/wasi/host.ts'
 import type { Entry, RunOutcome, StackState } from '../engine/engine.ts'
 import { decodeCheckpoint } from '../image/decode.ts'
-import { type Body, bodySize, type CheckpointState, encodeCheckpoint, packBody } from '../image/encode.ts'
 import type { Checkpoint } from '../image/model.ts'
+import type { Interceptor } from '../intercept/interceptor.ts'
+import { breakBefore } from './breakpoint.ts'
+import { CallQueue } from './call-queue.ts'
 import { ControlBlock } from './control-block.ts'
 import { checkpointFiles, listFiles } from './files/checkpoint-files.ts'
 import { FirstInput } from './first-input.ts'
@@ -14,15 +15,13 @@ import { type GuestSettings, type GuestThread, type Machine, MachineMaker } from
 import type { GuestInit, Message, ToGuest, TortureCount } from './messages.ts'
 import { OwnCheckpoints } from './own-checkpoints.ts'
 import { packError, withFrames } from './packed-error.ts'
+import { StateSaver } from './save-state.ts'
 import { Screen } from './screen.ts'
 import { screenOfReplay } from './screen-replay.ts'
-
-export type { GuestThread } from './machine.ts'
-
-import type { Interceptor } from '../intercept/interceptor.ts'
-import { breakBefore } from './breakpoint.ts'
 import { CaptureDecider, type CaptureReason, turn, watchHost } from './triggers.ts'
 import type { Turns } from './turns.ts'
+
+export type { GuestThread } from './machine.ts'
 
 /** Runs a guest by the messages it is given, of which the first is 'init'. */
 export function serveGuest(thread: GuestThread): (message: Message<ToGuest>) => void {
@@ -61,10 +60,10 @@ function pendingCall(checkpoint: Checkpoint | undefined): number {
 /** Whether it is more than a test or nothing. */
 const isCheckpoint = ({ cause }: CaptureReason): boolean => cause !== 'none' && cause !== turn && cause !== 'torture'
 
-type Step = () => RunOutcome
-
 /** Bytes for the stack, and for what the guest does until there is room. */
 const roomToGrow = 65536
+
+type Step = () => RunOutcome
 
 /**
  * The guest and its kernel in their thread. While the guest runs, nothing else does here; between calls of the host, and
@@ -79,27 +78,22 @@ class Guest {
   readonly #host: Host
   readonly #firstInput: FirstInput
   readonly #screen: Screen
+  readonly #saver: StateSaver
   readonly #isRestored: boolean
   readonly #ownCheckpoints: OwnCheckpoints
-  /** Serial of the label that is in use already. */
-  readonly #usedLabel: number
   readonly #log: GuestLog | undefined
   readonly #maker: MachineMaker
   readonly #isLogOnly: boolean
   #isReady = false
   #machine: Machine
   #first: Step | undefined
-  /** The checkpoint that a replay began with. */
-  readonly #replayed: { readonly calls: number; readonly files: CarriedFiles } | undefined
   /** What the host called, or the stack that was resumed began with. */
   #entry: Entry = { kind: 'start' }
   /** Set while the guest stands still with a stack. */
   #held: StackState | undefined
   #isIdle = false
   #isOver = false
-  /** The host's call that runs now; 0 for one made before a restore. */
-  #callId = 0
-  readonly #queue: ToGuest['call'][] = []
+  readonly #calls: CallQueue
   #torture: TortureCount = { restores: 0, refused: 0 }
 
   constructor(thread: GuestThread, init: GuestInit) {
@@ -107,6 +101,7 @@ class Guest {
     // Without the beginning: a restored image is as large as the guest's memory.
     const { beginning, ...settings } = init
     this.#init = settings
+    this.#calls = new CallQueue(thread.post)
     const control = new ControlBlock(init.control)
     this.#control = control
     const checkpoint = beginning.image === undefined ? undefined : decodeCheckpoint(beginning.image)
@@ -150,11 +145,15 @@ class Guest {
     if (this.#isLogOnly) thread.post('engine', engine)
     this.#machine =
       checkpoint === undefined ? this.#maker.create(beginning) : this.#maker.restore(checkpoint, beginning)
-    const label = this.#machine.kernel.label
-    // A checkpoint of another name, of a keyframe for example, was no use of it.
-    this.#usedLabel = label === undefined || label.text !== checkpoint?.label ? -1 : label.serial
-    const { calls = 0, files } = checkpoint ?? {}
-    this.#replayed = init.log?.replay === undefined || files === undefined ? undefined : { calls, files }
+    this.#saver = new StateSaver(
+      {
+        ...{ settings, host: this.#host, firstInput: this.#firstInput, screen: this.#screen },
+        ...(thread.allocate && { allocate: thread.allocate }),
+        machine: () => this.#machine,
+        calls: () => this.#decider.calls,
+      },
+      checkpoint,
+    )
     this.#tellInMemory(checkpoint)
     this.#first = this.#firstStep(checkpoint)
   }
@@ -270,7 +269,7 @@ class Guest {
         else this.#turns?.end()
         return
       case 'call':
-        this.#queue.push(message.payload)
+        this.#calls.add(message.payload)
         if (this.#isIdle) this.#drive(undefined)
         return
       case 'proceed':
@@ -377,28 +376,18 @@ class Guest {
       case '_initialize':
         return undefined
       default:
-        this.#thread.post('returned', { id: this.#callId, value })
-        this.#callId = 0
+        this.#calls.returned(value)
         return undefined
     }
   }
 
   /** The next call of the host; undefined, and the thread is idle, where there is none. */
   #nextCall(): Step | undefined {
-    for (;;) {
-      const call = this.#queue.shift()
-      if (call === undefined) {
-        this.#isIdle = true
-        if (this.#log?.isReplaying) this.#idleInReplay()
-        return undefined
-      }
-      if (this.#machine.engine.exports().includes(call.name)) {
-        this.#callId = call.id
-        return () => this.#run({ kind: 'export', name: call.name }, call.args)
-      }
-      const error = new StasisError('STASIS_EXPORT_MISSING', `The module exports no function ${call.name}.`)
-      this.#thread.post('notCalled', { id: call.id, error: packError(error) })
-    }
+    const call = this.#calls.next(this.#machine.engine.exports())
+    if (call !== undefined) return () => this.#run({ kind: 'export', name: call.name }, call.args)
+    this.#isIdle = true
+    if (this.#log?.isReplaying) this.#idleInReplay()
+    return undefined
   }
 
   #idleInReplay(): void {
@@ -465,110 +454,51 @@ class Guest {
     } else this.#thread.post('refused', { cause, requested, error: packError(error) })
   }
 
-  /** Views of the state; undefined, and the reason told, where it cannot be saved. */
-  #save(reason: CaptureReason, stacks: readonly StackState[]): CheckpointState | undefined {
-    try {
-      const { engine, kernel } = this.#machine
-      const files = this.#carried(reason)
-      return { instances: [engine.save()], stacks, kernel: kernel.save(), ...(files && { files }) }
-    } catch (error) {
-      if (!isStasisError(error)) throw error
-      this.#refuse(reason, error)
-      return undefined
-    }
-  }
-
-  /** The host's files that go along. A program that goes on in this thread finds them where they are. */
-  #carried({ cause, lean = false }: CaptureReason) {
-    if (cause === 'torture') return undefined
-    // A replay does not know the files, unless it stands where it began.
-    if (this.#replayed?.calls === this.#decider.calls) return this.#replayed.files
-    return this.#machine.kernel.carriedFiles(lean ? 0 : this.#init.maxFileBytes)
-  }
-
   /** Whether a checkpoint can be copied to memory at hand; else asks for some, and the guest goes on meanwhile. */
   #hasRoom(): boolean {
     const { hasRoom } = this.#thread
     if (hasRoom === undefined || this.#init.stopAfterSnapshot) return true
-    let size: number
-    try {
-      const { engine, kernel } = this.#machine
-      const files = kernel.carriedFiles(this.#init.maxFileBytes)
-      size = bodySize({ instances: [engine.save()], stacks: [], kernel: kernel.save(), ...(files && { files }) })
-    } catch {
-      // The capture will say what is wrong.
-      return true
-    }
-    if (hasRoom(size)) return true
+    const size = this.#saver.size()
+    if (size === undefined || hasRoom(size)) return true
     this.#thread.post('roomWanted', { size: size + Math.max(size >> 3, roomToGrow) })
     return false
   }
 
   /** Hands out the state as it is now. The guest stands still for no more than the copy. */
   #ship(reason: CaptureReason, stacks: readonly StackState[]): boolean {
-    const { monotonic } = this.#host.clocks
-    const began = monotonic()
-    const state = this.#save(reason, stacks)
-    if (state === undefined) return false
-    const body = this.#pack(state, reason)
-    if (body === undefined) return false
-    const { bytes, sections } = body
-    const { label } = this.#machine.kernel
-    const payload = {
-      cause: reason.cause,
-      requested: reason.requested,
-      stop: this.#isStopping(reason),
-      calls: this.#decider.calls,
-      instances: state.instances.map(({ memories, tables }) => ({ memories: memories.length, tables: tables.length })),
-      stacks: stacks.length,
-      body: bytes,
-      sections,
-      input: { first: this.#firstInput.rest, taken: this.#host.stdin.unread?.() ?? new Uint8Array(0) },
-      screen: this.#screen.bytes(),
-      pause: Number(monotonic() - began),
-      ...(label !== undefined && label.serial !== this.#usedLabel && { label }),
-    }
+    const payload = this.#saved(reason, () => this.#saver.captured(reason, this.#isStopping(reason), stacks))
+    if (payload === undefined) return false
+    const { buffer } = payload.body
     this.#becomeReady()
     this.#tellFiles()
     this.#log?.rotate()
     this.#ownCheckpoints.settle()
     this.#control.shipped()
-    this.#thread.post('captured', payload, bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [])
+    this.#thread.post('captured', payload, buffer instanceof ArrayBuffer ? [buffer] : [])
     return true
-  }
-
-  /** undefined, and the reason told, where there is no memory for a copy. */
-  #pack(state: CheckpointState, reason: CaptureReason): Body | undefined {
-    try {
-      return packBody(state, this.#thread.allocate)
-    } catch (cause) {
-      if (!(cause instanceof RangeError) && !isStasisError(cause)) throw cause
-      const message = 'There is no memory for a copy of the program’s state. Give the host more, or take it later.'
-      const noMemory = () => new StasisError('STASIS_CAPTURE_MEMORY', message, {}, { cause })
-      this.#refuse(reason, isStasisError(cause) ? cause : noMemory())
-      return undefined
-    }
   }
 
   /** Encodes the state, forgets everything, and goes on from the image; undefined where it cannot be saved. */
   #transplant(stack: StackState, reason: CaptureReason): Step | undefined {
-    const state = this.#save(reason, [stack])
+    const state = this.#saved(reason, () => this.#saver.state(reason, [stack]))
     if (state === undefined) return undefined
     return () => {
-      const image = encodeCheckpoint({
-        session: { name: 'torture', id: '' },
-        cause: reason.cause,
-        time: 0,
-        module: { sha256: this.#init.module.sha256, size: this.#init.module.bytes.length, name: '' },
-        prelink: { version: 0, polls: this.#init.polls },
-        calls: this.#decider.calls,
-        ...state,
-      })
-      const checkpoint = decodeCheckpoint(image)
+      const checkpoint = decodeCheckpoint(this.#saver.image(state))
       this.#machine.kernel.close()
       this.#machine = this.#maker.restore(checkpoint, { allowChangedFiles: false })
       this.#torture = { ...this.#torture, restores: this.#torture.restores + 1 }
       return this.#resume(checkpoint.stacks[0]!)()
+    }
+  }
+
+  /** What `save` makes; undefined, and the reason told, where the state cannot be saved. */
+  #saved<T>(reason: CaptureReason, save: () => T): T | undefined {
+    try {
+      return save()
+    } catch (error) {
+      if (!isStasisError(error)) throw error
+      this.#refuse(reason, error)
+      return undefined
     }
   }
 }

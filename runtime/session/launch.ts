@@ -8,10 +8,12 @@ import { dropUnneeded } from '../store/retention.ts'
 import { listSegments } from '../store/session-log.ts'
 import type { SessionLock, Store } from '../store/store.ts'
 import { ControlBlock } from './control-block.ts'
+import type { SessionEvent } from './events.ts'
 import { takeKeyframes } from './keyframes.ts'
 import type { Beginning, LogSettings } from './messages.ts'
 import type { CommonOptions } from './options.ts'
-import { Session, type SessionEvent, type SessionParts } from './session.ts'
+import type { SessionParts } from './parts.ts'
+import { Session } from './session.ts'
 import type { SessionHost } from './session-host.ts'
 
 /** What is known of a session before it runs. */

@@ -4,8 +4,8 @@ import type { Engine } from '../engine/engine.ts'
 import { checkRules, type RetentionRules } from '../store/kept.ts'
 import type { Store } from '../store/store.ts'
 import type { RegionMigration } from './carried-regions.ts'
+import type { SessionEvent } from './events.ts'
 import type { MountGrant } from './messages.ts'
-import type { SessionEvent } from './session.ts'
 import type { Trigger } from './triggers.ts'
 
 /** What `start` and `restore` have in common. */

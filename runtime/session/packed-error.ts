@@ -58,3 +58,11 @@ export function withFrames(error: StasisError): StasisError {
   const { code, message, fields } = error
   return new StasisError(code, message, { ...fields, stack: frames.join('\n') }, { cause: error })
 }
+
+/** InternalError: a stack that overflowed, in Firefox. */
+const traps: ReadonlySet<string> = new Set(['RuntimeError', 'RangeError', 'InternalError'])
+
+/** The error that ended a guest: a TrapError where the engine reports a trap. */
+export function trapOf(error: Error): Error {
+  return traps.has(error.name) ? new TrapError(error) : error
+}

@@ -3,7 +3,7 @@ import { prelinkVersion } from '../../wasm-shim/prelink/index.ts'
 import type { Manifest } from '../image/manifest.ts'
 import { loadModule, type StoredImage } from '../store/checkpoints.ts'
 import type { Store } from '../store/store.ts'
-import type { SessionParts } from './session.ts'
+import type { SessionParts } from './parts.ts'
 import type { SessionHost } from './session-host.ts'
 
 /** What finding a module needs of a host. */

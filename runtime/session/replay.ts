@@ -6,9 +6,10 @@ import type { Store } from '../store/store.ts'
 import { launch, logPlace, refuseExisting } from './launch.ts'
 import type { ReplaySettings } from './messages.ts'
 import { type CommonOptions, checkCommon, checkKeys } from './options.ts'
+import type { CheckpointInfo } from './outcome.ts'
 import { checkPrelinker, findProgram } from './program.ts'
 import { type RestorePoint, replayPoints } from './restore-plan.ts'
-import type { CheckpointInfo, Session } from './session.ts'
+import type { Session } from './session.ts'
 import type { SessionHost } from './session-host.ts'
 
 export interface ReplayOptions extends Pick<CommonOptions, 'mounts' | 'onEvent' | 'strace'> {

@@ -3,7 +3,7 @@ import type { LogPlace } from '../log/storage.ts'
 import type { Store } from '../store/store.ts'
 import type { ControlBlock } from './control-block.ts'
 import type { FromGuest, Message } from './messages.ts'
-import type { GuestPort } from './session.ts'
+import type { GuestPort } from './parts.ts'
 
 /** What the thread that serves people must provide for one session. */
 export interface SessionHost {

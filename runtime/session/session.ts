@@ -1,150 +1,21 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
-import type { PollMode } from '../../wasm-shim/prelink/index.ts'
-import type { WrittenTree } from '../../wasm-shim/wasi/recovery/written-files.ts'
 import type { Engine } from '../engine/engine.ts'
-import { captureLogOnly } from '../engine/log-only-error.ts'
 import { saveModule } from '../store/checkpoints.ts'
 import { dropTail, hasCheckpoints, markEnded, removeRun } from '../store/retention.ts'
-import type { SessionLock, Store } from '../store/store.ts'
-import { type ControlBlock, Request } from './control-block.ts'
-import type { Captured, FromGuest, Message, MountInMemory, Post, Recovered, ToGuest, TortureCount } from './messages.ts'
+import { type CheckpointOptions, type CheckpointRequest, CheckpointRequests } from './checkpoint-requests.ts'
+import { Request } from './control-block.ts'
+import { deferred, type Pending } from './deferred.ts'
+import { HostCalls } from './host-calls.ts'
+import type { Captured, FromGuest, Message, MountInMemory, ToGuest, TortureCount } from './messages.ts'
 import { checkKeys, checkpointKeys } from './options.ts'
-import { TrapError, unpackError } from './packed-error.ts'
-import { filesOf, type SessionFile } from './session-files.ts'
+import type { CheckpointInfo, Outcome } from './outcome.ts'
+import { trapOf, unpackError } from './packed-error.ts'
+import type { GuestPort, SessionParts } from './parts.ts'
+import { filesOf } from './session-files.ts'
 import { isOver, move, type SessionState } from './state.ts'
 import { CheckpointWriter } from './write-checkpoint.ts'
 
-/** A checkpoint that is in the store. */
-export interface CheckpointInfo {
-  readonly session: string
-  readonly version: number
-  readonly cause: string
-  readonly label?: string
-  /** Milliseconds since the epoch. */
-  readonly time: number
-  /** Calls that the program had made. */
-  readonly calls: number
-  /** Bytes of the image. */
-  readonly size: number
-  /** Bytes that it added to the store: pages of earlier versions are referred to. */
-  readonly added: number
-  /** Milliseconds for which the guest stood still. */
-  readonly pause: number
-}
-
-export type Outcome =
-  | {
-      readonly kind: 'exited'
-      readonly code: number
-      readonly torture?: TortureCount
-      /** Of memory mounts, where `returnFiles` asks for them. */
-      readonly files?: readonly SessionFile[]
-    }
-  | { readonly kind: 'suspended'; readonly checkpoint: CheckpointInfo }
-  /**
-   * By `stop` without a checkpoint: the log-only engine has none. It is restored by making its `calls` calls again.
-   * `unread`: bytes that were taken from stdin and not read, which are lost.
-   */
-  | { readonly kind: 'stopped'; readonly calls: number; readonly unread?: number }
-  /** `error` is a TrapError (with the guest's functions on the stack) or whatever else ended the guest. */
-  | { readonly kind: 'trapped'; readonly error: Error; readonly torture?: TortureCount }
-
-export type SessionEvent =
-  | { readonly kind: 'checkpoint'; readonly checkpoint: CheckpointInfo }
-  /** No checkpoint was taken, or it could not be saved. The guest goes on. */
-  | { readonly kind: 'refused'; readonly cause: string; readonly error: Error }
-  | { readonly kind: 'state'; readonly state: SessionState }
-  /** The program runs with another engine than the instrumented one; `reason`, a sentence, where nobody asked for it. */
-  | { readonly kind: 'engine'; readonly engine: Engine['kind']; readonly reason?: string }
-  /** What came after the checkpoint was done again, by the call log. */
-  | ({ readonly kind: 'recovered' } & Recovered)
-  /** Where a replay stopped or ended, what the program had written below its host directories. */
-  | { readonly kind: 'files'; readonly trees: readonly WrittenTree[] }
-  /** Directories of the host that were not granted again: they go on in memory, with the files that were carried. */
-  | { readonly kind: 'inMemory'; readonly mounts: readonly MountInMemory[] }
-  /** Before going on, files were put back to what the session had written then. */
-  | { readonly kind: 'filesRestored'; readonly written: number; readonly removed: number }
-  /** The newest checkpoint or its log was of no use, and an older one is tried. */
-  | { readonly kind: 'fellBack'; readonly to: string; readonly error: Error }
-  /** The program does not want a checkpoint at the moment: the one that was requested is taken as soon as it does. */
-  | { readonly kind: 'heldOff' }
-  /** The guest stands still, since there is no room for its log; or it goes on. */
-  | { readonly kind: 'logFull'; readonly waiting: boolean; readonly reason: string }
-  /** The guest's thread cannot sleep, and gives way to its event loop instead, which takes time; `reason`, a sentence. */
-  | { readonly kind: 'slower'; readonly reason: string }
-
-export interface CheckpointOptions {
-  readonly label?: string
-  /** Stop the session afterwards: `done` becomes 'suspended'. */
-  readonly stop?: boolean
-  /** Default: 'request'. */
-  readonly cause?: string
-  /** Carry the contents of the host's files. Default true, but for the cause 'keyframe'. */
-  readonly files?: boolean
-}
-
-/** The thread that the guest runs in, as seen by the session. */
-export interface GuestPort {
-  readonly post: Post<ToGuest>
-  /** Gives a checkpoint's memory back, to be filled again: new memory costs several times the copy. */
-  readonly recycle?: (buffer: ArrayBuffer) => void
-  /** Gives new memory, of which the first use is not left to the guest's thread. */
-  readonly makeRoom?: (size: number) => Promise<void>
-  /**
-   * Takes nothing more from stdin's source, and gives all that was taken and not read by the guest, which stands still;
-   * `taken` is what the guest's thread knows of. Absent, or without a result, where that thread takes its input by itself.
-   */
-  readonly holdInput?: (taken: Uint8Array) => Uint8Array | undefined
-  readonly releaseInput?: () => void
-  /** Ends the thread, wherever the guest is. */
-  terminate(): Promise<void>
-}
-
-/** What a session is made of; `startSession` and `restoreSession` put it together. */
-export interface SessionParts {
-  readonly name: string
-  readonly id: string
-  readonly store: Store
-  readonly lock: SessionLock
-  readonly control: ControlBlock
-  readonly module: { readonly bytes: Uint8Array; readonly sha256: string; readonly name: string }
-  readonly polls: PollMode
-  readonly keep: boolean
-  /** Keep the log of a program that has ended, and its checkpoints. */
-  readonly keepLog: boolean
-  readonly onEvent: (event: SessionEvent) => void
-  /** Milliseconds since the epoch. */
-  readonly now: () => number
-  /** Lets other work of the thread go first. */
-  readonly pause?: () => Promise<void>
-  /** Comparison of equally long bytes, where the host has a faster one. */
-  readonly equal?: (a: Uint8Array, b: Uint8Array) => boolean
-  /** After a checkpoint was saved: removes what is not needed any more. */
-  readonly retain?: () => Promise<void>
-  /** Notes with which engine the session runs, where that was not known before. */
-  readonly keepEngine?: (kind: Engine['kind']) => Promise<void>
-  /** Before the session's files are left or removed: ends what else is being done with them. */
-  readonly settle?: () => Promise<void>
-  /** Of a log that is followed: all of this generation is behind the guest. */
-  readonly onCaughtUp?: (generation: number) => void
-  /** Its files are still somebody else's, and left as they are. */
-  readonly isWaiting?: () => boolean
-}
-
 const nothing = new Uint8Array(0)
-
-interface Pending<T> {
-  readonly resolve: (value: T) => void
-  readonly reject: (error: unknown) => void
-}
-
-interface CheckpointRequest extends Pending<CheckpointInfo | undefined> {
-  readonly options: CheckpointOptions
-  /** A stop will do without a checkpoint. */
-  readonly mayHalt: boolean
-  /** A stop is better without one, where the log is enough. */
-  readonly byLog: boolean
-}
 
 /** One run of a program, seen from the thread that serves people. */
 export class Session {
@@ -158,21 +29,13 @@ export class Session {
   readonly #ready: Pending<void>
   readonly #started: Promise<void>
   readonly #over: Pending<Outcome>
-  /** Requests in order; the first one is with the guest. */
-  readonly #requests: CheckpointRequest[] = []
-  readonly #calls = new Map<number, Pending<unknown>>()
-  #lastId = 0
-  /** Settles with the latest call, hence after all others. */
-  #lastCall: Promise<unknown> = Promise.resolve()
+  readonly #requests: CheckpointRequests
+  readonly #calls = new HostCalls()
   /** Captured states that are not saved yet. */
   #unsaved = 0
   #isEnding = false
-  /** Serial of the label that a checkpoint of this run bears. */
-  #usedLabel = -1
   /** Calls that the program had made when it was stopped by its log. */
   #stoppedAt = 0
-  /** Who asked is told, and whoever asks meanwhile. */
-  #isHeldOff = false
   /** Saves and the end, one after the other. */
   #work: Promise<void> = Promise.resolve()
 
@@ -190,15 +53,19 @@ export class Session {
     this.#writer = new CheckpointWriter(parts)
     const ready = deferred<void>()
     const over = deferred<Outcome>()
-    const resumed = deferred<unknown>()
     this.#ready = ready
     this.#over = over
-    this.#calls.set(0, resumed)
     this.#started = ready.promise
     this.done = over.promise
-    this.resumedCall = resumed.promise
-    // Nobody has to wait for it.
-    resumed.promise.catch(() => undefined)
+    this.resumedCall = this.#calls.resumed
+    this.#requests = new CheckpointRequests({
+      control: parts.control,
+      post: (...message) => this.#port.post(...message),
+      // One after the other: while a state is being saved no other one is asked for, so that memory holds few.
+      isOpen: () => this.#state !== 'starting' && this.#unsaved === 0,
+      isLogOnly: () => this.#engine === 'log-only',
+      onHeldOff: () => parts.onEvent({ kind: 'heldOff' }),
+    })
     this.#port = open(
       (message) => this.#receive(message),
       (error) => this.#threadFailed(error),
@@ -279,7 +146,7 @@ export class Session {
 
   /** A stop by the log is under way and the guest makes no call: a poll will do, with a checkpoint. */
   hurry(): void {
-    if (this.#requests[0]?.byLog) this.#parts.control.request(Request.anywhere)
+    this.#requests.hurry()
   }
 
   #request(options: CheckpointOptions, mayHalt: boolean, byLog = false): Promise<CheckpointInfo | undefined> {
@@ -289,21 +156,16 @@ export class Session {
       if ((options.label?.length ?? 0) > 4096) {
         throw new StasisError('STASIS_OPTION', 'A label has at most 4096 characters.')
       }
-      this.#requests.push({ options, mayHalt, byLog, resolve, reject })
-      if (this.#requests.length === 1) this.#ask()
-      else if (this.#isHeldOff && options.cause !== 'keyframe') this.#parts.onEvent({ kind: 'heldOff' })
+      this.#requests.add({ options, mayHalt, byLog, resolve, reject })
     })
   }
 
   /** Calls an export of a reactor and resolves to what it returns. Calls are made one after the other. */
   call(name: string, ...args: readonly unknown[]): Promise<unknown> {
     if (isOver(this.#state)) return Promise.reject(ended(this.name))
-    const { promise, ...call } = deferred<unknown>()
-    const id = ++this.#lastId
-    this.#calls.set(id, call)
+    const { id, result } = this.#calls.add()
     this.#port.post('call', { id, name, args })
-    this.#lastCall = promise.catch(() => undefined)
-    return promise
+    return result
   }
 
   /**
@@ -321,7 +183,7 @@ export class Session {
 
   /** Ends a reactor when its calls are done, like a program that exits with 0. */
   async end(): Promise<Outcome> {
-    await this.#lastCall
+    await this.#calls.last
     this.#finish('exited', { kind: 'exited', code: 0 })
     return this.done
   }
@@ -331,23 +193,6 @@ export class Session {
     this.#parts.onEvent({ kind: 'state', state })
   }
 
-  /** Puts the first request before the guest. */
-  #ask(how = 0): void {
-    // One after the other: while a state is being saved no other one is asked for, so that memory holds few.
-    if (this.#state === 'starting' || this.#unsaved > 0) return
-    while (this.#engine === 'log-only' && this.#requests[0]?.mayHalt === false) {
-      this.#requests.shift()?.reject(captureLogOnly())
-    }
-    const [request] = this.#requests
-    if (request === undefined) return
-    const { cause, files = cause !== 'keyframe' } = request.options
-    const lean = files ? 0 : Request.lean
-    const stop = (request.options.stop ? Request.stop : 0) | (request.byLog ? Request.byLog : 0)
-    const bits = Request.checkpoint | stop | lean | how
-    this.#parts.control.request(bits)
-    this.#port.post('check', { request: bits })
-  }
-
   #receive(message: Message<FromGuest>): void {
     if (this.#isEnding) return
     switch (message.kind) {
@@ -355,7 +200,7 @@ export class Session {
         this.#exports = message.payload.exports
         this.#setState('running')
         this.#ready.resolve()
-        this.#ask()
+        this.#requests.ask()
         return
       case 'failed':
         this.#fail(unpackError(message.payload.error))
@@ -390,8 +235,7 @@ export class Session {
         this.#parts.onEvent({ kind: 'recovered', ...message.payload })
         return
       case 'heldOff':
-        this.#isHeldOff = true
-        if (this.#requests.some(isSomebodys)) this.#parts.onEvent({ kind: 'heldOff' })
+        this.#requests.heldOff()
         return
       case 'logFull':
         this.#parts.onEvent({ kind: 'logFull', ...message.payload })
@@ -403,10 +247,10 @@ export class Session {
         this.#refused(message.payload.cause, message.payload.requested, unpackError(message.payload.error))
         return
       case 'returned':
-        this.#takeCall(message.payload.id)?.resolve(message.payload.value)
+        this.#calls.take(message.payload.id)?.resolve(message.payload.value)
         return
       case 'notCalled':
-        this.#takeCall(message.payload.id)?.reject(unpackError(message.payload.error))
+        this.#calls.take(message.payload.id)?.reject(unpackError(message.payload.error))
         return
       case 'exited': {
         const { code, torture, files } = message.payload
@@ -426,25 +270,18 @@ export class Session {
   /** Where there is no room, the guest's thread will say so. */
   async #makeRoom(size: number): Promise<void> {
     await this.#port.makeRoom?.(size).catch(() => undefined)
-    this.#ask(Request.atOnce)
-  }
-
-  #takeCall(id: number): Pending<unknown> | undefined {
-    const call = this.#calls.get(id)
-    this.#calls.delete(id)
-    return call
+    this.#requests.ask(Request.atOnce)
   }
 
   #refused(cause: string, requested: boolean, error: Error): void {
-    if (requested) this.#isHeldOff = false
-    const request = requested ? this.#requests.shift() : undefined
+    const request = this.#requests.take(requested)
     request?.reject(error)
     this.#parts.onEvent({ kind: 'refused', cause: request?.options.cause ?? cause, error })
-    if (requested) this.#ask()
+    if (requested) this.#requests.ask()
   }
 
   #halted({ requested, calls }: FromGuest['halted']): void {
-    const request = requested ? this.#requests.shift() : undefined
+    const request = this.#requests.take(requested)
     const { store, module } = this.#parts
     const unread = this.#port.holdInput?.(nothing)?.length ?? 0
     // The log is of no use without it; where it cannot be kept, it may still be where it was.
@@ -455,12 +292,12 @@ export class Session {
 
   /** The guest stands still and its log is complete; only input that was taken for it and not read would be lost. */
   #heldByLog(calls: number): void {
-    const request = this.#requests.shift()
+    const request = this.#requests.take(true)
     const unread = this.#port.holdInput?.(nothing)?.length ?? 0
     if (request !== undefined && unread > 0) {
       this.#port.releaseInput?.()
-      this.#requests.unshift({ ...request, byLog: false })
-      this.#ask()
+      this.#requests.putBack({ ...request, byLog: false })
+      this.#requests.ask()
       this.#port.post('proceed', {})
       return
     }
@@ -474,8 +311,7 @@ export class Session {
   }
 
   #queueSave(captured: Captured): void {
-    this.#isHeldOff = false
-    const request = captured.requested ? this.#requests.shift() : undefined
+    const request = this.#requests.captured(captured.requested)
     this.#unsaved++
     this.#work = this.#work.then(async () => {
       this.#setState('checkpointing')
@@ -486,14 +322,13 @@ export class Session {
       }
       this.#unsaved--
       this.#parts.control.settled()
-      this.#ask()
+      this.#requests.ask()
     })
   }
 
   async #save(captured: Captured, request: CheckpointRequest | undefined): Promise<void> {
     const taken = (captured.stop ? this.#port.holdInput?.(captured.input.taken) : undefined) ?? captured.input.taken
-    const options = this.#labelled(captured, request?.options ?? {})
-    const { info: checkpoint, free } = await this.#writer.write(captured, taken, options)
+    const { info: checkpoint, free } = await this.#writer.write(captured, taken, request?.options ?? {})
     if (free instanceof ArrayBuffer) this.#port.recycle?.(free)
     this.#parts.onEvent({ kind: 'checkpoint', checkpoint })
     await this.#parts.retain?.().catch((error) => this.#tell('end', error))
@@ -504,14 +339,6 @@ export class Session {
       this.#setState('running')
       request?.resolve(checkpoint)
     }
-  }
-
-  /** The program's own label goes to its next checkpoint that has no other one. */
-  #labelled({ label, cause }: Captured, options: CheckpointOptions): CheckpointOptions {
-    if (label === undefined || label.serial <= this.#usedLabel) return options
-    if (options.label !== undefined || unlabelled.has(options.cause ?? cause)) return options
-    this.#usedLabel = label.serial
-    return { ...options, label: label.text }
   }
 
   #saveFailed(captured: Captured, request: CheckpointRequest | undefined, error: unknown): void {
@@ -581,9 +408,8 @@ export class Session {
   #close(state: SessionState): void {
     this.#setState(state)
     this.#ready.reject(ended(this.name))
-    for (const request of this.#requests.splice(0)) request.reject(ended(this.name))
-    for (const call of this.#calls.values()) call.reject(ended(this.name))
-    this.#calls.clear()
+    this.#requests.rejectAll(() => ended(this.name))
+    this.#calls.rejectAll(() => ended(this.name))
   }
 
   /** What stays in the store of a program that has ended by itself. */
@@ -594,27 +420,6 @@ export class Session {
     else if (keep) await dropTail(store, name, id, code)
     else await removeRun(store, name, id)
   }
-}
-
-/** Checkpoints that are none of the program's history, or there for a while only. */
-const unlabelled: ReadonlySet<string> = new Set(['keyframe', 'fork', 'replay'])
-
-/** Nobody waits for a keyframe. */
-const isSomebodys = ({ options }: CheckpointRequest): boolean => options.cause !== 'keyframe'
-
-function deferred<T>(): Pending<T> & { readonly promise: Promise<T> } {
-  let pending!: Pending<T>
-  const promise = new Promise<T>((resolve, reject) => {
-    pending = { resolve, reject }
-  })
-  return { ...pending, promise }
-}
-
-/** InternalError: a stack that overflowed, in Firefox. */
-const traps: ReadonlySet<string> = new Set(['RuntimeError', 'RangeError', 'InternalError'])
-
-function trapOf(error: Error): Error {
-  return traps.has(error.name) ? new TrapError(error) : error
 }
 
 function isTortured({ restores, refused }: TortureCount): boolean {

@@ -4,8 +4,10 @@ import { encodeHeadInSlices, packTerminal } from '../image/encode.ts'
 import type { Manifest } from '../image/manifest.ts'
 import { keepCheckpoint, saveModule } from '../store/checkpoints.ts'
 import type { KeptVersion } from '../store/session-versions/save-version.ts'
+import type { CheckpointOptions } from './checkpoint-requests.ts'
 import type { Captured } from './messages.ts'
-import type { CheckpointInfo, CheckpointOptions, SessionParts } from './session.ts'
+import type { CheckpointInfo } from './outcome.ts'
+import type { SessionParts } from './parts.ts'
 
 /**
  * Bytes of a checkpoint that stays in memory to be compared with the next one. A session takes the guest's memory, twice this
@@ -14,10 +16,16 @@ import type { CheckpointInfo, CheckpointOptions, SessionParts } from './session.
  */
 const maxKept = 2 ** 29
 
+/** Checkpoints that are none of the program's history, or there for a while only. */
+const unlabelled: ReadonlySet<string> = new Set(['keyframe', 'fork', 'replay'])
+
 /** Stores what the guest's thread captures: everything that needs not happen while the guest stands still. */
 export class CheckpointWriter {
   readonly #parts: SessionParts
   #kept: { readonly version: KeptVersion; readonly body: ArrayBufferLike } | undefined
+
+  /** Serial of the label that a checkpoint of this run bears. */
+  #usedLabel = -1
 
   constructor(parts: SessionParts) {
     this.#parts = parts
@@ -33,7 +41,7 @@ export class CheckpointWriter {
     options: CheckpointOptions,
   ): Promise<{ readonly info: CheckpointInfo; readonly free: ArrayBufferLike | undefined }> {
     const { name, store, module, pause = async () => {}, equal } = this.#parts
-    const manifest = this.#manifest(captured, options)
+    const manifest = this.#manifest(captured, this.#labelled(captured, options))
     const body = { bytes: captured.body, sections: captured.sections }
     const terminal = packTerminal(concat([captured.input.first, taken]), captured.screen)
     const head = await encodeHeadInSlices(manifest, [body, terminal], pause)
@@ -51,6 +59,14 @@ export class CheckpointWriter {
     const { cause, label, time, calls } = manifest
     const info = { session: name, version, cause, ...(label !== undefined && { label }), time, calls, size, added }
     return { info: { ...info, pause: captured.pause / 1e6 }, free: this.#keep(kept, captured) }
+  }
+
+  /** The program's own label goes to its next checkpoint that has no other one. */
+  #labelled({ label, cause }: Captured, options: CheckpointOptions): CheckpointOptions {
+    if (label === undefined || label.serial <= this.#usedLabel) return options
+    if (options.label !== undefined || unlabelled.has(options.cause ?? cause)) return options
+    this.#usedLabel = label.serial
+    return { ...options, label: label.text }
   }
 
   #manifest({ cause, calls, instances, stacks }: Captured, options: CheckpointOptions): Manifest {

@@ -2,7 +2,7 @@
 // code runs in Node's processes and in pages.
 import type { Session as NodeSession } from '../../host-node/sessions.ts'
 import type { MemoryStore, saveCheckpoint, saveModule } from '../../runtime/index.ts'
-import type { SessionEvent } from '../../runtime/session/session.ts'
+import type { SessionEvent } from '../../runtime/session/events.ts'
 import type { loadCheckpoint } from '../../runtime/store/checkpoints.ts'
 
 /** What both hosts' entries have. */

@@ -6,8 +6,9 @@ import { reportEvents } from '../../host-node/cli/report-events.ts'
 import { type SuperviseOptions, supervise } from '../../host-node/cli/supervise.ts'
 import type { Terminal } from '../../host-node/cli/terminal.ts'
 import { control, listRunning } from '../../host-node/control/client.ts'
+import type { CheckpointOptions } from '../../runtime/session/checkpoint-requests.ts'
+import type { CheckpointInfo, Outcome } from '../../runtime/session/outcome.ts'
 import { TrapError } from '../../runtime/session/packed-error.ts'
-import type { CheckpointInfo, CheckpointOptions, Outcome } from '../../runtime/session/session.ts'
 import { StasisError } from '../../wasm-shim/errors.ts'
 
 let said: string[] = []

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { ControlBlock, Request } from '../../runtime/session/control-block.ts'
-import type { SessionEvent } from '../../runtime/session/session.ts'
+import type { SessionEvent } from '../../runtime/session/events.ts'
 import { CaptureDecider } from '../../runtime/session/triggers.ts'
 import { counter, letters, lettersOutput } from './guests.ts'
 import { start } from './harness.ts'

@@ -2,48 +2,15 @@
  * Writes function code with what the plan asks for: handlers around call sites, polls, spills. One emitter serves both
  * the main module, where all else is copied as it stands, and continuations, where labels, functions and segments have
  * other numbers.
- *
- * A call site, before and after (legacy encoding; T is the callee's type, u our tag):
- *
- *     call $f        try T  call $f  catch u  (site number) (live values)  call $save  throw u  end
- *
- * and with exnref:
- *
- *     block T  block (params T)  try_table T (catch u 0)  call $f  end  br 1  end  (save)  throw u  end
  */
 import type { ByteWriter } from '../bytes/writer.ts'
 import { type CodeCursor, emptyBlock, opensBlock } from '../module/code.ts'
-import { type FuncType, ValType, type WasmModule } from '../module/model.ts'
+import type { ValType } from '../module/model.ts'
 import { Op } from '../module/opcodes.ts'
-import { type Helpers, valuesPerCall } from './helpers.ts'
-import type { AddedParts } from './parts.ts'
+import type { EmitTarget } from './emit-target.ts'
 import { type FunctionPlan, readClause, SiteKind } from './plan.ts'
 import { type Label, Reachability } from './reachability.ts'
-import { rethrownAround, siteValues } from './site-values.ts'
-
-/** Iterations between polls (D11). */
-const pollInterval = 1000
-
-export interface EmitTarget {
-  readonly module: WasmModule
-  readonly encoding: 'legacy' | 'exnref'
-  /** Index of our tag. */
-  readonly unwindTag: number
-  readonly parts: AddedParts
-  readonly helpers: Helpers
-  /** Function to call at a poll. */
-  readonly poll: () => number
-  /** Global that remembers that a segment was dropped. */
-  readonly dropFlag: (op: number, segment: number) => number
-  /** Absent in the main module, whose numbers stay. */
-  readonly renumber?: {
-    /** Writes `call` or `return_call` of one of the main module's functions. */
-    readonly call: (out: ByteWriter, op: number, func: number) => void
-    readonly refFunc: (out: ByteWriter, index: number) => void
-    /** Writes the call of the main module's helper for an instruction on its segments. */
-    readonly segment: (out: ByteWriter, op: number, a: number, b: number) => void
-  }
-}
+import { noLabel, SiteWriter } from './site-writer.ts'
 
 export class BodyEmitter {
   readonly #target: EmitTarget
@@ -54,26 +21,22 @@ export class BodyEmitter {
   /** Position of the label through which our exception passes a guest's `catch_all` of a `try_table`. */
   #escape = -1
   #plan: FunctionPlan | undefined
-  #firstSite = 0
-  readonly #siteBlocks = new Map<number, number>()
+  /** Writes the call sites of the same function. */
+  readonly sites: SiteWriter
 
   constructor(target: EmitTarget, cursor: CodeCursor, out: ByteWriter) {
     this.#target = target
     this.#cursor = cursor
     this.out = out
+    this.sites = new SiteWriter(target, out)
   }
 
   /** `firstSite` is the number of the function's first call site. */
   begin(plan: FunctionPlan, firstSite: number): void {
     this.#plan = plan
-    this.#firstSite = firstSite
+    this.sites.begin(plan, firstSite)
     this.depth = 0
     this.#escape = -1
-  }
-
-  /** The number by which a frame names a site of the function. */
-  numberOf(site: number): number {
-    return this.#firstSite + site
   }
 
   get plan(): FunctionPlan {
@@ -158,7 +121,7 @@ export class BodyEmitter {
     const emitSpills = () => {
       while (spillPos === cursor.pos) {
         flush(cursor.pos)
-        this.spill((plan.spills[spill] as { locals: readonly number[] }).locals)
+        this.sites.spill((plan.spills[spill] as { locals: readonly number[] }).locals)
         spillPos = plan.spills[++spill]?.pos ?? -1
       }
     }
@@ -170,7 +133,7 @@ export class BodyEmitter {
         replace()
         const { pos, end: limit, at } = cursor
         const current = site
-        this.site(current, label, true, () => {
+        this.sites.call(current, label, true, () => {
           if (op === Op.call && renumber) renumber.call(out, op, a)
           else out.range(bytes, at, pos)
         })
@@ -191,7 +154,7 @@ export class BodyEmitter {
         if (op === Op.loop && cursor.pos === siteAt && plan.siteKind.at(site) === SiteKind.poll) {
           flush(cursor.pos)
           const { pos, end: limit } = cursor
-          this.#poll(site, label)
+          this.sites.poll(site, label)
           cursor.moveTo(pos, limit)
           siteAt = ++site < plan.siteCount ? plan.siteAt.at(site) : -1
         }
@@ -301,157 +264,18 @@ export class BodyEmitter {
       const pos = spills[spill]?.pos ?? end
       if (spill < spills.length && pos <= at) {
         flush(pos)
-        this.spill((spills[spill++] as { locals: readonly number[] }).locals)
+        this.sites.spill((spills[spill++] as { locals: readonly number[] }).locals)
         continue
       }
       flush(at)
-      if (siteKind.at(site) === SiteKind.poll) this.#poll(site, noLabel)
+      if (siteKind.at(site) === SiteKind.poll) this.sites.poll(site, noLabel)
       else {
         copied = siteEnd.at(site)
-        this.site(site, noLabel, true, () => out.range(bytes, at, copied))
+        this.sites.call(site, noLabel, true, () => out.range(bytes, at, copied))
       }
       site++
     }
     flush(end)
-  }
-
-  /** Emits: copy the values on top of the stack into these locals, and leave them there. */
-  spill(locals: readonly number[]): void {
-    const { out } = this
-    for (let i = locals.length - 1; i > 0; i--) {
-      out.u8(Op.localSet)
-      out.u32(locals[i] as number)
-    }
-    out.u8(Op.localTee)
-    out.u32(locals[0] as number)
-    for (let i = 1; i < locals.length; i++) {
-      out.u8(Op.localGet)
-      out.u32(locals[i] as number)
-    }
-  }
-
-  /** Emits one site: `call` and its handler. Without `withArguments` the call takes nothing from the stack. */
-  site(site: number, label: (a: number) => number, withArguments: boolean, call: () => void): void {
-    const { out } = this
-    const { parts, encoding, unwindTag } = this.#target
-    const block = this.#siteBlock(site, withArguments)
-    if (encoding === 'legacy') {
-      out.u8(Op.try)
-      out.s33(block)
-      call()
-      out.u8(Op.catch)
-      out.u32(unwindTag)
-      this.#save(site, label, 1)
-    } else {
-      out.u8(Op.block)
-      out.s33(block)
-      out.u8(Op.block)
-      out.s33(parts.blockType(this.#siteParams(site, withArguments), []))
-      out.u8(Op.tryTable)
-      out.s33(block)
-      out.u32(1)
-      out.u8(0)
-      out.u32(unwindTag)
-      out.u32(0)
-      call()
-      out.u8(Op.end)
-      out.u8(Op.br)
-      out.u32(1)
-      out.u8(Op.end)
-      this.#save(site, label, 1)
-    }
-    out.u8(Op.throw)
-    out.u32(unwindTag)
-    out.u8(Op.end)
-  }
-
-  /** What a site's call takes from the stack. */
-  #siteParams(site: number, withArguments: boolean): readonly ValType[] {
-    const { plan } = this
-    const { module } = this.#target
-    const type = plan.siteType.at(site)
-    if (!withArguments || type < 0) return []
-    const { params } = module.types[type] as FuncType
-    if (plan.siteKind.at(site) !== SiteKind.indirect) return params
-    return [...params, module.tables[plan.siteTable.at(site)]?.limits.is64 ? ValType.i64 : ValType.i32]
-  }
-
-  /** Block type around a site's call; remembered, since there are many more sites than types. */
-  #siteBlock(site: number, withArguments: boolean): number {
-    const { plan } = this
-    const type = plan.siteType.at(site)
-    const table = plan.siteKind.at(site) === SiteKind.indirect ? plan.siteTable.at(site) + 1 : 0
-    const key = (table * 2 + (withArguments ? 1 : 0)) * 2 ** 32 + type
-    let block = this.#siteBlocks.get(key)
-    if (block === undefined) {
-      const results = type < 0 ? [] : (this.#target.module.types[type] as FuncType).results
-      block = this.#target.parts.blockType(this.#siteParams(site, withArguments), results)
-      this.#siteBlocks.set(key, block)
-    }
-    return block
-  }
-
-  /** Emits the saving of a site's values and of the exceptions that its enclosing catch bodies will rethrow. */
-  #save(site: number, label: (a: number) => number, extraLabels: number): void {
-    const { out, plan } = this
-    const { helpers, module, unwindTag } = this.#target
-    const values = siteValues(plan, site)
-    for (let at = 0; at === 0 || at < values.length; at += valuesPerCall) {
-      const chunk = values.length <= valuesPerCall ? values : values.slice(at, at + valuesPerCall)
-      if (at === 0) {
-        out.u8(Op.i32Const)
-        out.s32(this.numberOf(site))
-      }
-      for (const local of chunk) {
-        out.u8(Op.localGet)
-        out.u32(local)
-      }
-      out.u8(Op.call)
-      out.u32(helpers.save(plan.locals, chunk, at === 0))
-    }
-    for (const { up } of rethrownAround(plan, site)) {
-      out.u8(Op.try)
-      out.s33(emptyBlock)
-      out.u8(Op.rethrow)
-      out.u32(label(up) + extraLabels + 1)
-      module.tags.forEach((_, tag) => {
-        if (tag === unwindTag) return
-        out.u8(Op.catch)
-        out.u32(tag)
-        out.u8(Op.call)
-        out.u32(helpers.saveTag(tag))
-      })
-      out.u8(Op.catchAll)
-      helpers.code.host(out, 'putForeignException')
-      out.u8(Op.end)
-    }
-  }
-
-  #poll(site: number, label: (a: number) => number): void {
-    const { out, plan } = this
-    for (const byte of [Op.localGet, plan.counter]) out.u32(byte)
-    out.u8(Op.i32Const)
-    out.s32(1)
-    out.u8(Op.i32Add)
-    for (const byte of [Op.localTee, plan.counter]) out.u32(byte)
-    out.u8(Op.i32Const)
-    out.s32(pollInterval)
-    out.u8(Op.i32GeU)
-    out.u8(Op.if)
-    out.s33(emptyBlock)
-    out.u8(Op.i32Const)
-    out.s32(0)
-    for (const byte of [Op.localSet, plan.counter]) out.u32(byte)
-    this.site(
-      site,
-      (a) => label(a) + 1,
-      false,
-      () => {
-        out.u8(Op.call)
-        out.u32(this.#target.poll())
-      },
-    )
-    out.u8(Op.end)
   }
 
   /** A guest's `try_table`, its labels renumbered, ours put first where a clause catches everything. */
@@ -486,11 +310,6 @@ export class BodyEmitter {
       out.u32(label(clause.label))
     }
   }
-}
-
-/** For functions without exceptions of their own, where no handler asks for a label. */
-const noLabel = (): never => {
-  throw new RangeError('no label is known here')
 }
 
 function setFlag(out: ByteWriter, global: number): void {

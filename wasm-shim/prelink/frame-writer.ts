@@ -173,7 +173,7 @@ export class FrameWriter {
       out.u32(local)
     }
     out.u8(Op.i32Const)
-    out.s32(this.#emitter.numberOf(this.#site))
+    out.s32(this.#emitter.sites.numberOf(this.#site))
     code.host(out, 'begin')
     for (const local of [...valuesAtLoop(this.#plan, construct, this.#site), ...params])
       saveLocal(out, code, this.#locals[local] as ValType, local)
@@ -219,7 +219,7 @@ export class FrameWriter {
     const type = this.#plan.siteType.at(this.#site)
     const results = type < 0 ? [] : (this.#types[type] as FuncType).results
     const label = (up: number) => emitter.labelAbove(enclosing, up)
-    emitter.site(this.#site, label, false, () => this.#call(emitter.out, 'next', results))
+    emitter.sites.call(this.#site, label, false, () => this.#call(emitter.out, 'next', results))
   }
 
   #inner(level: number, construct: number, enclosing: readonly Label[], enter: Enter): boolean {

@@ -1,4 +1,4 @@
-import type { CheckpointInfo, Outcome } from '../../../runtime/session/session.ts'
+import type { CheckpointInfo, Outcome } from '../../../runtime/session/outcome.ts'
 import { formatAddress, parseAddress } from '../../../runtime/store/address.ts'
 import { MemoryStore } from '../../../runtime/store/memory-store.ts'
 import { Session } from '../../sessions.ts'
