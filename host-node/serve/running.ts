@@ -169,9 +169,8 @@ export class RunningSessions {
       await control?.close()
       const isStopped = outcome.kind === 'suspended' || outcome.kind === 'stopped'
       if (!isMoving || !isStopped || this.#isStopping) return this.#over(running, outcome)
-      const left = this.#leaving(name)
-      const hasMoved = (await left) !== undefined
-      if (hasMoved || this.#isStopping) return this.#over(running, outcome)
+      const place = await this.#leaving(name)
+      if (place !== undefined || this.#isStopping) return this.#over(running, outcome, place)
       try {
         running.session = await again()
         log(`${name} did not move, and goes on here.`)
@@ -227,9 +226,9 @@ export class RunningSessions {
     }
   }
 
-  #over(running: RunningSession, outcome: Outcome): void {
+  #over(running: RunningSession, outcome: Outcome, place?: string): void {
     const { name, screen, viewers } = running
-    const [code, reason] = describe(outcome)
+    const [code, reason] = place === undefined ? describe(outcome) : ([256, `has moved to ${place}`] as const)
     if (this.#running.get(name) === running) this.#running.delete(name)
     this.#ended.set(name, { screen, code, reason })
     for (const old of [...this.#ended.keys()].slice(0, -remembered)) this.#ended.delete(old)

@@ -1,7 +1,7 @@
 import type { Session } from '../../runtime/session/session.ts'
 import type { Standby } from '../../runtime/session/standby.ts'
 import { loadLease } from '../../runtime/store/lease.ts'
-import type { SessionLock, Store } from '../../runtime/store/store.ts'
+import type { Store } from '../../runtime/store/store.ts'
 import type { FilesWay, GrantedMount } from '../../runtime/transfer/mount-fates.ts'
 import type { Progress } from '../../runtime/transfer/send-blobs.ts'
 import { checkPlace, type Taken, type TakeOptions, takeSession } from '../../runtime/transfer/take.ts'
@@ -17,7 +17,8 @@ export interface RunHere {
   readonly files: FilesWay
   /** Throws where it could not go on with what `view` has of it. */
   readonly check: (view: Store, session: string) => Promise<void>
-  readonly standBy: (session: string) => Promise<Standby>
+  /** Absent: it goes on from a checkpoint. */
+  readonly standBy?: (session: string) => Promise<Standby>
   readonly restore: (session: string) => Promise<Session>
 }
 
@@ -103,11 +104,12 @@ function runOptions(
   return {
     ...{ grants, files },
     checkStart: (view, session) => check(view, session),
-    standBy: async (session) => {
-      const standby = await standBy(session)
-      const goOn = async (_: SessionLock) => onBegun(await standby.goOn(lent.lend()))
-      return { standby, goOn }
-    },
+    ...(standBy && {
+      standBy: async (session: string) => {
+        const standby = await standBy(session)
+        return { standby, goOn: async () => onBegun(await standby.goOn(lent.lend())) }
+      },
+    }),
     onOwned: async (session) => {
       try {
         onBegun(await restore(session))

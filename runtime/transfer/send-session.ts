@@ -65,7 +65,7 @@ export async function sendSession(
     onRound?.(done)
     return done.changed
   }
-  const withoutHost = await askFates(store, session, channel, options)
+  const { withoutHost, canStandBy } = await askFates(store, session, channel, options)
   const needsFiles = withoutHost.length > 0
   if (live !== undefined) {
     let before = Number.POSITIVE_INFINITY
@@ -80,7 +80,7 @@ export async function sendSession(
       return { rounds }
     }
     if (needsFiles && !(await carriesFiles(store, session))) refuseFates(session, withoutHost.map(notCarried))
-    const isReady = !needsFiles && (await othersStandsBy(store, session, channel, options, round))
+    const isReady = canStandBy && (await othersStandsBy(store, session, channel, options, round))
     if (isReady && live.stopByLog !== undefined) await live.stopByLog()
     else await live.stop()
     onStopped?.()
@@ -102,25 +102,28 @@ export async function sendSession(
 }
 
 /**
- * Asks the other side what becomes of the session's directories; rejects where it could not go on there. Resolves to those of
- * the host that go on in memory.
+ * Asks the other side what becomes of the session's directories; rejects where it could not go on there. `withoutHost`: those
+ * of the host that go on in memory. `canStandBy`: its log may be enough to go on there.
  */
 async function askFates(
   store: Store,
   session: string,
   channel: Channel,
   { live, end, onFates }: SendSessionOptions,
-): Promise<readonly MountFate[]> {
-  if (end.kind !== 'move' || !end.start) return []
+): Promise<{ readonly withoutHost: readonly MountFate[]; readonly canStandBy: boolean }> {
+  if (end.kind !== 'move' || !end.start) return { withoutHost: [], canStandBy: false }
   // What is wrong with it is told by who looks at what was sent.
   const mounts = await mountsToMove(store, session, live !== undefined).catch(() => [])
-  if (mounts.length === 0) return []
+  if (mounts.length === 0) return { withoutHost: [], canStandBy: true }
   await channel.send({ kind: 'ask', session: end.as, files: end.files ?? 'refuse', mounts })
   const { mounts: fates } = await channel.expect('answer')
   refuseFates(session, fates)
   onFates?.(fates)
   const ofHost = new Set(mounts.flatMap(({ guest, kind }) => (kind === 'host' ? [guest] : [])))
-  return fates.filter(({ guest, fate }) => fate === 'memory' && ofHost.has(guest))
+  return {
+    withoutHost: fates.filter(({ guest, fate }) => fate === 'memory' && ofHost.has(guest)),
+    canStandBy: end.files !== 'restore' && fates.every(({ fate }) => fate === 'granted'),
+  }
 }
 
 const notCarried = ({ guest }: MountFate): MountFate => ({

@@ -51,7 +51,7 @@ test('A session goes to the server and comes back, running each time, and a copy
   expect(taken).toMatchObject({ code: 0, out: expect.stringContaining('calc has moved here') })
   expect(await watching.finished).toMatchObject({
     code: 75,
-    err: expect.stringContaining('was stopped with checkpoint'),
+    err: expect.stringContaining('calc has moved to'),
   })
   const rest = await places.here.run(
     'restore',

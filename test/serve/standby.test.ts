@@ -1,4 +1,4 @@
-import { copyFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -78,6 +78,82 @@ test('A session that waits for input moves, and reads there what is typed there'
   const there = places.here.start('attach', `${places.url}/calc`)
   there.write('three\n')
   await there.says('got three')
+  expect(await there.end()).toMatchObject({ code: 7 })
+})
+
+/** Reads a file, closes it or holds it open, and then answers. */
+const reading = (end: string) => `local file = assert(io.open("/data/seed.txt"))
+local seed = file:read("l") ${end}
+io.write("ready\\n") io.flush()
+for line in io.lines() do io.write("got ", line, seed, "\\n") io.flush() end os.exit(7)`
+
+test.each([
+  ['that has no file of it open or written stands by', 'file:close()', true],
+  ['of which it holds a file open moves by a checkpoint', '', false],
+])('A session with a directory %s', async (_, end, standsBy) => {
+  server.child.kill('SIGTERM')
+  await server.finished
+  for (const name of ['one', 'two']) {
+    mkdirSync(join(places.here.directory, name))
+    writeFileSync(join(places.here.directory, name, 'seed.txt'), '5\n')
+  }
+  server = await places.serve(0, ['--dir', './two::/data'])
+  const grant = ['--dir', './one::/data']
+  const running = places.here.start('run', '--name', 'calc', '--store', 'here', ...grant, ...words(reading(end)))
+  await running.says('ready')
+  running.write('one\n')
+  await running.says('got one5')
+  expect(await migrate()).toMatchObject({ code: 0, err: expect.not.stringContaining('does not run') })
+  expect(await running.finished).toMatchObject({ code: 75, out: 'ready\ngot one5\n' })
+  const there = places.here.start('attach', `${places.url}/calc`)
+  there.write('two\n')
+  await there.says('got two5')
+  expect(await there.end()).toMatchObject({ code: 7, out: 'got two5\n' })
+  expect(server.err.includes('calc stood by')).toBe(standsBy)
+})
+
+test('A session that is taken from a server goes on here where it stood by, and nothing is done twice', async () => {
+  const running = run(asking)
+  await running.says('ready')
+  expect(await migrate()).toMatchObject({ code: 0 })
+  await running.finished
+  const there = places.here.start('attach', `${places.url}/calc`)
+  there.write('one\n')
+  await there.says('got one')
+  const back = places.here.start('pull', '--start', `${places.url}/calc`, '--store', 'here')
+  back.write('two\n')
+  await back.says('got two')
+  expect(await there.finished).toMatchObject({ code: 75, err: expect.stringContaining('calc has moved to') })
+  expect(await back.end('three\n')).toMatchObject({ code: 7, out: 'got two\ngot three\n', err: '' })
+  const refused = await places.here.run('attach', '--start', `${places.url}/calc`)
+  expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('STASIS_LEASE_MOVED') })
+})
+
+test('A session that cannot go on here is not stopped on the server', async () => {
+  server.child.kill('SIGTERM')
+  await server.finished
+  for (const name of ['one', 'two']) mkdirSync(join(places.here.directory, name))
+  server = await places.serve(0, ['--dir', './two::/data:overlay'])
+  const running = places.here.start(
+    ...['run', '--name', 'calc', '--store', 'here', '--dir', './one::/data:overlay', ...words(asking)],
+  )
+  await running.says('ready')
+  expect(await migrate()).toMatchObject({ code: 0 })
+  const there = places.here.start('attach', `${places.url}/calc`)
+  there.write('one\n')
+  await there.says('got one')
+  const refused = await places.here.run(
+    'pull',
+    '--start',
+    `${places.url}/calc`,
+    '--store',
+    'here',
+    '--dir',
+    './one::/data',
+  )
+  expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('STASIS_MOUNT_NOT_GRANTED') })
+  there.write('two\n')
+  await there.says('got two')
   expect(await there.end()).toMatchObject({ code: 7 })
 })
 

@@ -100,7 +100,8 @@ async function takeAndRun(
   return pullAndRun(store, session, server, options, {
     ...{ grants: dir, files },
     check: (view, name) => checkRestore(view, name, dir, files),
-    standBy: (name) => prepareStandby(store, name, own),
+    // What is to be put back comes with a checkpoint.
+    ...(files !== 'restore' && { standBy: (name) => prepareStandby(store, name, own) }),
     restore: (name) => Session.restore(store, name, { ...own, files }),
   })
 }
