@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { checkSessionName } from '../../runtime/store/address.ts'
 import { filesWays } from '../../runtime/transfer/mount-fates.ts'
 import { parseTarget, type Target } from '../transfer/target.ts'
 import { encryptionOptions } from './open-place.ts'
@@ -25,8 +26,11 @@ export const filesOption = value(
   oneOf(filesWays, 'way with files'),
 )
 
-export const tokenOf = (given: string | undefined): string | undefined =>
-  given ?? (process.env.STASIS_TOKEN || undefined)
+export function tokenOf(given: string | undefined): string | undefined {
+  const token = given || process.env.STASIS_TOKEN || undefined
+  if (token === undefined || /^[\x21-\x7e]+$/.test(token)) return token
+  throw new UsageError('A token consists of letters, digits and signs, without spaces: as stasis serve has printed it.')
+}
 
 /** A server's address with a session's name behind it. */
 export function parseSessionTarget(
@@ -46,7 +50,7 @@ export function parseServerTarget(
   as: string | undefined,
 ): Target & { readonly as: string } {
   const target = parseTarget(given)
-  return { ...target, as: as ?? target.session ?? session }
+  return { ...target, as: checkSessionName(as ?? target.session ?? session) }
 }
 
 /** How this machine calls its copy of a session, for people on the other side. */

@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { loadLease, refusal } from '../../runtime/store/lease.ts'
+import { loadLease, mayRun, refusal } from '../../runtime/store/lease.ts'
 import type { SessionLock, Store } from '../../runtime/store/store.ts'
 import type { Channel } from '../../runtime/transfer/channel.ts'
 import { checkOwned, confirmMoved, leaseToSend } from '../../runtime/transfer/give.ts'
 import type { MessageOf } from '../../runtime/transfer/protocol.ts'
 import type { Limits } from '../../runtime/transfer/receive-blobs.ts'
 import { sendSession } from '../../runtime/transfer/send-session.ts'
-import { folderBlobs } from '../../runtime/transfer/session-blobs.ts'
 import { activate, answerAsk, checkPlace, type TakeOptions, takeSession } from '../../runtime/transfer/take.ts'
 import { StasisError } from '../../wasm-shim/errors.ts'
 import { nodeCodec } from '../transfer/codec.ts'
@@ -15,6 +14,7 @@ import { LentLock } from '../transfer/lent-lock.ts'
 import { findLive } from '../transfer/live.ts'
 import { serveViewer } from './attach-viewer.ts'
 import { messageOf, type RunningSessions } from './running.ts'
+import { checkKnown, refusalThere } from './unknown-session.ts'
 
 export interface ConnectionContext {
   readonly store: Store
@@ -64,14 +64,25 @@ async function answer(
     case 'ask':
       return answerAsk(channel, message, { grants: context.sessions.grants })
     case 'start': {
-      await context.sessions.start(message.session, message.files)
+      await serveStart(message, context)
       return channel.send({ kind: 'started' })
     }
     case 'attach':
-      return serveViewer(channel, message, context.sessions)
+      return serveViewer(channel, message, context.sessions, context.store)
     default:
       throw new StasisError('STASIS_PROTOCOL', `"${message.kind}" is not how anything begins.`)
   }
+}
+
+async function serveStart(
+  { session, files }: MessageOf<'start'>,
+  { store, sessions }: ConnectionContext,
+): Promise<void> {
+  if (sessions.get(session) === undefined) await checkKnown(store, session)
+  await sessions.start(session, files).catch(async (error) => {
+    const lease = await loadLease(store, session).catch(() => undefined)
+    throw lease === undefined || mayRun(lease) ? error : refusalThere(session, lease)
+  })
 }
 
 async function servePush(channel: Channel, message: MessageOf<'push'>, context: ConnectionContext): Promise<void> {
@@ -153,9 +164,7 @@ async function serveActivate(
 async function servePull(channel: Channel, message: MessageOf<'pull'>, context: ConnectionContext): Promise<void> {
   const { store, storeId, log } = context
   const { session, take, peer, transfer, start } = message
-  if ((await folderBlobs(store, session)).length === 0) {
-    throw new StasisError('STASIS_SESSION_UNKNOWN', `The server has no session named ${session}.`, { session })
-  }
+  await checkKnown(store, session)
   const lease = await leaseToSend(store, session, randomUUID)
   const { line, epoch } = lease
   if (take && lease.state === 'moved' && lease.transfer === transfer) {

@@ -47,7 +47,6 @@ type NetworkError = Error & { readonly code?: string; readonly errors?: readonly
 const foreign: Readonly<Record<string, string>> = {
   EPROTO: 'it does not speak TLS: write http:// in the place of https://.',
   ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS: write http:// in the place of https://.',
-  ECONNRESET: 'it closes the connection: is the port right, and is it https://?',
 }
 
 function unreachable(server: string, error: NetworkError): StasisError {
@@ -55,6 +54,7 @@ function unreachable(server: string, error: NetworkError): StasisError {
   const { code = '', message } = error.errors?.[0] ?? error
   const known =
     foreign[code] ?? (code.startsWith('HPE_') ? 'what it answers is no HTTP: is the port right?' : undefined)
+  if (code === 'ECONNRESET') return connectionLost(`${server} closed it before it had answered`, error)
   if (known !== undefined) return foreignServer(server, known, error)
   const reason = { ECONNREFUSED: 'nobody listens there', ENOTFOUND: 'no machine of that name is known' }[code]
   const text = `${server} does not answer: ${reason ?? (message || code || error.name)}. Start it there: stasis serve.`

@@ -19,7 +19,7 @@ import { duplexPair, type PairOptions } from '../transfer/pair.ts'
 
 const isLong = process.env.LOG_FAULTS === 'full'
 const seeds = isLong ? 200 : 30
-const lines = 400
+const lines = 600
 
 /** Writes the letters over and over, one a millisecond, and exits with 7. */
 const ticking = wat(`(module
@@ -150,6 +150,8 @@ async function move(from: Side, to: Side, pair: PairOptions = {}): Promise<void>
 
 /** One copy can run; or the sender has let go and has only to say so again. */
 async function checkOne(from: Side, to: Side): Promise<void> {
+  // It was quicker than its move.
+  if (from.session?.state === 'exited') return
   const owners = [await from.isRunnable(), await to.isRunnable()].filter(Boolean).length
   const [ours, theirs] = [await loadLease(from.store, 'calc'), await loadLease(to.store, 'calc')]
   if (owners === 0) expect([ours?.state, ours?.confirmed, theirs?.state]).toEqual(['moved', false, 'received'])
@@ -203,7 +205,7 @@ test(`A connection that is cut at any byte while a session stands by (${seeds} s
         await from.restore()
         await checkOne(from, to)
       }
-      await move(from, to)
+      if (from.session!.state !== 'exited') await move(from, to)
       await checkOne(from, to)
     }
     // It may have been quicker than its move.
@@ -214,9 +216,6 @@ test(`A connection that is cut at any byte while a session stands by (${seeds} s
     wentOn += Number(to.wentOn)
     for (const close of opened.splice(0)) close()
   }
-  console.log(
-    `${seeds} seeds: ${cuts} cuts before the move was over, ${stoodBy} stood by, ${wentOn} went on from there`,
-  )
   expect(cuts).toBeGreaterThan(seeds / 4)
   expect(stoodBy).toBeGreaterThan(seeds / 3)
   expect(wentOn).toBeGreaterThan(seeds / 4)

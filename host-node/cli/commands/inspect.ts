@@ -101,10 +101,12 @@ async function inspectMovement(
 /** A server is a Node of some recent version. */
 function parseMoveTarget(given: string): GivenTarget {
   const names = moveTargets.map(({ name }) => name)
-  const isServer = /^(https?|wss?):\/\//.test(given)
+  const isServer = /^(https?|wss?):\/\/|:\d+$/.test(given)
   const name = isServer ? 'node' : oneOf(names, 'target')(given)
   const target = moveTargets.find((each) => each.name === name) as MoveTarget
-  return isServer ? { ...target, server: parseTarget(given).server } : target
+  if (!isServer) return target
+  const { server } = parseTarget(given)
+  return { ...target, name: server, server }
 }
 
 interface GivenTarget extends MoveTarget {
