@@ -33,6 +33,7 @@ export function sessionOptions(values: SnapshotValues, terminal: Terminal): Comm
     keep: values.keep !== false,
     retention: retentionOf(values),
     log: !values['no-log'],
+    osr: !values['no-osr'],
     durable: values.durable,
     keepLog: values['keep-log'],
     strace: values.strace,

@@ -86,6 +86,10 @@ export const snapshotOptions = grouped('Checkpoints', {
       '(64k, 1G); 0 leaves their contents out. More is refused. Default: 256 MB.',
     parseSize,
   ),
+  'no-osr': flag(
+    'Never resume the stack in place by itself. That is done now and then while the program computes (on-stack replacement), ' +
+      'takes some milliseconds, and makes long loops faster.',
+  ),
   keep: optional(
     'N',
     'Keep the session’s checkpoints when it ends by itself; otherwise it leaves nothing behind. With N: the newest N, and ' +

@@ -80,6 +80,8 @@ export interface EngineOptions {
    * withdrawn, or it is asked again. What this throws ends a log-only run before the call is made: 'trapped' with it.
    */
   readonly onRefused?: (error: StasisError) => void
+  /** Told when the frames of a resumed stack stand again, before its pending call is made. */
+  readonly onResumed?: () => void
   /** Bytes of the thread's stack that must be free for a capture, so that the stack can be resumed (D5). */
   readonly stackReserve?: number
 }

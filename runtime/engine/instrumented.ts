@@ -216,6 +216,7 @@ class InstrumentedEngine implements Engine {
       reading.words = frame.words
       return this.#linker.slotOfSite(frame.site)
     }
+    this.#options.onResumed?.()
     reading.words = reading.stack.call.args
     return this.#linker.slotOfCall(reading.stack.call.import)
   }

@@ -19,7 +19,7 @@ export function createBlockingWait(
     const deadline = timeout === undefined ? undefined : monotonic() + timeout
     for (;;) {
       const since = control.wakeCount
-      if (control.pending !== 0) return 'interrupted'
+      if (control.isRequested) return 'interrupted'
       if (stdin && readable() !== undefined) return 'ready'
       if (deadline === undefined) control.sleep(since, longestSleep)
       else {

@@ -10,8 +10,9 @@
 /**
  * `atOnce`: without asking for room first; a guest that stops is in no hurry. `lean`: without contents of the host's files.
  * `byLog`: stop before a call, where the log is enough to go on, so that polls are passed by; `anywhere` ends that patience.
+ * `osr`: nobody asks for anything, but the stack may be resumed in place, in code that was optimised meanwhile.
  */
-export const Request = { checkpoint: 1, stop: 2, atOnce: 4, lean: 8, byLog: 16, anywhere: 32 } as const
+export const Request = { checkpoint: 1, stop: 2, atOnce: 4, lean: 8, byLog: 16, anywhere: 32, osr: 64 } as const
 
 /** Size of a block's buffer. */
 export const controlBytes = 16
@@ -39,6 +40,16 @@ export class ControlBlock {
   request(bits: number): void {
     Atomics.or(this.#words, requestWord, bits)
     this.wake()
+  }
+
+  /** Any side: what is worth no wake, and waits for the guest's next call or poll. */
+  suggest(bits: number): void {
+    Atomics.or(this.#words, requestWord, bits)
+  }
+
+  /** Guest side: whether somebody waits for an answer. */
+  get isRequested(): boolean {
+    return (this.pending & ~Request.osr) !== 0
   }
 
   /** Guest side, on the hot path: not atomic, hence late by some nanoseconds at most. */

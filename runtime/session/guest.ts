@@ -13,12 +13,13 @@ import { committing, GuestLog, type Live } from './guest-log.ts'
 import { HoldOff, holding } from './hold-off.ts'
 import { type GuestSettings, type GuestThread, type Machine, MachineMaker } from './machine.ts'
 import type { GuestInit, Message, ToGuest, TortureCount } from './messages.ts'
+import { ReplacementCost } from './on-stack-replacement.ts'
 import { OwnCheckpoints } from './own-checkpoints.ts'
 import { packError, withFrames } from './packed-error.ts'
 import { StateSaver } from './save-state.ts'
 import { Screen } from './screen.ts'
 import { screenOfReplay } from './screen-replay.ts'
-import { CaptureDecider, type CaptureReason, turn, watchHost } from './triggers.ts'
+import { CaptureDecider, type CaptureReason, osr, turn, watchHost } from './triggers.ts'
 import type { Turns } from './turns.ts'
 
 export type { GuestThread } from './machine.ts'
@@ -58,7 +59,10 @@ function pendingCall(checkpoint: Checkpoint | undefined): number {
 }
 
 /** Whether it is more than a test or nothing. */
-const isCheckpoint = ({ cause }: CaptureReason): boolean => cause !== 'none' && cause !== turn && cause !== 'torture'
+const isCheckpoint = ({ cause }: CaptureReason): boolean => !isUnseen(cause) && cause !== 'torture'
+
+/** What nobody outside of the guest's thread hears of. */
+const isUnseen = (cause: string): boolean => cause === 'none' || cause === turn || cause === osr
 
 /** Bytes for the stack, and for what the guest does until there is room. */
 const roomToGrow = 65536
@@ -109,6 +113,7 @@ class Guest {
     // What captures nothing gives no turns.
     this.#turns = init.engine === 'log-only' ? undefined : thread.turns?.()
     const holdOff = new HoldOff(this.#host.clocks.monotonic, () => thread.post('heldOff', {}))
+    const replacement = new ReplacementCost(this.#host.clocks.monotonic)
     const isHeld = () => this.#machine.kernel.isHeld
     this.#decider = new CaptureDecider(
       control,
@@ -118,6 +123,7 @@ class Guest {
       () => this.#hasRoom(),
       { isHeld, look: () => holdOff.look(), over: () => holdOff.over() },
       this.#turns,
+      replacement,
     )
     this.#ownCheckpoints = new OwnCheckpoints(this.#decider, pendingCall(checkpoint))
     this.#firstInput = new FirstInput(checkpoint?.input?.slice() ?? new Uint8Array(0))
@@ -129,6 +135,7 @@ class Guest {
     const capture = {
       shouldCapture: this.#decider.decide,
       onRefused: (error: StasisError) => this.#captureRefused(error),
+      onResumed: () => replacement.resumed(),
       ...(thread.stackReserve !== undefined && { stackReserve: thread.stackReserve }),
     }
     this.#maker = new MachineMaker(
@@ -420,7 +427,7 @@ class Guest {
       this.#turns!.begin(() => this.#drive(resume))
       return undefined
     }
-    if (reason.cause === 'none') return resume
+    if (reason.cause === 'none' || reason.cause === osr) return resume
     if (reason.cause === 'torture') return this.#transplant(stack, reason) ?? resume
     if (this.#isLogEnough(reason, stack)) return this.#holdByLog(stack)
     if (!this.#ship(reason, [stack]) || !this.#isStopping(reason)) return resume
@@ -447,8 +454,8 @@ class Guest {
   }
 
   #refuse({ cause, requested }: CaptureReason, error: StasisError): void {
-    if (cause !== turn) this.#ownCheckpoints.settle(error)
-    if (cause === 'none' || cause === turn) return
+    if (cause !== turn && cause !== osr) this.#ownCheckpoints.settle(error)
+    if (isUnseen(cause)) return
     if (cause === 'torture') {
       const { restores, refused, reason = error.message } = this.#torture
       this.#torture = { restores, refused: refused + 1, reason }

@@ -11,6 +11,7 @@ import { ControlBlock } from './control-block.ts'
 import type { SessionEvent } from './events.ts'
 import { takeKeyframes } from './keyframes.ts'
 import type { Beginning, LogSettings } from './messages.ts'
+import { replaceOnStack } from './on-stack-replacement.ts'
 import type { CommonOptions } from './options.ts'
 import type { SessionParts } from './parts.ts'
 import { Session } from './session.ts'
@@ -48,7 +49,7 @@ export async function launch(
 ): Promise<Session> {
   const { mounts = [], triggers = [], stopAfterSnapshot = false, keep = false } = options
   const { torture = 0, strace = false, keepLog = false, maxRecovery = defaultMaxRecovery } = options
-  const { retention = {}, returnFiles = false, maxFileBytes = defaultMaxFileBytes } = options
+  const { osr = true, retention = {}, returnFiles = false, maxFileBytes = defaultMaxFileBytes } = options
   const { store, name, id } = parts
   const control = new ControlBlock(host.controlBuffer?.())
   const isLogged = log !== undefined && log.replay === undefined
@@ -85,6 +86,9 @@ export async function launch(
     strace,
     ...(log && { log }),
   })
+  if (osr && session.engine === 'instrumented' && control.isShared && host.every !== undefined) {
+    void session.done.then(replaceOnStack(control, bytes.length, host.every))
+  }
   if (isLogged && session.engine === 'instrumented' && host.every !== undefined) {
     void session.done.then(takeKeyframes(session, control, maxRecovery, host.every))
   }

@@ -55,7 +55,7 @@ export interface Machine {
 }
 
 /** When to capture, and what to do where that is refused. */
-export type CaptureOptions = Pick<EngineOptions, 'shouldCapture' | 'onRefused' | 'stackReserve'>
+export type CaptureOptions = Pick<EngineOptions, 'shouldCapture' | 'onRefused' | 'onResumed' | 'stackReserve'>
 
 /** Makes machines of one module, each with a fresh instance, for the guest's thread. */
 export class MachineMaker {

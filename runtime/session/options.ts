@@ -37,6 +37,11 @@ export interface CommonOptions {
   readonly keepLog?: boolean
   /** Give the files of memory mounts with the outcome of a program that exits. Default false. */
   readonly returnFiles?: boolean
+  /**
+   * Go on in optimised code where the engine has optimised a function that is being run (on-stack replacement), which makes
+   * programs faster that compute for long. Default true.
+   */
+  readonly osr?: boolean
   /** Show every call on stderr, as strace does. Default false. */
   readonly strace?: boolean
   /** Told of checkpoints and refusals, also of those that nobody asked for. */
@@ -103,6 +108,7 @@ const commonKeys: Keys<CommonOptions> = {
   maxFileBytes: true,
   keepLog: true,
   returnFiles: true,
+  osr: true,
   strace: true,
   onEvent: true,
 }

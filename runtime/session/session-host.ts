@@ -27,7 +27,7 @@ export interface SessionHost {
   equal?(a: Uint8Array, b: Uint8Array): boolean
   /** 64 lower-case hexadecimal digits. */
   sha256(bytes: Uint8Array): Promise<string>
-  /** Calls `look` every so many milliseconds until the returned function is called. Absent where no log is kept. */
+  /** Calls `look` every so many milliseconds until the returned function is called. */
   every?(milliseconds: number, look: () => void): () => void
   /** Absent where there are no files. */
   readFile?(path: string): Promise<Uint8Array>

@@ -1,6 +1,7 @@
 import { type Host, type HostStream, type WaitCondition, WaitInterrupted } from '../../wasm-shim/wasi/host.ts'
 import type { ImportSite } from '../intercept/interceptor.ts'
 import { type ControlBlock, Request } from './control-block.ts'
+import type { ReplacementCost } from './on-stack-replacement.ts'
 import type { Turns } from './turns.ts'
 
 /** When to take a checkpoint without being asked. */
@@ -34,6 +35,8 @@ export interface CaptureReason {
 
 /** The cause of a capture after which the guest goes on in place, when the event loop has turned. */
 export const turn = 'turn'
+/** The cause of a capture after which the guest goes on in place at once (on-stack replacement). */
+export const osr = 'osr'
 
 /**
  * Decides at every call whether to capture the stack there, and afterwards says why. Calls are counted when they are
@@ -44,6 +47,7 @@ export class CaptureDecider {
   readonly #control: ControlBlock
   readonly #hasRoom: () => boolean
   readonly #turns: Pick<Turns, 'isDue'> | undefined
+  readonly #replacement: Pick<ReplacementCost, 'isWorth'>
   readonly #hold: Hold
   readonly #torture: number
   readonly #callTriggers: number[]
@@ -69,7 +73,9 @@ export class CaptureDecider {
     hasRoom: () => boolean = () => true,
     hold: Hold = noHold,
     turns?: Pick<Turns, 'isDue'>,
+    replacement: Pick<ReplacementCost, 'isWorth'> = { isWorth: () => true },
   ) {
+    this.#replacement = replacement
     this.#control = control
     this.#hold = hold
     this.#turns = turns
@@ -146,6 +152,7 @@ export class CaptureDecider {
 
   #isReady(site: ImportSite | 'poll'): boolean {
     if (this.#isReplaying) return false
+    if (!this.#control.isRequested) return this.#isWorth()
     // What was computed since the last call would have to be computed again.
     if (site === 'poll' && (this.#control.pending & (Request.byLog | Request.anywhere)) === Request.byLog) return false
     if (this.#hold.isHeld()) {
@@ -159,6 +166,13 @@ export class CaptureDecider {
     if (!this.#hasRoom()) return false
     this.#control.request(bits)
     return true
+  }
+
+  /** Whether to resume the stack in place. A suggestion that comes too early is over. */
+  #isWorth(): boolean {
+    if (this.#replacement.isWorth()) return true
+    this.#control.suggest(this.#control.take() & ~Request.osr)
+    return false
   }
 
   /** The call gives way because of the host, to be captured for this reason. */
@@ -175,12 +189,13 @@ export class CaptureDecider {
     this.#hostCause = undefined
     // A turn of the event loop meets no request that the program holds off.
     const bits = hostCause === turn && this.#hold.isHeld() ? 0 : this.#control.take()
-    if (bits !== 0) {
+    if ((bits & ~Request.osr) !== 0) {
       const has = (bit: number) => (bits & bit) !== 0
       const [stop, lean] = [has(Request.stop), has(Request.lean)]
       return { cause: 'request', requested: true, stop, lean, byLog: has(Request.byLog) }
     }
-    return { cause: hostCause ?? this.#numberCause(), requested: false, stop: false }
+    const cause = hostCause ?? this.#numberCause()
+    return { cause: cause === 'none' && bits === Request.osr ? osr : cause, requested: false, stop: false }
   }
 
   /** Instead of `reason`, where the capture was refused before anything was unwound: the call goes ahead, and counts. */

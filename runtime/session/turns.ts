@@ -49,7 +49,7 @@ export class Turns {
   /** `Host.wait`. `readable` tells of stdin. */
   wait(readable: () => number | undefined): Host['wait'] {
     return ({ timeout, stdin }: WaitCondition) => {
-      if (this.#control.pending !== 0) return 'interrupted'
+      if (this.#control.isRequested) return 'interrupted'
       if (stdin && readable() !== undefined) return 'ready'
       if (timeout !== undefined && (timeout <= spun || this.#isRefused)) return this.#spin(timeout)
       if (this.#isRefused) throw cannotWait()

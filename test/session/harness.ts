@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { openLog } from '../../host-node/open-log.ts'
 import type { Engine } from '../../runtime/engine/engine.ts'
 import { createInstrumentedEngine } from '../../runtime/engine/instrumented.ts'
+import { Request } from '../../runtime/session/control-block.ts'
 import { type GuestThread, serveGuest } from '../../runtime/session/guest.ts'
 import type { FromGuest, Message, ToGuest } from '../../runtime/session/messages.ts'
 import type { RestoreOptions, StartOptions } from '../../runtime/session/options.ts'
@@ -24,6 +25,8 @@ export interface WorldOptions extends TestHostOptions {
   /** Stands between the guest's thread and its engine. */
   readonly wrap?: (engine: Engine) => Engine
   readonly stackReserve?: number
+  /** Every how many decisions about a capture on-stack replacement is suggested. Default: never. */
+  readonly osrEvery?: number
   /** What the guest's thread has for checkpoints; absent where it takes what it needs. */
   readonly room?: Pick<GuestThread, 'hasRoom' | 'allocate'>
   readonly makeRoom?: (size: number) => Promise<void>
@@ -39,7 +42,7 @@ function testHost(options: WorldOptions): { sessionHost: SessionHost; host: () =
     spawnGuest: (control, receive) => {
       let isOver = false
       const later = (deliver: () => void) => setImmediate(() => isOver || deliver())
-      const { wrap: _, stackReserve, room, makeRoom, ...rest } = options
+      const { wrap: _, osrEvery = 0, stackReserve, room, makeRoom, ...rest } = options
       const made = createTestHost({ ...rest, control })
       host = made
       const handle: Handler = serveGuest({
@@ -51,7 +54,15 @@ function testHost(options: WorldOptions): { sessionHost: SessionHost; host: () =
         prepare: ({ bytes }, polls) => {
           const module = new WebAssembly.Module(prelink(bytes, { polls }).bytes as Uint8Array<ArrayBuffer>)
           const { wrap = (engine) => engine } = options
-          return (given) => wrap(createInstrumentedEngine({ module, original: () => bytes, options: given }))
+          let decisions = 0
+          return (given) => {
+            const shouldCapture = (site: Parameters<typeof given.shouldCapture>[0]) => {
+              if (osrEvery > 0 && ++decisions % osrEvery === 0) control.suggest(Request.osr)
+              return given.shouldCapture(site)
+            }
+            const options = { ...given, shouldCapture }
+            return wrap(createInstrumentedEngine({ module, original: () => bytes, options }))
+          }
         },
         post: (kind, payload, transfer = []) => {
           const message = structuredClone({ kind, payload }, { transfer: [...transfer] })

@@ -50,7 +50,7 @@ export function createTestHost(options: TestHostOptions = {}): TestHost {
   const stderr = createOutput(options.kinds?.stderr ?? 'pipe')
 
   const wait = (condition: WaitCondition) => {
-    if (options.control !== undefined && options.control.pending !== 0) return 'interrupted'
+    if (options.control?.isRequested) return 'interrupted'
     if (condition.stdin && stdin.stream.readable() !== undefined) return 'ready'
     if (condition.timeout === undefined) throw new Error('The guest waits for something that never comes.')
     advance(condition.timeout)
