@@ -3,7 +3,7 @@ import type { CheckpointInfo, Outcome } from '../../runtime/session/outcome.ts'
 import { TrapError } from '../../runtime/session/packed-error.ts'
 import type { Session } from '../../runtime/session/session.ts'
 import { isStasisError } from '../../wasm-shim/errors.ts'
-import type { CheckpointParams, CheckpointResult } from '../control/protocol.ts'
+import { answerCheckpoint, isLogOnly } from '../control/answer-checkpoint.ts'
 import { ControlServer } from '../control/server.ts'
 import { formatSize, plural, printable } from './format.ts'
 import { shellJoin } from './mounts.ts'
@@ -33,8 +33,6 @@ export type Supervised = Pick<Session, 'name' | 'done' | 'checkpoint' | 'termina
   Partial<Pick<Session, 'engine' | 'stop' | 'stopByLog' | 'hurry'>>
 
 type Taken = Pick<CheckpointInfo, 'version' | 'size'>
-
-const isLogOnly = (session: Supervised | undefined): boolean => session?.engine === 'log-only'
 
 export interface SuperviseOptions {
   /** By which other processes find the session. */
@@ -181,7 +179,7 @@ async function listen(
       checkpoint: (params) => {
         const stop = params.stop || options.stopAfterSnapshot
         if (stop && params.movesTo !== undefined) onMoving()
-        return controlCheckpoint(session, { ...params, stop }, options.resume(session.name))
+        return answerCheckpoint(session, { ...params, stop }, options.resume(session.name))
       },
     })
     return () => control.close()
@@ -189,47 +187,6 @@ async function listen(
     options.terminal.err(complaint('Other processes cannot reach this session.', error, options.terminal))
     return async () => {}
   }
-}
-
-/** What a running session answers to `stasis checkpoint` and `stasis migrate`. */
-export async function controlCheckpoint(
-  session: Supervised,
-  { stop, label, keyframe = false, files, byLog = false }: CheckpointParams,
-  resume: readonly string[],
-): Promise<CheckpointResult> {
-  if (stop && isLogOnly(session)) return stopByLog(session, resume)
-  if (stop && byLog && session.stopByLog !== undefined) return stopAtCall(session, resume)
-  const noted = {
-    ...(label !== undefined && { label }),
-    ...(keyframe && { cause: 'keyframe' }),
-    ...(files !== undefined && { files }),
-  }
-  const { version, size } = await session.checkpoint({ stop, ...noted })
-  return { name: session.name, version, size, stopped: stop, resume }
-}
-
-/** Milliseconds for a guest to make a call before it is stopped anywhere, with a checkpoint. */
-const callPatience = 250
-
-/** Stops a session where its log is enough to go on, if it makes a call soon. */
-async function stopAtCall(session: Supervised, resume: readonly string[]): Promise<CheckpointResult> {
-  const timer = setTimeout(() => session.hurry?.(), callPatience)
-  try {
-    const outcome = await session.stopByLog?.()
-    const common = { name: session.name, stopped: true, resume }
-    if (outcome?.kind === 'stopped') return { ...common, calls: outcome.calls }
-    if (outcome?.kind !== 'suspended') return common
-    const { version, size } = outcome.checkpoint
-    return { ...common, version, size }
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-/** Stops a session that has no checkpoints. */
-async function stopByLog(session: Supervised, resume: readonly string[]): Promise<CheckpointResult> {
-  const outcome = await session.stop?.()
-  return { name: session.name, stopped: true, resume, ...(outcome?.kind === 'stopped' && { calls: outcome.calls }) }
 }
 
 /** Takes checkpoints nobody waits for, one at a time for each cause: what becomes of them is told on stderr. */

@@ -20,7 +20,7 @@ export async function serveViewer(
   if (running === undefined) {
     const ended = sessions.ended(name)
     if (ended === undefined) throw await notRunning(store, name)
-    await channel.send({ kind: 'attached', writer: false, screen: ended.screen.content() })
+    await channel.send({ kind: 'attached', writer: false, screen: ended.screen.bytes() })
     await channel.send({ kind: 'over', code: ended.code, reason: ended.reason })
     return
   }
@@ -37,7 +37,7 @@ export async function serveViewer(
     },
   }
   if (write && running.writer === undefined) running.writer = viewer
-  queue.put({ kind: 'attached', writer: running.writer === viewer, screen: running.screen.content() }, 0)
+  queue.put({ kind: 'attached', writer: running.writer === viewer, screen: running.screen.bytes() }, 0)
   running.viewers.add(viewer)
   try {
     await listen(channel, running, viewer)

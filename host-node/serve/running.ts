@@ -2,17 +2,17 @@ import { PassThrough } from 'node:stream'
 import type { SessionEvent } from '../../runtime/session/events.ts'
 import type { MountGrant } from '../../runtime/session/messages.ts'
 import type { Outcome } from '../../runtime/session/outcome.ts'
+import { Screen } from '../../runtime/session/screen.ts'
 import type { Session as PortableSession } from '../../runtime/session/session.ts'
 import type { Standby } from '../../runtime/session/standby.ts'
 import type { SessionLock, Store } from '../../runtime/store/store.ts'
 import type { FilesWay, GrantedMount } from '../../runtime/transfer/mount-fates.ts'
 import { mountsToMove } from '../../runtime/transfer/mounts-to-move.ts'
 import { isStasisError } from '../../wasm-shim/errors.ts'
-import { controlCheckpoint } from '../cli/supervise.ts'
+import { answerCheckpoint } from '../control/answer-checkpoint.ts'
 import { ControlServer } from '../control/server.ts'
 import { checkRestore, grantsOf, prepareStandby, Session } from '../sessions.ts'
 import { whereMoved } from '../transfer/where-moved.ts'
-import { Screen } from './screen.ts'
 
 type HostMount = Extract<MountGrant, { host: string }>
 
@@ -40,7 +40,7 @@ export class RunningSession {
   }
 
   show(bytes: Uint8Array, except?: Viewer): void {
-    this.screen.add(bytes)
+    this.screen.append(bytes)
     for (const viewer of this.viewers) if (viewer !== except) viewer.output(bytes)
   }
 
@@ -139,7 +139,7 @@ export class RunningSessions {
     const stdin = new PassThrough()
     const screen = new Screen()
     let running: RunningSession | undefined
-    const show = (bytes: Uint8Array) => (running === undefined ? screen.add(bytes) : running.show(bytes))
+    const show = (bytes: Uint8Array) => (running === undefined ? screen.append(bytes) : running.show(bytes))
     const onEvent = (event: SessionEvent) => logEvent(name, event, log)
     const streams = { stdin, stdout: show, stderr: show, terminal: true, imports }
     // Who attaches sees what is written from here on; what was shown before is on the terminal where it came from.
@@ -217,7 +217,7 @@ export class RunningSessions {
         status: () => ({ name, pid: process.pid, module: name, started }),
         checkpoint: (params) => {
           if (params.stop && params.movesTo !== undefined) onMoving()
-          return controlCheckpoint(session, params, resume(name))
+          return answerCheckpoint(session, params, resume(name))
         },
       })
     } catch (error) {

@@ -1,6 +1,7 @@
 import type { WebSocket } from 'ws'
 import { connectionLost } from '../../runtime/transfer/channel.ts'
 import type { Duplex } from '../../runtime/transfer/duplex.ts'
+import { FrameQueue } from '../../runtime/transfer/frame-queue.ts'
 
 /** Bytes that may wait to be sent, and frames that may wait to be taken, before the other side is made to wait. */
 const sendMark = 4 << 20
@@ -12,9 +13,7 @@ const pingInterval = 15_000
 /** An open WebSocket as a connection of whole frames. */
 export class WebSocketDuplex implements Duplex {
   readonly #socket: WebSocket
-  readonly #frames: Uint8Array[] = []
-  #closed: 'no' | 'cleanly' | Error = 'no'
-  #wake: () => void = () => {}
+  readonly #frames = new FrameQueue()
 
   constructor(socket: WebSocket) {
     this.#socket = socket
@@ -24,18 +23,15 @@ export class WebSocketDuplex implements Duplex {
       // A plain view, not a Buffer, whose methods differ from those of the Uint8Array that it claims to be.
       this.#frames.push(new Uint8Array(data.buffer, data.byteOffset, data.length))
       if (this.#frames.length >= receiveMark) socket.pause()
-      this.#wake()
     })
-    socket.on('error', (error) => this.#end(error))
-    socket.on('close', (code, reason) => {
-      const isClean = code === 1000 || code === 1001 || code === 1005
-      this.#end(isClean ? 'cleanly' : new Error(reason.toString() || `closed with code ${code}`))
-    })
+    socket.on('error', (error) => this.#frames.fail(error))
+    socket.on('close', (code, reason) => this.#frames.endWithCode(code, reason.toString()))
     this.#watch()
   }
 
   async send(frame: Uint8Array): Promise<void> {
-    if (this.#closed !== 'no') throw this.#lost()
+    const { lost } = this.#frames
+    if (lost !== undefined) throw lost
     await new Promise<void>((resolve, reject) => {
       const isFull = this.#socket.bufferedAmount > sendMark
       this.#socket.send(frame, { binary: true }, (error) => {
@@ -47,30 +43,13 @@ export class WebSocketDuplex implements Duplex {
   }
 
   async receive(): Promise<Uint8Array | undefined> {
-    while (this.#frames.length === 0) {
-      if (this.#closed === 'cleanly') return undefined
-      if (this.#closed !== 'no') throw this.#lost()
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-    }
-    const frame = this.#frames.shift()
+    const frame = await this.#frames.receive()
     if (this.#socket.isPaused && this.#frames.length < receiveMark / 2) this.#socket.resume()
     return frame
   }
 
   close(): void {
     this.#socket.close(1000)
-  }
-
-  #lost() {
-    const closed = this.#closed
-    return closed instanceof Error ? connectionLost(closed.message, closed) : connectionLost('the other side closed it')
-  }
-
-  #end(how: 'cleanly' | Error): void {
-    if (this.#closed === 'no') this.#closed = how
-    this.#wake()
   }
 
   #watch(): void {
