@@ -101,8 +101,9 @@ export async function checkRestore(
 ): Promise<void> {
   const known = await mountsToMove(store, name, false)
   refuseFates(name, decideMounts(known, grants, files))
-  if (files !== 'refuse') return
   const mounts = grantsOf(grants, known)
+  // Nothing is compared where the log leads on.
+  if (files !== 'refuse' || mounts.length === 0 || known[0]?.contents === 'behind') return
   const [newest] = await restorePoints(store, { name, version: 0 })
   const point = await newest?.()
   if (point !== undefined) await settleFiles(nodeHost({}), store, point, { mounts, files: 'refuse' })

@@ -135,7 +135,7 @@ export class RunningSessions {
   async #place(name: string) {
     const { imports, log } = this.#options
     // Where it cannot be read, its restore tells why.
-    const mounts = grantsOf(this.#options.mounts, await mountsToMove(this.#store, name, false).catch(() => []))
+    const mounts = grantsOf(this.#options.mounts, await mountsToMove(this.#store, name, true).catch(() => []))
     const stdin = new PassThrough()
     const screen = new Screen()
     let running: RunningSession | undefined

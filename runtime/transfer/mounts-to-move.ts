@@ -1,40 +1,59 @@
 import { decodeState, type SavedMount } from '../../wasm-shim/wasi/saved-state.ts'
-import { decodeCheckpoint } from '../image/decode.ts'
-import { type RestorePoint, restorePoints } from '../session/restore-plan.ts'
-import { readStored } from '../store/checkpoints.ts'
+import { decodeCarried } from '../image/decode.ts'
+import { SectionKind } from '../image/layout.ts'
+import { tailOf } from '../session/restore-plan.ts'
+import { readSection } from '../store/checkpoint-section.ts'
+import { listVersions, loadCheckpoint, readStored } from '../store/checkpoints.ts'
+import { loadStart } from '../store/start-record.ts'
 import type { Store } from '../store/store.ts'
 import type { ContentPlace, MountToMove } from './mount-fates.ts'
 
 /**
- * A session's directories, as it would be sent now. `isRunning`: it is stopped with a checkpoint first. Empty where nothing
- * can be said of it. Rejects as `restorePoints` and decoders do.
+ * A session's directories, as it would be sent now. `isRunning`: it is stopped with a checkpoint first. The program's memory is
+ * not read, unless files may be carried. Rejects as decoders do.
  */
 export async function mountsToMove(store: Store, session: string, isRunning: boolean): Promise<readonly MountToMove[]> {
-  const point = await newestPoint(store, session)
-  if (point === undefined) return []
-  const { mounts, contents } = read(point)
-  return mounts.flatMap(({ guest, kind }): MountToMove[] =>
-    kind === 'memory' ? [] : [{ guest, kind, contents: isRunning ? 'at the stop' : contents }],
-  )
+  const newest = await newestState(store, session)
+  const ofHost = newest?.mounts.flatMap(({ guest, kind }) => (kind === 'memory' ? [] : [{ guest, kind }])) ?? []
+  if (newest === undefined || ofHost.length === 0) return []
+  const contents = isRunning ? 'at the stop' : await contentsOf(store, session, newest)
+  return ofHost.map((mount) => ({ ...mount, contents }))
 }
 
 /** Whether the newest checkpoint has the contents of the host's files, whatever was done after it. */
 export async function carriesFiles(store: Store, session: string): Promise<boolean> {
-  const point = await newestPoint(store, session)
-  return point !== undefined && read({ ...point, tail: [] }).contents === 'carried'
+  const newest = await newestState(store, session)
+  if (newest?.version === undefined) return false
+  return (await contentsOf(store, session, { ...newest, isBehind: false })) === 'carried'
 }
 
-async function newestPoint(store: Store, session: string): Promise<RestorePoint | undefined> {
-  const [first] = await restorePoints(store, { name: session, version: 0 })
-  return first?.()
+/** What a restore goes on from. */
+interface NewestState {
+  readonly mounts: readonly SavedMount[]
+  /** undefined: there is no checkpoint, and it begins anew. */
+  readonly version: number | undefined
+  /** The log leads on from there. */
+  readonly isBehind: boolean
 }
 
-function read({ base, tail }: RestorePoint): { mounts: readonly SavedMount[]; contents: ContentPlace } {
-  if (base.kind === 'start') return { mounts: decodeState(base.start.kernel).mounts, contents: 'behind' }
-  const { kernel, files } = readStored(base.image, decodeCheckpoint)
-  const isCarried = files?.content === 'carried' && files.isComplete
-  return {
-    mounts: decodeState(kernel).mounts,
-    contents: tail.length > 0 ? 'behind' : isCarried ? 'carried' : 'left out',
+/** As `restorePoints` has it, without the program's memory. */
+async function newestState(store: Store, session: string): Promise<NewestState | undefined> {
+  const versions = await listVersions(store, session)
+  const start = await loadStart(store, session).catch(() => undefined)
+  for (const { version, content } of [...versions].reverse()) {
+    if (content.kind === 'damaged') continue
+    const kernel = await readSection(store, session, version, SectionKind.kernel)
+    if (kernel === undefined) continue
+    const { session: run, calls } = content.manifest
+    const isOver = start?.id === run.id && typeof start.ended === 'number'
+    const isBehind = !isOver && (await tailOf(store, session, run.id, calls)).length > 0
+    return { mounts: decodeState(kernel).mounts, version, isBehind }
   }
+  return start && { mounts: decodeState(start.kernel).mounts, version: undefined, isBehind: true }
+}
+
+async function contentsOf(store: Store, session: string, { version, isBehind }: NewestState): Promise<ContentPlace> {
+  if (isBehind || version === undefined) return 'behind'
+  const files = readStored(await loadCheckpoint(store, { name: session, version }), decodeCarried)
+  return files?.content === 'carried' && files.isComplete ? 'carried' : 'left out'
 }

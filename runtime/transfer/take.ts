@@ -102,7 +102,10 @@ export async function takeSession(
           await channel.send({ kind: 'prepared', ...(await standby.prepare()) })
           break
         case 'offer':
-          if (message.start) await options.checkStart?.(receiver.view(), session, options.files ?? message.files)
+          // What stands by and has only its log grown was looked at when it was prepared: the guest need not wait for it.
+          if (message.start && !(standby.isReady && receiver.isLogAdded)) {
+            await options.checkStart?.(receiver.view(), session, options.files ?? message.files)
+          }
           await putInPlace(store, session, receiver, message, 'received', options)
           await standby.check()
           await channel.send({ kind: 'received', transfer: message.transfer })

@@ -203,7 +203,7 @@ test(`A server that is killed at ${kills} instants while a session stands by lea
     }
     expect(await running.finished).toMatchObject({ code: 75 })
     const rest = await places.here.run('attach', '--start', `${places.url}/calc`)
-    expect(rest.code).toBe(7)
+    expect(`${kill}: ${rest.code} ${rest.err}`).toBe(`${kill}: 7 `)
     // What it wrote while nobody looked is not seen; nothing is seen twice.
     expect(plain.out.startsWith(running.out)).toBe(true)
     expect(plain.out.endsWith(rest.out)).toBe(true)
