@@ -27,6 +27,7 @@ import { runTime, type Timed } from './rows/run-time.ts'
 import { size } from './rows/size.ts'
 import { stacks } from './rows/stacks.ts'
 import { versions } from './rows/versions.ts'
+import { wholeRun } from './rows/whole-run.ts'
 
 let timed: readonly Timed[] = []
 
@@ -36,6 +37,7 @@ const rows: Readonly<Record<string, (bench: Bench) => Promise<Section>>> = {
     timed = measured.timed
     return measured.section
   },
+  'whole-run': wholeRun,
   size,
   prelink: prelinkTime,
   calls,

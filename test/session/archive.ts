@@ -37,7 +37,7 @@ export interface ArchiveWorld {
   folder(name: string, files?: Files): string
   readonly scripts: { readonly host: string; readonly guest: string }
   /** Streams and cache. */
-  common(): Pick<NodeStartOptions, 'stdout' | 'stderr' | 'stdin' | 'cache' | 'onEvent'>
+  common(): Pick<NodeStartOptions, 'stdout' | 'stderr' | 'stdin' | 'cache' | 'onEvent' | 'maxRecovery'>
   start(options: Partial<NodeStartOptions>): Promise<Session>
   image(address: string): Promise<Checkpoint>
   /** Everything of a checkpoint's /data, as a test program's outcome shows files. */
@@ -68,6 +68,8 @@ export async function archiveWorld(): Promise<ArchiveWorld> {
       return path
     },
     common: () => ({
+      // A busy machine would take keyframes between the checkpoints that are looked at.
+      maxRecovery: 600_000,
       stdout: (bytes: Uint8Array) => {
         world.output += new TextDecoder().decode(bytes)
       },
