@@ -1,5 +1,5 @@
 import { checkSessionName } from '../../../runtime/store/address.ts'
-import type { FilesWay } from '../../../runtime/transfer/mount-fates.ts'
+import type { FilesWay, MountFate } from '../../../runtime/transfer/mount-fates.ts'
 import { defineCommand } from '../command.ts'
 import { formatSize, printable } from '../format.ts'
 import { openPlace, placeOf, type StoreValues } from '../open-place.ts'
@@ -72,6 +72,8 @@ interface Moved {
   readonly reason: string
   /** Bytes of frames in each round. */
   readonly rounds: readonly number[]
+  /** What became of the directories of the host. */
+  readonly directories: readonly MountFate[]
 }
 
 interface Values extends StoreValues {
@@ -90,7 +92,7 @@ async function finish(name: string, how: Move, values: Values, terminal: Termina
   const { resume } = await import('../../transfer/send.ts')
   const retry = retrying(terminal, values.json)
   const { peer, ...done } = await resume(await openPlace(values), name, tokenOf(values.token), how, retry)
-  return { url: peer, ...done, rounds: [] }
+  return { url: peer, ...done, rounds: [], directories: [] }
 }
 
 async function move(
@@ -108,6 +110,7 @@ async function move(
     if (!values.json) tell(what, terminal)
   }
   let isStopped = false
+  let directories: readonly MountFate[] = []
   const { send } = await import('../../transfer/send.ts')
   try {
     const {
@@ -123,6 +126,7 @@ async function move(
       here: localPeer(name, place),
       onProgress: progress.show,
       onFates: (fates) => {
+        directories = fates
         for (const { guest, because } of fates) say(`${printable(guest)}: ${printable(because)}.`)
       },
       onRound: ({ changed, sent }) => say(`${formatSize(changed)} had changed, ${formatSize(sent)} were sent.`),
@@ -132,7 +136,7 @@ async function move(
       },
       onRetry: retrying(terminal, values.json),
     }).finally(progress.clear)
-    return { url: `${server}/${as}`, running, reason, rounds: rounds.map(({ sent }) => sent) }
+    return { url: `${server}/${as}`, running, reason, rounds: rounds.map(({ sent }) => sent), directories }
   } catch (error) {
     if (isStopped)
       say(
