@@ -6,6 +6,7 @@ import { checkOwned, confirmMoved, leaseToSend } from '../../runtime/transfer/gi
 import type { MessageOf } from '../../runtime/transfer/protocol.ts'
 import type { Limits } from '../../runtime/transfer/receive-blobs.ts'
 import { sendSession } from '../../runtime/transfer/send-session.ts'
+import { folderBlobs } from '../../runtime/transfer/session-blobs.ts'
 import { activate, answerAsk, checkPlace, type TakeOptions, takeSession } from '../../runtime/transfer/take.ts'
 import { StasisError } from '../../wasm-shim/errors.ts'
 import { nodeCodec } from '../transfer/codec.ts'
@@ -78,7 +79,12 @@ async function serveStart(
   { session, files }: MessageOf<'start'>,
   { store, sessions }: ConnectionContext,
 ): Promise<void> {
-  if (sessions.get(session) === undefined) await checkKnown(store, session)
+  if (sessions.get(session) === undefined) {
+    // One that has run to its end meanwhile: whoever attaches is told how.
+    const isOver = sessions.ended(session) !== undefined && (await folderBlobs(store, session)).length === 0
+    if (isOver) return
+    await checkKnown(store, session)
+  }
   await sessions.start(session, files).catch(async (error) => {
     const lease = await loadLease(store, session).catch(() => undefined)
     throw lease === undefined || mayRun(lease) ? error : refusalThere(session, lease)

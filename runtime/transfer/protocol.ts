@@ -85,7 +85,7 @@ export interface Messages {
   active: { transfer: string; running: boolean; reason: string }
   /** c: run what you hold. */
   start: { session: string; files: FilesWay }
-  /** s: it runs. */
+  /** s: it runs, or has run to its end here. */
   started: Record<never, never>
   /** c: show me the terminal of `session`. `write`: and let me type, if nobody else does. */
   attach: { session: string; write: boolean }

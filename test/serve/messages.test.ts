@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { createServer as createHttp } from 'node:http'
 import { type AddressInfo, createServer as createTcp, type Server } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { connect } from '../../host-node/transfer/connect.ts'
 import { type SendOptions, send } from '../../host-node/transfer/send.ts'
@@ -86,6 +87,21 @@ test('A session that the server does not have is told of with those that it has'
     message: expect.stringContaining('The server has a copy of calc, which does not run'),
   })
   for (const channel of [attaching, starting, copy]) channel.close()
+})
+
+test('A session that is to be started and attached to, and has ended meanwhile, is told of as it ended', async () => {
+  const served = await serveStore()
+  closing.push(() => served.close())
+  const { store } = await frozenLetters()
+  await send(store, 'calc', served.server.url, { ...sendOptions(), move: { start: true } })
+  while (!served.logged.some((line) => line.includes('has ended with code 7'))) await sleep(10)
+  const channel = await connect(served.server.url, undefined)
+  await channel.send({ kind: 'start', session: 'calc', files: 'refuse' })
+  await channel.expect('started')
+  await channel.send({ kind: 'attach', session: 'calc', write: true })
+  expect(new TextDecoder().decode((await channel.expect('attached')).screen)).toMatch(/A$/)
+  expect(await channel.expect('over')).toMatchObject({ code: 7 })
+  channel.close()
 })
 
 test('A server without sessions says that it has none', async () => {
