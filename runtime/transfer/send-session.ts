@@ -65,8 +65,8 @@ export async function sendSession(
     onRound?.(done)
     return done.changed
   }
-  const { withoutHost, canStandBy } = await askFates(store, session, channel, options)
-  const needsFiles = withoutHost.length > 0
+  const { needing, canStandBy } = await askFates(store, session, channel, options)
+  const needsFiles = needing.length > 0
   if (live !== undefined) {
     let before = Number.POSITIVE_INFINITY
     for (let count = end.kind === 'copy' ? maxRounds - 1 : 0; count < maxRounds; count++) {
@@ -79,7 +79,7 @@ export async function sendSession(
       await giveCopy(channel, await leaseToSend(store, session, uuid), end.here)
       return { rounds }
     }
-    if (needsFiles && !(await carriesFiles(store, session))) refuseFates(session, withoutHost.map(notCarried))
+    if (needsFiles && !(await carriesFiles(store, session))) refuseFates(session, needing.map(notCarried))
     const isReady = canStandBy && (await othersStandsBy(store, session, channel, options, round))
     if (isReady && live.stopByLog !== undefined) await live.stopByLog()
     else await live.stop()
@@ -102,33 +102,33 @@ export async function sendSession(
 }
 
 /**
- * Asks the other side what becomes of the session's directories; rejects where it could not go on there. `withoutHost`: those
- * of the host that go on in memory. `canStandBy`: its log may be enough to go on there.
+ * Asks the other side what becomes of the session's directories; rejects where it could not go on there. `needing`: those of
+ * the host whose files have to go along. `canStandBy`: its log may be enough to go on there.
  */
 async function askFates(
   store: Store,
   session: string,
   channel: Channel,
   { live, end, onFates }: SendSessionOptions,
-): Promise<{ readonly withoutHost: readonly MountFate[]; readonly canStandBy: boolean }> {
-  if (end.kind !== 'move' || !end.start) return { withoutHost: [], canStandBy: false }
+): Promise<{ readonly needing: readonly MountFate[]; readonly canStandBy: boolean }> {
+  if (end.kind !== 'move' || !end.start) return { needing: [], canStandBy: false }
   // What is wrong with it is told by who looks at what was sent.
   const mounts = await mountsToMove(store, session, live !== undefined).catch(() => [])
-  if (mounts.length === 0) return { withoutHost: [], canStandBy: true }
+  if (mounts.length === 0) return { needing: [], canStandBy: true }
   await channel.send({ kind: 'ask', session: end.as, files: end.files ?? 'refuse', mounts })
   const { mounts: fates } = await channel.expect('answer')
   refuseFates(session, fates)
   onFates?.(fates)
   const ofHost = new Set(mounts.flatMap(({ guest, kind }) => (kind === 'host' ? [guest] : [])))
   return {
-    withoutHost: fates.filter(({ guest, fate }) => fate === 'memory' && ofHost.has(guest)),
+    needing: fates.filter(({ guest, fate }) => (fate === 'memory' || end.files === 'restore') && ofHost.has(guest)),
     canStandBy: end.files !== 'restore' && fates.every(({ fate }) => fate === 'granted'),
   }
 }
 
 const notCarried = ({ guest }: MountFate): MountFate => ({
   ...{ guest, fate: 'refused' },
-  because: 'it is not granted there, and not all of its files can go along',
+  because: 'not all of its files can go along, which it needs there',
 })
 
 /** Rounds of the log alone, and milliseconds that the other side may take for one when the guest is stopped. */
