@@ -71,6 +71,10 @@ export async function launch(
   const session = new Session(whole, (receive, fail) => host.spawnGuest(control, receive, fail))
   const { bytes, sha256 } = parts.module
   standby?.onMade(session)
+  // Also while calls are made again by the log.
+  if (osr && control.isShared && host.every !== undefined) {
+    void session.done.then(replaceOnStack(control, bytes.length, host.every))
+  }
   await session.begin({
     control: control.buffer,
     module: { bytes, sha256 },
@@ -86,9 +90,6 @@ export async function launch(
     strace,
     ...(log && { log }),
   })
-  if (osr && session.engine === 'instrumented' && control.isShared && host.every !== undefined) {
-    void session.done.then(replaceOnStack(control, bytes.length, host.every))
-  }
   if (isLogged && session.engine === 'instrumented' && host.every !== undefined) {
     void session.done.then(takeKeyframes(session, control, maxRecovery, host.every))
   }

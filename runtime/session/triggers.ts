@@ -90,7 +90,7 @@ export class CaptureDecider {
     this.#plan()
   }
 
-  /** Calls are counted and not captured, until `goLive`; or until the call of number `until`, from 0 on. */
+  /** Calls are counted, and captured for no request, until `goLive`; or until the call of number `until`, from 0 on. */
   replay(until?: number): void {
     this.#isReplaying = true
     this.#nextCall = until === undefined ? Number.POSITIVE_INFINITY : until + 1
@@ -151,8 +151,8 @@ export class CaptureDecider {
   }
 
   #isReady(site: ImportSite | 'poll'): boolean {
-    if (this.#isReplaying) return false
     if (!this.#control.isRequested) return this.#isWorth()
+    if (this.#isReplaying) return false
     // What was computed since the last call would have to be computed again.
     if (site === 'poll' && (this.#control.pending & (Request.byLog | Request.anywhere)) === Request.byLog) return false
     if (this.#hold.isHeld()) {
