@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { listVersions } from '../../runtime/store/checkpoints.ts'
 import { loadLease, refusal } from '../../runtime/store/lease.ts'
+import { loadStart } from '../../runtime/store/start-record.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import type { Channel } from '../../runtime/transfer/channel.ts'
 import { checkOwned, confirmMoved, type HandedOver, leaseToSend } from '../../runtime/transfer/give.ts'
@@ -57,7 +59,7 @@ async function sendOnce(store: Store, session: string, server: string, options: 
     const there = `${server}/${as}`
     const live = await findLive(store, storeId, session, there, move === undefined)
     if (live === undefined) await keepModules(store, session)
-    return sendSession(store, session, channel, {
+    const sending = sendSession(store, session, channel, {
       codec: nodeCodec,
       uuid: randomUUID,
       now: () => performance.now(),
@@ -65,7 +67,16 @@ async function sendOnce(store: Store, session: string, server: string, options: 
       ...(live && { live }),
       end: move ? { kind: 'move', transfer: randomUUID(), as, there, here, ...move } : { kind: 'copy', here },
     })
+    return live === undefined ? sending : sending.catch((error) => refuseEnded(store, session, error))
   })
+}
+
+/** A program that runs to its end while it is sent leaves nothing behind that could be sent. */
+async function refuseEnded(store: Store, session: string, error: unknown): Promise<never> {
+  const isThere = (await listVersions(store, session)).length > 0 || (await loadStart(store, session).catch(() => true))
+  if (isThere) throw error
+  const message = `${session} has run to its end while it was being sent. Its own terminal shows how.`
+  throw new StasisError('STASIS_SESSION_ENDED', message, { session }, { cause: error })
 }
 
 /** Finishes a hand-over whose last word was lost. Throws STASIS_NOTHING_TO_RESUME. */

@@ -121,7 +121,7 @@ test('A session that is moved away is a fork where that is forced, with an ident
     err: expect.stringContaining('STASIS_LEASE_MOVED'),
   })
   const forked = await places.here.run('restore', '--force-fork', 'calc', ...grant, '--keep')
-  expect(forked).toMatchObject({ code: 7, out: expect.stringMatching(/\n300:\d+\n$/) })
+  expect(forked).toMatchObject({ code: 7, out: expect.stringMatching(/\n1000:\d+\n$/) })
   // The one that was moved is still where it is, and runs.
   expect(await places.here.run('restore', 'calc', '--store', 'there', ...grant.slice(0, 2))).toMatchObject({ code: 7 })
   const line = (store: string) =>

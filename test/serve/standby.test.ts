@@ -11,7 +11,7 @@ import { TwoPlaces } from './movers.ts'
 vi.setConfig({ testTimeout: 120_000 })
 
 const counting = `local sum = 0
-for i = 1, 700 do
+for i = 1, 1500 do
   for j = 1, 400000 do sum = (sum * 31 + j) % 1000003 end
   io.write(i, ":", sum, "\\n") io.flush()
 end
