@@ -1,10 +1,9 @@
 import type { Store } from '../runtime/store/store.ts'
-import { isStasisError, StasisError } from '../wasm-shim/errors.ts'
+import { StasisError } from '../wasm-shim/errors.ts'
+import { isTaken } from './fences.ts'
 import { StoredLog } from './stored-log.ts'
+import { untilRoom } from './until-room.ts'
 import type { FromWorker, WorkerMessage } from './worker-messages.ts'
-
-/** Until a full store is tried again. */
-const retryMilliseconds = 500
 
 type LogMessage = Extract<WorkerMessage, { kind: `log${string}` }>
 
@@ -99,20 +98,10 @@ export class Delivery {
   }
 
   async #retry(step: () => Promise<void>): Promise<void> {
-    let isWaiting = false
-    for (;;) {
-      try {
-        await step()
-        if (isWaiting) this.#options.onFull(false, this.#options.store.url)
-        return
-      } catch (error) {
-        if (!isStasisError(error) || error.code !== 'STASIS_STORE_FULL') throw failed(this.#options.store, error)
-        if (!isWaiting) this.#options.onFull(true, error.message)
-        isWaiting = true
-        await new Promise((resolve) => setTimeout(resolve, retryMilliseconds))
-        if (this.#isOver) return
-      }
-    }
+    const { store, onFull } = this.#options
+    await untilRoom(step, { store, onFull, isOver: () => this.#isOver }).catch((error) => {
+      throw isTaken(error) ? error : failed(store, error)
+    })
   }
 }
 

@@ -1,9 +1,24 @@
-import { createStore, promisifyRequest, type UseStore } from 'idb-keyval'
+import { createStore, type UseStore } from 'idb-keyval'
 import { checkSessionName } from '../runtime/store/address.ts'
 import { checkAppend, checkBlobName } from '../runtime/store/blob-name.ts'
 import type { BlobInfo, ByteRange, LockOwner, SessionLock, Store } from '../runtime/store/store.ts'
-import { isStasisError, StasisError } from '../wasm-shim/errors.ts'
-import { hold, inProcessLocks, type WebLocks } from './web-locks.ts'
+import { toPieces } from '../wasm-shim/bytes/pieces.ts'
+import { isStasisError } from '../wasm-shim/errors.ts'
+import {
+  abort,
+  ask,
+  type BlobRecord,
+  cut,
+  findRecord,
+  finished,
+  pieceAt,
+  piecesOf,
+  remove,
+  takeId,
+} from './blob-records.ts'
+import { Fences, raiseFence } from './fences.ts'
+import { asStasisError, busy, lostPieces, nameOf, stuck, unknownOwner } from './store-errors.ts'
+import { hold, inProcessLocks, steal, type WebLocks } from './web-locks.ts'
 
 /**
  * Blobs in one object store of an IndexedDB database. Its keys:
@@ -11,6 +26,7 @@ import { hold, inProcessLocks, type WebLocks } from './web-locks.ts'
  *     "<blob's name>"   a `BlobRecord`
  *     [id, offset]      a piece of the blob with that id, a Uint8Array; pieces follow each other without gaps
  *     0                 the next id
+ *     ["fence", name]   how often a session was taken over (fences.ts)
  *
  * So appending adds pieces, renaming touches records only, and reading a range reads the pieces that it touches. Every
  * change is one transaction.
@@ -22,15 +38,7 @@ export interface IndexedDbOptions {
   readonly pid?: number
 }
 
-interface BlobRecord {
-  readonly id: number
-  readonly size: number
-  /** Milliseconds since the epoch. */
-  readonly modified: number
-}
-
-const nextIdKey = 0
-/** Largest piece: what a ranged read may read too much. */
+/** Bytes: what a ranged read may read too much. */
 const maxPiece = 1 << 20
 /** Behind all names that begin with a prefix: names are ASCII. */
 const behind = '\uffff'
@@ -42,11 +50,16 @@ export class IndexedDbStore implements Store {
   readonly #locks: WebLocks
   readonly #owner: Omit<LockOwner, 'since'>
   readonly #prefix: string
+  readonly #fences = new Fences()
+  /** Nobody outside of this page is kept away by locks. */
+  readonly #isAlone: boolean
 
   constructor(database: string, options: IndexedDbOptions = {}) {
     this.url = `indexeddb:${database}`
     this.#use = createStore(`stasis:${database}`, objectStore)
-    this.#locks = options.locks ?? globalThis.navigator?.locks ?? inProcessLocks()
+    const locks = options.locks ?? globalThis.navigator?.locks
+    this.#isAlone = locks === undefined
+    this.#locks = locks ?? inProcessLocks()
     const [pid = 0] = crypto.getRandomValues(new Uint32Array(1))
     this.#owner = { pid: options.pid ?? pid >>> 1, host: globalThis.location?.host ?? '' }
     this.#prefix = `${this.url}/`
@@ -81,7 +94,7 @@ export class IndexedDbStore implements Store {
 
   async put(name: string, parts: readonly Uint8Array[]): Promise<void> {
     checkBlobName(name)
-    await this.#write(async (store) => {
+    await this.#write(name, async (store) => {
       await remove(store, name)
       await this.#extend(store, name, { id: await takeId(store), size: 0 }, parts)
     })
@@ -89,7 +102,7 @@ export class IndexedDbStore implements Store {
 
   async append(name: string, at: number, parts: readonly Uint8Array[]): Promise<void> {
     checkBlobName(name)
-    await this.#write(async (store) => {
+    await this.#write(name, async (store) => {
       const record = await findRecord(store, name)
       checkAppend(name, at, record?.size ?? 0)
       const id = record?.id ?? (await takeId(store))
@@ -101,7 +114,7 @@ export class IndexedDbStore implements Store {
   async rename(from: string, to: string): Promise<boolean> {
     checkBlobName(from)
     checkBlobName(to)
-    return this.#write(async (store) => {
+    return this.#write(from, async (store) => {
       const record = await findRecord(store, from)
       if (record === undefined || from === to) return record !== undefined
       await remove(store, to)
@@ -113,22 +126,48 @@ export class IndexedDbStore implements Store {
 
   async delete(name: string): Promise<boolean> {
     checkBlobName(name)
-    return this.#write((store) => remove(store, name))
+    return this.#write(name, (store) => remove(store, name))
   }
 
   /** Held until this page is closed, at the latest. */
   async lock(session: string): Promise<SessionLock> {
     const release = await hold(this.#locks, `${this.#prefix}lock/${checkSessionName(session)}`)
     if (release === undefined) throw busy(session, (await this.owners()).get(session))
+    await this.#write('', async (store) => {
+      // Where there are no locks between pages, the last one that comes has it.
+      if (this.#isAlone) await raiseFence(store, session)
+      await this.#fences.enter(store, session)
+    }).catch(async (error) => {
+      await release()
+      throw error
+    })
     // Who holds it is said by the name of a second lock, which ends with the page as well.
     const owner: LockOwner = { ...this.#owner, since: Date.now() }
     const forget = await hold(this.#locks, `${this.#prefix}owner/${session}/${JSON.stringify(owner)}`)
     return {
       release: async () => {
+        this.#fences.leave(session)
         await forget?.()
         await release()
       },
     }
+  }
+
+  /**
+   * Takes a session's lock from a page that does not answer, and leaves it free: what that page does to the session from now on
+   * is refused with STASIS_SESSION_TAKEN. Throws STASIS_SESSION_STUCK where that page keeps the database as well.
+   */
+  async takeOver(session: string): Promise<void> {
+    const { held = [] } = await this.#locks.query()
+    const isIts = (name: string) => lockPattern.exec(name.slice(this.#prefix.length))?.[2] === session
+    const names = held.flatMap(({ name = '' }) => (name.startsWith(this.#prefix) && isIts(name) ? [name] : []))
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const patience = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(stuck(session)), takeOverPatience)
+    })
+    await Promise.race([this.#write('', (store) => raiseFence(store, session)), patience])
+    clearTimeout(timer)
+    for (const name of names) await steal(this.#locks, name)
   }
 
   async owners(): Promise<ReadonlyMap<string, LockOwner>> {
@@ -154,7 +193,7 @@ export class IndexedDbStore implements Store {
     parts: readonly Uint8Array[],
   ): Promise<void> {
     let at = size
-    for (const piece of toPieces(parts)) {
+    for (const piece of toPieces(parts, maxPiece)) {
       store.put(piece, [id, at])
       at += piece.length
     }
@@ -168,129 +207,44 @@ export class IndexedDbStore implements Store {
   }
 
   /** Resolves when it is on the disk; where it does not come so far, nothing has changed. */
-  async #write<T>(change: (store: IDBObjectStore) => Promise<T>): Promise<T> {
+  async #write<T>(blob: string, wanted: (store: IDBObjectStore) => Promise<T>): Promise<T> {
+    const change = async (store: IDBObjectStore) => {
+      await this.#fences.check(store, blob)
+      return wanted(store)
+    }
     try {
-      return await this.#use('readonly', ({ transaction }) => {
-        // idb-keyval's own transactions are as durable as the browser likes: Chromium and Firefox do not wait for the disk.
-        const own = transaction.db.transaction(objectStore, 'readwrite', { durability: 'strict' })
-        const done = finished(own)
-        return change(own.objectStore(objectStore)).then(
-          (result) => done.then(() => result),
-          (error) => {
-            abort(own)
-            // What ended the transaction says more than a request that ended with it.
-            return done.then(
-              () => Promise.reject(error),
-              (cause) => Promise.reject(isStasisError(error) ? error : (cause ?? error)),
-            )
-          },
-        )
+      return await this.#change(change).catch((error: unknown) => {
+        // When there was no room Firefox lets the next transaction remove things only, and the one after it do all again.
+        if (nameOf(error) === 'InvalidStateError') return this.#change(change)
+        throw error
       })
     } catch (error) {
       throw asStasisError(this.url, error)
     }
   }
+
+  #change<T>(change: (store: IDBObjectStore) => Promise<T>): Promise<T> {
+    return this.#use('readonly', ({ transaction }) => {
+      // By itself idb-keyval does not wait for the disk, in Chromium and Firefox.
+      const own = transaction.db.transaction(objectStore, 'readwrite', { durability: 'strict' })
+      const done = finished(own)
+      return change(own.objectStore(objectStore)).then(
+        (result) => done.then(() => result),
+        (error) => {
+          abort(own)
+          // What ended the transaction says more than a request that ended with it.
+          return done.then(
+            () => Promise.reject(error),
+            (cause) => Promise.reject(isStasisError(error) ? error : (cause ?? error)),
+          )
+        },
+      )
+    })
+  }
 }
+
+/** Milliseconds for which a transaction of the page that is taken from is waited for. */
+const takeOverPatience = 5000
 
 /** Names of locks, behind the store's prefix. */
 const lockPattern = /^(lock|owner)\/([^/]+)(?:\/(.*))?$/
-const unknownOwner: LockOwner = { pid: 0, host: '', since: 0 }
-
-function ask<T>(request: IDBRequest<T>): Promise<T> {
-  return promisifyRequest(request)
-}
-
-function finished(transaction: IDBTransaction): Promise<void> {
-  return new Promise((resolve, reject) => {
-    transaction.oncomplete = () => resolve()
-    transaction.onabort = () => reject(transaction.error)
-  })
-}
-
-function abort(transaction: IDBTransaction): void {
-  try {
-    transaction.abort()
-  } catch {
-    // It has ended already.
-  }
-}
-
-async function findRecord(store: IDBObjectStore, name: string): Promise<BlobRecord | undefined> {
-  return ask<BlobRecord | undefined>(store.get(name))
-}
-
-async function takeId(store: IDBObjectStore): Promise<number> {
-  const id = (await ask<number | undefined>(store.get(nextIdKey))) ?? 1
-  store.put(id + 1, nextIdKey)
-  return id
-}
-
-async function remove(store: IDBObjectStore, name: string): Promise<boolean> {
-  const record = await findRecord(store, name)
-  if (record === undefined) return false
-  store.delete(piecesOf(record.id, 0))
-  store.delete(name)
-  return true
-}
-
-function piecesOf(id: number, from: number, to = Number.POSITIVE_INFINITY): IDBKeyRange {
-  return IDBKeyRange.bound([id, from], [id, to], false, true)
-}
-
-/** Offset of the piece that has the byte `at`. */
-async function pieceAt(store: IDBObjectStore, id: number, at: number): Promise<number> {
-  const cursor = await ask(store.openKeyCursor(IDBKeyRange.bound([id, 0], [id, at]), 'prev'))
-  return cursor === null ? at : (cursor.key as [number, number])[1]
-}
-
-/** Removes what stands from `at` on. */
-async function cut(store: IDBObjectStore, id: number, at: number): Promise<void> {
-  const from = await pieceAt(store, id, at)
-  if (from < at) {
-    const piece = await ask<Uint8Array>(store.get([id, from]))
-    store.put(piece.slice(0, at - from), [id, from])
-  }
-  store.delete(piecesOf(id, at))
-}
-
-/** Pieces of their own memory, as full as possible: what is stored of a view is all of the memory behind it. */
-function* toPieces(parts: readonly Uint8Array[]): Generator<Uint8Array> {
-  let left = parts.reduce((sum, part) => sum + part.length, 0)
-  let piece = new Uint8Array(Math.min(left, maxPiece))
-  let filled = 0
-  for (const part of parts) {
-    for (let at = 0; at < part.length; ) {
-      const count = Math.min(part.length - at, piece.length - filled)
-      piece.set(part.subarray(at, at + count), filled)
-      at += count
-      filled += count
-      if (filled < piece.length) continue
-      yield piece
-      left -= filled
-      piece = new Uint8Array(Math.min(left, maxPiece))
-      filled = 0
-    }
-  }
-}
-
-function busy(session: string, { pid, host, since }: LockOwner = unknownOwner): StasisError {
-  const when = since > 0 ? `, since ${new Date(since).toISOString()}` : ''
-  const message = `The session ${session} is running in a page of this browser (number ${pid}${when}). Stop it there or close that page, or choose another name.`
-  return new StasisError('STASIS_SESSION_BUSY', message, { session, pid, host })
-}
-
-function lostPieces(name: string, at: number, size: number): StasisError {
-  const message = `${name} should have ${size} bytes, and those from ${at} on are not there. Restore an older version.`
-  return new StasisError('STASIS_BLOB_DAMAGED', message, { blob: name, at, size })
-}
-
-function asStasisError(url: string, cause: unknown): StasisError {
-  if (isStasisError(cause)) return cause as StasisError
-  const { name = '', message: reason = String(cause) } = (cause ?? {}) as { name?: string; message?: string }
-  if (name === 'QuotaExceededError') {
-    const message = `${url} is full: the browser gives this page no more room. What was there before is intact. Remove sessions or old versions, free space on the disk, or let the page keep data for good (navigator.storage.persist()).`
-    return new StasisError('STASIS_STORE_FULL', message, { url }, { cause })
-  }
-  const message = `${url} cannot be used: ${reason || name}. A private window, or settings that forbid pages to keep data, may be the reason.`
-  return new StasisError('STASIS_STORE_FAILED', message, { url }, { cause })
-}

@@ -19,6 +19,8 @@ export interface InputFeed {
 export interface InputSink {
   /** Resolves when more is wanted; the stream is left alone before. */
   wanted(): Promise<void>
+  /** Resolves when there is room for more, wanted or not. */
+  room(): Promise<void>
   /** Takes a beginning of `bytes`, none of them for the end, and returns how many that were. */
   give(bytes: Uint8Array): number
   /** What it has of what was given and not read, given what the guest's worker knows of. */
@@ -70,16 +72,18 @@ export function feedInput(stream: ReadableStream<Uint8Array>, sink: InputSink): 
 
 /** Through shared memory. */
 export function ringSink(ring: StdinRing, control: ControlBlock): InputSink {
+  const until = async (isReady: () => boolean) => {
+    while (!isReady()) {
+      const since = ring.signals
+      if (ring.isFull) ring.setStarved(true)
+      // The guest may have asked, or made room, before it could see that somebody waits.
+      if (!isReady()) await ring.nextSignal(since)
+      ring.setStarved(false)
+    }
+  }
   return {
-    wanted: async () => {
-      while (!ring.wanted || ring.isFull) {
-        const since = ring.signals
-        if (ring.wanted) ring.setStarved(true)
-        // The guest may have asked, or made room, before it could see that somebody waits.
-        if (!ring.wanted || ring.isFull) await ring.nextSignal(since)
-        ring.setStarved(false)
-      }
-    },
+    wanted: () => until(() => ring.wanted && !ring.isFull),
+    room: () => until(() => !ring.isFull),
     give: (bytes) => {
       if (bytes.length === 0) ring.end()
       const given = ring.give(bytes)
@@ -95,7 +99,15 @@ export function postedSink(post: (bytes: Uint8Array) => void) {
   let sent = nothing
   let sentFrom = 0
   let isWanted = false
+  let hasGiven = false
   let resolve: (() => void) | undefined
+  const wanted = async () => {
+    while (!isWanted) {
+      await new Promise<void>((done) => {
+        resolve = done
+      })
+    }
+  }
   return {
     /** The worker has received so many bytes, and wants more or not. */
     told(received: number, wanted: boolean): void {
@@ -104,15 +116,14 @@ export function postedSink(post: (bytes: Uint8Array) => void) {
       isWanted = wanted && sent.length === 0
       if (isWanted) resolve?.()
     },
-    wanted: async () => {
-      while (!isWanted) {
-        await new Promise<void>((done) => {
-          resolve = done
-        })
-      }
+    wanted,
+    // The first bytes find room whether they are wanted or not.
+    room: async () => {
+      if (hasGiven) await wanted()
     },
     give: (bytes: Uint8Array) => {
       isWanted = false
+      hasGiven = true
       sent = bytes.slice()
       post(sent)
       return bytes.length

@@ -1,7 +1,7 @@
 /**
  * Directories of the origin's private file system as mounts. Its files open asynchronously, and a guest's calls do not wait
  * for that: a directory is loaded into a memory mount when the session starts, travels with the session, and is written back
- * when the program exits.
+ * at its checkpoints and when the program exits.
  */
 
 import type { MountGrant } from '../runtime/session/messages.ts'

@@ -14,10 +14,14 @@ export const isIsolated = (): boolean => globalThis.crossOriginIsolated === true
 export const exportHost: ExportHost = { sha256, uuid, readFile: fetchBytes }
 
 /** A page as the host of sessions whose logs go to `store`. */
-export function pageHost(store: Store, streams: StreamOptions, onExit?: SpawnOptions['onExit']): SessionHost {
+export function pageHost(
+  store: Store,
+  streams: StreamOptions,
+  { onExit, early }: Pick<SpawnOptions, 'onExit' | 'early'> = {},
+): SessionHost {
   return {
     spawnGuest: (control, receive, fail) =>
-      spawnGuest({ ...streams, store, ...(onExit && { onExit }) }, control, receive, fail),
+      spawnGuest({ ...streams, store, ...(onExit && { onExit }), ...(early && { early }) }, control, receive, fail),
     ...(!isIsolated() && { controlBuffer: () => new ArrayBuffer(controlBytes) }),
     logPlace: (_, session) => ({ kind: 'store', session }),
     now: () => Date.now(),

@@ -10,7 +10,9 @@ import { MemoryStore } from '../runtime/store/memory-store.ts'
 import type { Store } from '../runtime/store/store.ts'
 import { exportSession } from '../runtime/transfer/export/export-session.ts'
 import { type ImportOptions, importSession } from '../runtime/transfer/export/import-session.ts'
-import { type BrowserMount, loadOpfs, opfsGrants, saveOpfs, withoutOpfs } from './opfs-mounts.ts'
+import { EarlyWorker } from './early-worker.ts'
+import { OpfsMirror } from './opfs-mirror.ts'
+import { type BrowserMount, loadOpfs, opfsGrants, withoutOpfs } from './opfs-mounts.ts'
 import { exportHost, isIsolated, pageHost } from './page-host.ts'
 import type { SpawnOptions, StreamOptions } from './spawn.ts'
 
@@ -18,7 +20,7 @@ export interface BrowserStartOptions extends Omit<StartOptions, 'mounts'>, Strea
   readonly mounts?: readonly BrowserMount[]
 }
 export interface BrowserRestoreOptions extends Omit<RestoreOptions, 'mounts'>, StreamOptions {
-  /** Directories of OPFS are named again, to be written to when the program exits. */
+  /** Directories of OPFS are named again, to follow the session. */
   readonly mounts?: readonly BrowserMount[]
 }
 export interface BrowserForkOptions extends ForkOptions, Pick<StreamOptions, 'cache'> {}
@@ -34,8 +36,14 @@ export const Session = {
     const [streams, rest] = splitStreams(options)
     const store = rest.store ?? new MemoryStore()
     tellIsolation(rest)
-    const host = pageHost(store, streams, writeBack(mounts, rest))
-    return startSession(host, { ...rest, ...returning(mounts, rest), mounts: await loadOpfs(mounts), store })
+    return withMirror(store, mounts, rest, async (onExit, onEvent) => {
+      const given = { ...rest, ...(onEvent && { onEvent }), ...returning(mounts, rest) }
+      return startSession(pageHost(store, streams, { ...(onExit && { onExit }) }), {
+        ...given,
+        mounts: await loadOpfs(mounts),
+        store,
+      })
+    })
   },
 
   /** Goes on from a checkpoint: `calc`, `calc@3`, `calc@-1`. */
@@ -46,9 +54,16 @@ export const Session = {
   ): Promise<PortableSession> {
     const [streams, rest] = splitStreams(options)
     tellIsolation(rest)
-    const host = pageHost(store, streams, writeBack(mounts, rest))
-    const granted = { ...rest, ...returning(mounts, rest), mounts: withoutOpfs(mounts) }
-    return restoreSession(host, store, address, granted)
+    return withMirror(store, mounts, rest, async (onExit, onEvent) => {
+      const given = { ...rest, ...(onEvent && { onEvent }), ...returning(mounts, rest) }
+      const early = streams.cache === false ? undefined : new EarlyWorker(store, address)
+      const host = pageHost(store, streams, { ...(onExit && { onExit }), ...(early && { early }) })
+      try {
+        return await restoreSession(host, store, address, { ...given, mounts: withoutOpfs(mounts) })
+      } finally {
+        early?.end()
+      }
+    })
   },
 
   /** Runs a session again by its log, up to some call; see `runtime/session/replay.ts`. */
@@ -83,12 +98,31 @@ const returning = (mounts: readonly BrowserMount[], { returnFiles = false }: Com
   returnFiles: returnFiles || opfsGrants(mounts).length > 0,
 })
 
-function writeBack(mounts: readonly BrowserMount[], options: CommonOptions): SpawnOptions['onExit'] {
+/** Makes a session whose directories of OPFS follow it; `make` is given what it needs to know for that. */
+async function withMirror(
+  store: Store,
+  mounts: readonly BrowserMount[],
+  options: CommonOptions,
+  make: (onExit: SpawnOptions['onExit'], onEvent: CommonOptions['onEvent']) => Promise<PortableSession>,
+): Promise<PortableSession> {
   const grants = opfsGrants(mounts)
-  if (grants.length === 0) return undefined
-  return async (contents) => {
-    await saveOpfs(grants, contents).catch((error: Error) => tell(options, { kind: 'refused', cause: 'opfs', error }))
+  if (grants.length === 0) return make(undefined, options.onEvent)
+  const onError = (error: Error) => tell(options, { kind: 'refused', cause: 'opfs', error })
+  const mirror = new OpfsMirror(grants, store, onError)
+  const session = await make(
+    (contents) => mirror.finish(contents),
+    (event) => {
+      if (event.kind === 'checkpoint') mirror.follow(event.checkpoint)
+      options.onEvent?.(event)
+    },
+  )
+  // What is hidden may be closed without being asked.
+  const leave = () => {
+    if (document.visibilityState === 'hidden') void session.checkpoint({ cause: 'keyframe' }).catch(() => undefined)
   }
+  document.addEventListener('visibilitychange', leave)
+  void session.done.then(() => document.removeEventListener('visibilitychange', leave))
+  return session
 }
 
 function tellIsolation(options: CommonOptions): void {

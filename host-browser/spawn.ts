@@ -6,10 +6,13 @@ import { StdinRing } from '../runtime/session/stdin-ring.ts'
 import type { Store } from '../runtime/store/store.ts'
 import { consoleSink } from './console-sink.ts'
 import { Delivery } from './delivery.ts'
+import { createWorker, type EarlyWorker } from './early-worker.ts'
 import { Flow } from './flow.ts'
 import { feedInput, type InputFeed, postedSink, ringSink } from './input-feed.ts'
+import { KeptInput } from './kept-input.ts'
 import { writeCache } from './prelink-cache.ts'
 import { loadTail } from './stored-log.ts'
+import { feedTyped } from './typed-feed.ts'
 import type { StdinSetup, ToWorker, WorkerMessage, WorkerSetup } from './worker-messages.ts'
 
 /** Takes what the program writes. With a promise the guest waits where too much has come that was not taken yet. */
@@ -36,6 +39,8 @@ export interface StreamOptions {
 export interface SpawnOptions extends StreamOptions {
   /** Where the session's log goes, and comes from. */
   readonly store: Store
+  /** A worker that has begun already. */
+  readonly early?: EarlyWorker
   /** What the memory mounts of a program hold that exits; the session ends afterwards. */
   readonly onExit?: (contents: readonly MountContent[]) => Promise<void>
 }
@@ -64,6 +69,15 @@ class WorkerGuest implements GuestPort {
   readonly #feed: InputFeed | undefined
   readonly #sinks: Readonly<Record<1 | 2, OutputSink>>
   #delivery: Delivery | undefined
+  #setKept: (kept: KeptInput | undefined) => void = () => undefined
+  /** What a person types; undefined where it is not kept. */
+  readonly #kept = new Promise<KeptInput | undefined>((resolve) => {
+    this.#setKept = resolve
+  })
+  /** Of the input that came here the guest has read so much, as of the checkpoint that comes next. */
+  #inputRead = 0
+  /** It was stopped by its log, and nothing else has what it did not read. */
+  #isHalted = false
   #hasLoaded: () => void = () => undefined
   /** Settles once all that was posted is with the worker. */
   #sent: Promise<void> = new Promise((resolve) => {
@@ -89,9 +103,13 @@ class WorkerGuest implements GuestPort {
     else {
       const ring = control.isShared ? new StdinRing() : undefined
       this.#stdin = ring === undefined ? { kind: 'posted' } : { kind: 'ring', ring: ring.buffer }
-      this.#feed = feedInput(stdin, ring === undefined ? this.#posted : ringSink(ring, control))
+      const sink = ring === undefined ? this.#posted : ringSink(ring, control)
+      this.#feed =
+        options.terminal === true ? feedTyped(stdin, sink, (bytes) => void this.#keep(bytes)) : feedInput(stdin, sink)
     }
-    this.#worker = new Worker(new URL('./browser-worker.js', import.meta.url), { type: 'module' })
+    const early = options.early?.take()
+    if (early !== undefined) void options.early!.loaded.then(() => this.#hasLoaded())
+    this.#worker = early ?? createWorker()
     this.#worker.onmessage = ({ data }: MessageEvent<Received>) => this.#handle(data)
     this.#worker.onerror = (event) => fail(new Error(event.message || 'its script could not be loaded'))
     this.#worker.onmessageerror = () => fail(new Error('a message of it could not be read'))
@@ -118,28 +136,38 @@ class WorkerGuest implements GuestPort {
     this.#worker.postMessage({ kind, payload })
   }
 
+  async #keep(bytes: Uint8Array): Promise<void> {
+    await (await this.#kept)?.accept(bytes).catch(this.#fail)
+  }
+
   /** The log that is to be replayed goes along. */
-  async #setUp({ log }: GuestInit): Promise<void> {
+  async #setUp({ log, beginning }: GuestInit): Promise<void> {
     const { store, terminal = false, cache = true, imports = {} } = this.#options
     const from = log?.tailPlace ?? log?.place
     const isLogged = log !== undefined && from?.kind === 'store'
     const tail = isLogged ? await loadTail(store, from.session, log.tail) : { tail: [], chunks: [] }
     const place = log?.place
+    const onFull = (waiting: boolean, reason: string) =>
+      this.#receive({ kind: 'logFull', payload: { waiting, reason } })
+    let kept: KeptInput | undefined
     if (place?.kind === 'store') {
-      this.#delivery = new Delivery({
-        store,
-        session: place.session,
-        onFull: (waiting, reason) => this.#receive({ kind: 'logFull', payload: { waiting, reason } }),
-        onTaken: (bytes) => this.#taken(bytes),
-        onError: this.#fail,
-      })
+      const { session } = place
+      const onTaken = (bytes: number) => this.#taken(bytes)
+      this.#delivery = new Delivery({ store, session, onFull, onTaken, onError: this.#fail })
+      if (terminal && this.#feed !== undefined && log?.replay === undefined) {
+        const image = beginning.image && { image: beginning.image }
+        const isOver = () => this.#isOver
+        kept = await KeptInput.open({ store, session, id: log!.session, onFull, isOver, ...image })
+      }
     }
+    this.#setKept(kept)
     const urls = Object.entries(imports).map(([name, url]) => [name, new URL(url, document.baseURI).href])
     const setup: WorkerSetup = {
       stdin: this.#stdin,
       terminal,
       ...(this.#flow && { flow: this.#flow.buffer }),
       cache,
+      typedBehind: kept?.behind ?? new Uint8Array(0),
       imports: Object.fromEntries(urls),
       ...tail,
     }
@@ -181,6 +209,23 @@ class WorkerGuest implements GuestPort {
         })
         return
       }
+      case 'inputRead':
+        this.#inputRead = message.payload.bytes
+        return
+      case 'captured': {
+        const { calls, input } = message.payload
+        const read = this.#inputRead
+        const carried = input.first.length + input.taken.length
+        this.#inOrder(async () => {
+          await (await this.#kept)?.noteCheckpoint(calls, read, carried)
+          this.#receive(message)
+        })
+        return
+      }
+      case 'halted':
+        this.#isHalted = true
+        this.#inOrder(() => this.#receive(message))
+        return
       case 'exited':
         this.#inOrder(async () => {
           await this.#options.onExit?.(message.payload.files ?? [])
@@ -202,5 +247,7 @@ class WorkerGuest implements GuestPort {
     this.#feed?.stop()
     this.#delivery?.end()
     this.#worker.terminate()
+    this.#setKept(undefined)
+    if (!this.#isHalted) await (await this.#kept)?.forget()
   }
 }

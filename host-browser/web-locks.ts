@@ -3,7 +3,7 @@ export interface WebLocks {
   /** Calls back with a lock, or null where somebody has it; it is held until the callback's promise settles. */
   request(
     name: string,
-    options: { readonly ifAvailable: true },
+    options: { readonly ifAvailable: true } | { readonly steal: true },
     callback: (lock: unknown) => Promise<unknown>,
   ): Promise<unknown>
   query(): Promise<{ readonly held?: readonly { readonly name?: string }[] }>
@@ -11,18 +11,19 @@ export interface WebLocks {
 
 /** For pages without Web Locks (not in a secure context) and for tests: nobody outside of this realm is kept away. */
 export function inProcessLocks(): WebLocks {
-  const held = new Set<string>()
+  const held = new Map<string, object>()
   return {
-    request: async (name, _, callback) => {
-      if (held.has(name)) return callback(null)
-      held.add(name)
+    request: async (name, options, callback) => {
+      if (held.has(name) && 'ifAvailable' in options) return callback(null)
+      const lock = { name }
+      held.set(name, lock)
       try {
-        return await callback({ name })
+        return await callback(lock)
       } finally {
-        held.delete(name)
+        if (held.get(name) === lock) held.delete(name)
       }
     },
-    query: async () => ({ held: [...held].map((name) => ({ name })) }),
+    query: async () => ({ held: [...held.keys()].map((name) => ({ name })) }),
   }
 }
 
@@ -34,12 +35,18 @@ export function hold(locks: WebLocks, name: string): Promise<(() => Promise<void
       if (lock === null) return resolve(undefined)
       resolve(async () => {
         release()
-        await request
+        // It may have been stolen.
+        await request.catch(() => undefined)
       })
       await released
     })
     request.catch(reject)
   })
+}
+
+/** Takes a lock from whoever has it, and lets go of it. */
+export async function steal(locks: WebLocks, name: string): Promise<void> {
+  await locks.request(name, { steal: true }, async () => undefined)
 }
 
 function withResolvers() {

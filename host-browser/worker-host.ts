@@ -45,11 +45,13 @@ export interface WorkerHostParts {
   readonly control: ControlBlock
   /** How to wait where no memory is shared. */
   readonly turns: Turns | undefined
+  /** Told how many bytes of stdin the guest has read. */
+  readonly onRead: (bytes: number) => void
 }
 
 /** The browser's clocks, entropy and streams for the worker in which the guest runs. */
-export function createWorkerHost({ setup, port, posted, clocks, control, turns }: WorkerHostParts): Host {
-  const stdin = createInput(setup, posted)
+export function createWorkerHost({ setup, port, posted, clocks, control, turns, onRead }: WorkerHostParts): Host {
+  const stdin = counted(createInput(setup, posted), onRead)
   const readable = () => stdin.readable()
   return {
     clocks,
@@ -58,6 +60,17 @@ export function createWorkerHost({ setup, port, posted, clocks, control, turns }
     stdout: createOutput(1, setup, port),
     stderr: createOutput(2, setup, port),
     wait: turns === undefined ? createBlockingWait(control, clocks.monotonic, readable) : turns.wait(readable),
+  }
+}
+
+function counted(stream: HostStream, onRead: (bytes: number) => void): HostStream {
+  return {
+    ...stream,
+    read: (target) => {
+      const count = stream.read(target)
+      if (count !== undefined && count > 0) onRead(count)
+      return count
+    },
   }
 }
 

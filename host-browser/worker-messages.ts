@@ -4,6 +4,7 @@
  * is in the store, so that no effect leaves the session before (D9).
  */
 import type { Message } from '../runtime/session/messages.ts'
+import type { PollMode } from '../wasm-shim/prelink/index.ts'
 
 export type StdinSetup =
   | { readonly kind: 'ring'; readonly ring: SharedArrayBuffer }
@@ -26,6 +27,8 @@ export interface WorkerSetup {
   readonly flow?: SharedArrayBuffer
   /** Keep pre-linked modules. */
   readonly cache: boolean
+  /** Input behind what the checkpoint carries. */
+  readonly typedBehind: Uint8Array
   /** URLs of ES modules by the name that the guest imports from. */
   readonly imports: Readonly<Record<string, string>>
   readonly tail: readonly TailSegment[]
@@ -33,6 +36,8 @@ export interface WorkerSetup {
 }
 
 export interface ToWorker {
+  /** Before 'setup': the pre-linked module that will be wanted, to be compiled meanwhile if it is in the cache. */
+  readonly prepare: { readonly sha256: string; readonly polls: PollMode }
   readonly setup: WorkerSetup
   /** Bytes for stdin; none: its end. */
   readonly input: { readonly bytes: Uint8Array }
@@ -46,6 +51,11 @@ export interface FromWorker {
   readonly output: { readonly fd: 1 | 2; readonly bytes: Uint8Array<ArrayBuffer> }
   /** Bytes of stdin received since the beginning, and whether more are wanted. */
   readonly input: { readonly received: number; readonly wanted: boolean }
+  /**
+   * Before 'captured': of the input that came here, the guest has read so many bytes, less than none where it has not read
+   * all of what was there before.
+   */
+  readonly inputRead: { readonly bytes: number }
   /** The guest waits, or goes on: told where no memory is shared. */
   readonly resting: { readonly isResting: boolean }
   /** Bytes at `at` of a segment; what stood there and behind goes. */

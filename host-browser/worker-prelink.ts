@@ -6,9 +6,10 @@ import { chunkAddress } from '../runtime/log/chunks.ts'
 import type { GuestInit } from '../runtime/session/messages.ts'
 import { hex } from '../wasm-shim/bytes/arrays.ts'
 import { StasisError } from '../wasm-shim/errors.ts'
-import { prelink, prelinkVersion } from '../wasm-shim/prelink/index.ts'
+import { type PollMode, prelink, prelinkVersion } from '../wasm-shim/prelink/index.ts'
 import { buildIdentity } from './build-identity.ts'
 import { cacheKey, readAll, readCache } from './prelink-cache.ts'
+import type { ToWorker } from './worker-messages.ts'
 
 /** Keeps bytes in the page's cache. */
 export type Keep = (key: string, bytes: Uint8Array<ArrayBuffer>) => void
@@ -22,14 +23,15 @@ export type EngineMaker = (options: EngineOptions) => Engine
 export async function prepareModule(
   { module, polls, engine, beginning }: GuestInit,
   keep: Keep | undefined,
+  early: CompiledEarly | undefined,
 ): Promise<() => EngineMaker> {
   if (engine === 'log-only') return refuseToPrepare
   const exceptions = exceptionEncoding()
-  const identity = [module.sha256, polls, exceptions, prelinkVersion, buildIdentity()].join('-')
+  const identity = identityOf(module.sha256, polls)
   const key = cacheKey(identity, 'wasm')
   try {
-    const cached = keep === undefined ? undefined : await readCache(key)
-    const compiled = cached === undefined ? undefined : await WebAssembly.compile(cached).catch(() => undefined)
+    const isReady = keep !== undefined && early?.identity === identity
+    const compiled = keep === undefined ? undefined : await (isReady ? early.module : compileCached(key))
     const ready = compiled ?? (await compileAnew(module.bytes, { polls, exceptions }, (bytes) => keep?.(key, bytes)))
     const continuations =
       keep === undefined || beginning.image === undefined ? undefined : await continuationsOf(identity, keep)
@@ -40,6 +42,26 @@ export async function prepareModule(
       throw error
     }
   }
+}
+
+const identityOf = (sha256: string, polls: PollMode): string =>
+  [sha256, polls, exceptionEncoding(), prelinkVersion, buildIdentity()].join('-')
+
+/** A module that is being compiled before anybody asks for it. */
+export interface CompiledEarly {
+  readonly identity: string
+  /** undefined where the cache does not have it. */
+  readonly module: Promise<WebAssembly.Module | undefined>
+}
+
+export function compileEarly({ sha256, polls }: ToWorker['prepare']): CompiledEarly {
+  const identity = identityOf(sha256, polls)
+  return { identity, module: compileCached(cacheKey(identity, 'wasm')) }
+}
+
+async function compileCached(key: string): Promise<WebAssembly.Module | undefined> {
+  const cached = await readCache(key)
+  return cached === undefined ? undefined : WebAssembly.compile(cached).catch(() => undefined)
 }
 
 const refuseToPrepare = (): never => {

@@ -2,7 +2,7 @@
 import { measuredReserve } from '../runtime/engine/stack-probe.ts'
 import type { ControlBlock } from '../runtime/session/control-block.ts'
 import { type GuestThread, serveGuest } from '../runtime/session/guest.ts'
-import type { Message, ToGuest } from '../runtime/session/messages.ts'
+import type { Captured, Message, ToGuest } from '../runtime/session/messages.ts'
 import { loadFunctions } from '../runtime/session/own-functions.ts'
 import { packError } from '../runtime/session/packed-error.ts'
 import { Turns } from '../runtime/session/turns.ts'
@@ -13,13 +13,21 @@ import { createClocks, createWorkerHost } from './worker-host.ts'
 import { WorkerLog } from './worker-log.ts'
 import type { PageMessage, WorkerScope, WorkerSetup } from './worker-messages.ts'
 import { WorkerPort } from './worker-port.ts'
-import { type EngineMaker, type Keep, prepareModule } from './worker-prelink.ts'
+import { type CompiledEarly, compileEarly, type EngineMaker, type Keep, prepareModule } from './worker-prelink.ts'
 
 /** Deep enough to tell where a program trapped. */
 Object.assign(Error, { stackTraceLimit: 50 })
 
 const scope = globalThis as unknown as WorkerScope
-const post: GuestThread['post'] = (kind, payload, transfer = []) => scope.postMessage({ kind, payload }, transfer)
+/** Bytes of stdin that the guest has read. */
+let inputRead = 0
+const post: GuestThread['post'] = (kind, payload, transfer = []) => {
+  if (kind === 'captured') {
+    const bytes = inputRead - (payload as Captured).input.first.length
+    scope.postMessage({ kind: 'inputRead', payload: { bytes } }, [])
+  }
+  scope.postMessage({ kind, payload }, transfer)
+}
 
 type Received = PageMessage | Message<ToGuest>
 
@@ -40,9 +48,14 @@ async function createGuest(setup: WorkerSetup) {
     throw error
   })
   let prepared: (() => EngineMaker) | undefined
+  const onRead = (bytes: number) => {
+    inputRead += bytes
+  }
   const keep: Keep | undefined = setup.cache ? (key, bytes) => port.post('cache', { key, bytes }) : undefined
   const thread: GuestThread = {
-    createHost: (control) => createWorkerHost({ setup, port, posted, clocks, control, turns: waiting(control) }),
+    createHost: (control) =>
+      createWorkerHost({ setup, port, posted, clocks, control, turns: waiting(control), onRead }),
+    typedBehind: setup.typedBehind,
     ...(!isShared && { turns: () => turns! }),
     openDirectory: noDirectories,
     prepare: () => {
@@ -59,6 +72,7 @@ async function createGuest(setup: WorkerSetup) {
   return async (message: Received): Promise<void> => {
     switch (message.kind) {
       case 'setup':
+      case 'prepare':
         return
       case 'input':
         posted.receive(message.payload.bytes)
@@ -69,7 +83,7 @@ async function createGuest(setup: WorkerSetup) {
         loop.roomMade()
         return
       case 'init':
-        prepared = await prepareModule(message.payload, keep)
+        prepared = await prepareModule(message.payload, keep, early)
         return handle(message)
       default:
         return handle(message)
@@ -85,12 +99,17 @@ function noDirectories(path: string): never {
   )
 }
 
+let early: CompiledEarly | undefined
 let guest: Promise<(message: Received) => Promise<void>> | undefined
 /** One after the other: the first two take time. */
 let work = Promise.resolve()
 
 scope.onmessage = ({ data }) => {
   const message = data as Received
+  if (message.kind === 'prepare') {
+    early = compileEarly(message.payload)
+    return
+  }
   if (message.kind === 'setup') guest = createGuest(message.payload)
   work = work
     .then(async () => (await guest!)(message))

@@ -2,6 +2,7 @@ import { listSessions } from '../../runtime/store/checkpoints.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { openStore } from '../open-store.ts'
 import { h, replace } from './dom.ts'
+import { giveFiles } from './handover/give-files.ts'
 import { importImage, importSession, kindOf } from './handover/import-file.ts'
 import { takeOver } from './handover/moves.ts'
 import { takeFromServer } from './handover/server.ts'
@@ -125,11 +126,13 @@ export class App {
     else location.hash = `${name}/take`
   }
 
-  /** Files that were chosen or dropped. */
-  async #take(files: readonly File[]): Promise<void> {
+  /** Files that were chosen or dropped. Those that are neither program nor session are refused, or go to `others`. */
+  async #take(files: readonly File[], others?: (file: File) => Promise<void>): Promise<void> {
     for (const file of files) {
       try {
-        await this.#takeOne(file.name, new Uint8Array(await file.arrayBuffer()))
+        const bytes = new Uint8Array(await file.arrayBuffer())
+        if (others !== undefined && kindOf(bytes) === 'other') await others(file)
+        else await this.#takeOne(file.name, bytes)
       } catch (error) {
         if (this.#home === undefined) this.#toHome()
         this.#home?.alert(messageOf(error))
@@ -157,13 +160,24 @@ export class App {
     }
   }
 
+  /** To the session that is shown, or to the program that will be started. */
+  async #giveFile(file: File): Promise<void> {
+    const view = this.#element?.view
+    if (view !== undefined) await giveFiles(view.controller, [file])
+    else await this.#home?.form.addFiles([file])
+  }
+
   #toHome(): void {
     history.pushState(null, '', '#')
     this.#showHome()
   }
 
   #acceptDrops(): void {
-    const hint = h('div', { class: 'drop-page', hidden: true }, 'Drop a .wasm or .stasis file')
+    const hint = h(
+      'div',
+      { class: 'drop-page', hidden: true },
+      'Drop a .wasm or .stasis file, or a file for the program',
+    )
     document.body.append(hint)
     const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes('Files') ?? false
     addEventListener('dragover', (event) => {
@@ -178,7 +192,7 @@ export class App {
       hint.hidden = true
       if (!hasFiles(event)) return
       event.preventDefault()
-      void this.#take([...(event.dataTransfer?.files ?? [])])
+      void this.#take([...(event.dataTransfer?.files ?? [])], (file) => this.#giveFile(file))
     })
   }
 }

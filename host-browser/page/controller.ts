@@ -4,6 +4,7 @@ import { listSessions, listVersions } from '../../runtime/store/checkpoints.ts'
 import { loadLease } from '../../runtime/store/lease.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { isStasisError } from '../../wasm-shim/errors.ts'
+import { isTaken } from '../fences.ts'
 import { Session } from '../sessions.ts'
 import { release } from './handover/moves.ts'
 import { isLeaseMoved } from './handover/server.ts'
@@ -35,6 +36,8 @@ export class SessionController {
   #session: Session | undefined
   #input: ReadableStreamDefaultController<Uint8Array> | undefined
   #phase: Phase = { kind: 'opening', text: 'Opening' }
+  /** It was taken over by another tab. */
+  #isLost = false
   /** How it stands when it has been stopped. */
   #afterStop: Phase = { kind: 'paused' }
   /** Why programs run slower here; undefined where they do not. */
@@ -48,6 +51,7 @@ export class SessionController {
     this.#events = events
     this.#stopListening = tabs.listen((message, from) => {
       if (message.kind === 'release' && message.session === this.name) void release(this, from)
+      if (message.kind === 'taken' && message.session === this.name) void this.#lose()
       if (message.kind === 'changed') void this.#look()
     })
   }
@@ -143,6 +147,8 @@ export class SessionController {
       setPaused(this.name, false)
       this.show({ kind: 'running' })
       this.tabs.tell({ kind: 'changed' })
+      // No lock has told the others.
+      if (!isSecureContext) this.tabs.tell({ kind: 'taken', session: this.name })
       void session.done.then((outcome) => this.#over(session, outcome))
     } catch (error) {
       this.show(await this.#phaseOf(error))
@@ -168,7 +174,10 @@ export class SessionController {
     if (this.#session !== session) return
     this.#session = undefined
     this.#input = undefined
-    this.show(this.#phaseAfter(outcome))
+    const wasTaken = this.#isLost || (outcome.kind === 'trapped' && isTaken(outcome.error))
+    this.#isLost = false
+    this.show(wasTaken ? { kind: 'elsewhere' } : this.#phaseAfter(outcome))
+    if (wasTaken) this.#events.onNotice(takenNotice)
     this.#events.onHistory()
     this.tabs.tell({ kind: 'changed' })
   }
@@ -239,6 +248,13 @@ export class SessionController {
     await this.#session?.terminate(130, 'checkpoints')
   }
 
+  /** Another tab has taken it, since this one did not answer. The store refuses what it would still do. */
+  async #lose(): Promise<void> {
+    if (this.#session === undefined) return
+    this.#isLost = true
+    await this.#session.terminate()
+  }
+
   /** Somebody has changed something: a session that ran elsewhere may be free now. */
   async #look(): Promise<void> {
     this.#events.onHistory()
@@ -271,6 +287,11 @@ export class SessionController {
     this.#stopListening()
     void this.#session?.stop({ cause: 'leave' }).catch(() => undefined)
   }
+}
+
+const takenNotice: Notice = {
+  ...{ look: 'warn', topic: 'handover', title: 'Taken over by another tab.' },
+  text: 'The session goes on there from the last call that this tab had kept.',
 }
 
 const isBusy = (error: unknown): boolean => isStasisError(error) && error.code === 'STASIS_SESSION_BUSY'

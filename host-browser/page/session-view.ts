@@ -34,7 +34,7 @@ export interface SessionViewOptions {
 /** The Web Locks API is for secure contexts. */
 const withoutLocks: Notice = {
   ...{ look: 'warn', topic: 'locks', title: 'This page is not in a secure context.' },
-  text: 'The browser cannot keep two tabs from running one session here, so open each in one tab only. By https, or from localhost, it can.',
+  text: 'The browser does not say here which tab runs a session: the one that opens it last goes on with it, and the other stops. By https, or from localhost, it asks first.',
 }
 
 /** Milliseconds in which Ctrl-C is pressed again by who means it. */
@@ -76,7 +76,7 @@ export class SessionView {
     }
     this.#bar = new SessionBar(name, actions)
     this.#veil = new Veil(actions, isFull)
-    const terminalElement = h('div', { class: 'terminal' })
+    const terminalElement = h('div', { class: 'terminal-place' })
     this.#screen = h('section', { class: 'screen', 'aria-label': 'Terminal' }, terminalElement, this.#veil.element)
     this.#inspection = new Inspection(store.url, name)
     this.#preview = new Preview(() => this.terminal.size)

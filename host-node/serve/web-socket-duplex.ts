@@ -24,14 +24,13 @@ export class WebSocketDuplex implements Duplex {
       this.#frames.push(new Uint8Array(data.buffer, data.byteOffset, data.length))
       if (this.#frames.length >= receiveMark) socket.pause()
     })
-    socket.on('error', (error) => this.#frames.fail(error))
-    socket.on('close', (code, reason) => this.#frames.endWithCode(code, reason.toString()))
+    socket.on('error', (error) => this.#frames.end(error))
+    socket.on('close', (code, reason) => this.#frames.closed(code, reason.toString()))
     this.#watch()
   }
 
   async send(frame: Uint8Array): Promise<void> {
-    const { lost } = this.#frames
-    if (lost !== undefined) throw lost
+    if (this.#frames.hasEnded) throw this.#frames.lost()
     await new Promise<void>((resolve, reject) => {
       const isFull = this.#socket.bufferedAmount > sendMark
       this.#socket.send(frame, { binary: true }, (error) => {
@@ -43,7 +42,7 @@ export class WebSocketDuplex implements Duplex {
   }
 
   async receive(): Promise<Uint8Array | undefined> {
-    const frame = await this.#frames.receive()
+    const frame = await this.#frames.take()
     if (this.#socket.isPaused && this.#frames.length < receiveMark / 2) this.#socket.resume()
     return frame
   }

@@ -1,3 +1,4 @@
+import { concat } from '../../wasm-shim/bytes/arrays.ts'
 import { isStasisError, StasisError } from '../../wasm-shim/errors.ts'
 import type { Host } from '../../wasm-shim/wasi/host.ts'
 import type { Entry, RunOutcome, StackState } from '../engine/engine.ts'
@@ -67,6 +68,8 @@ const isUnseen = (cause: string): boolean => cause === 'none' || cause === turn 
 /** Bytes for the stack, and for what the guest does until there is room. */
 const roomToGrow = 65536
 
+const nothing = new Uint8Array(0)
+
 type Step = () => RunOutcome
 
 /**
@@ -110,8 +113,7 @@ class Guest {
     this.#control = control
     const checkpoint = beginning.image === undefined ? undefined : decodeCheckpoint(beginning.image)
     this.#host = thread.createHost(control)
-    // What captures nothing gives no turns.
-    this.#turns = init.engine === 'log-only' ? undefined : thread.turns?.()
+    this.#turns = thread.turns?.()
     const holdOff = new HoldOff(this.#host.clocks.monotonic, () => thread.post('heldOff', {}))
     const replacement = new ReplacementCost(this.#host.clocks.monotonic)
     const isHeld = () => this.#machine.kernel.isHeld
@@ -122,11 +124,12 @@ class Guest {
       checkpoint?.calls ?? 0,
       () => this.#hasRoom(),
       { isHeld, look: () => holdOff.look(), over: () => holdOff.over() },
-      this.#turns,
+      // What captures nothing gives none.
+      init.engine === 'log-only' ? undefined : this.#turns,
       replacement,
     )
     this.#ownCheckpoints = new OwnCheckpoints(this.#decider, pendingCall(checkpoint))
-    this.#firstInput = new FirstInput(checkpoint?.input?.slice() ?? new Uint8Array(0))
+    this.#firstInput = new FirstInput(concat([checkpoint?.input ?? nothing, thread.typedBehind ?? nothing]))
     this.#screen = new Screen(checkpoint?.screen)
     this.#isRestored = checkpoint !== undefined || (init.log?.tail.length ?? 0) > 0
     const patient = holding(this.#host, control, holdOff, isHeld)

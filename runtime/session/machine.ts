@@ -27,6 +27,8 @@ export interface GuestThread {
   /** Makes the module ready, once; then engines are made of it, each with a fresh instance. */
   readonly prepare: (module: GuestInit['module'], polls: PollMode) => (options: EngineOptions) => Engine
   readonly post: Post<FromGuest>
+  /** Input behind what the checkpoint carries that was accepted before the session went on here. */
+  readonly typedBehind?: Uint8Array
   /** Opens the call log at a place that the store has named. Absent where no log can be kept. */
   readonly openLog?: (place: LogPlace, options: LogOptions) => LogStorage
   /** Functions of the embedder's own for imports that are not WASI, each given the guest's memory once. */

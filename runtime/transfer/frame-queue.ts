@@ -1,14 +1,17 @@
-import type { StasisError } from '../../wasm-shim/errors.ts'
 import { connectionLost } from './channel.ts'
 
-/** Frames that have arrived and wait to be taken, and how the connection ended: what a Duplex over an event source needs. */
+/** Frames that have come over a connection and wait to be taken, and how it has ended. */
 export class FrameQueue {
   readonly #frames: Uint8Array[] = []
-  #closed: 'no' | 'cleanly' | { readonly reason: string; readonly cause?: unknown } = 'no'
+  #end: 'no' | 'cleanly' | Error = 'no'
   #wake: () => void = () => undefined
 
   get length(): number {
     return this.#frames.length
+  }
+
+  get hasEnded(): boolean {
+    return this.#end !== 'no'
   }
 
   push(frame: Uint8Array): void {
@@ -16,31 +19,23 @@ export class FrameQueue {
     this.#wake()
   }
 
-  /** A WebSocket was closed with this code, and this reason for people. What had arrived can still be taken. */
-  endWithCode(code: number, reason: string): void {
+  /** The first end counts. */
+  end(how: 'cleanly' | Error): void {
+    if (this.#end === 'no') this.#end = how
+    this.#wake()
+  }
+
+  /** As a WebSocket tells how it was closed. */
+  closed(code: number, reason: string): void {
     const isClean = code === 1000 || code === 1001 || code === 1005
-    this.#end(isClean ? 'cleanly' : { reason: reason || `closed with code ${code}` })
+    this.end(isClean ? 'cleanly' : new Error(reason || `closed with code ${code}`))
   }
 
-  fail(error: Error): void {
-    this.#end({ reason: error.message, cause: error })
-  }
-
-  /** Why nothing can be sent any more; undefined while it can. */
-  get lost(): StasisError | undefined {
-    const closed = this.#closed
-    if (closed === 'no') return undefined
-    return closed === 'cleanly'
-      ? connectionLost('the other side closed it')
-      : connectionLost(closed.reason, closed.cause)
-  }
-
-  /** As `Duplex.receive`. */
-  async receive(): Promise<Uint8Array | undefined> {
+  /** The next frame; undefined at a clean end. Throws `lost` where it broke off. */
+  async take(): Promise<Uint8Array | undefined> {
     while (this.#frames.length === 0) {
-      if (this.#closed === 'cleanly') return undefined
-      const { lost } = this
-      if (lost !== undefined) throw lost
+      if (this.#end === 'cleanly') return undefined
+      if (this.#end !== 'no') throw this.lost()
       await new Promise<void>((resolve) => {
         this.#wake = resolve
       })
@@ -48,8 +43,9 @@ export class FrameQueue {
     return this.#frames.shift()
   }
 
-  #end(how: 'cleanly' | { readonly reason: string; readonly cause?: unknown }): void {
-    if (this.#closed === 'no') this.#closed = how
-    this.#wake()
+  /** Why nothing can be sent any more. */
+  lost() {
+    const end = this.#end
+    return end instanceof Error ? connectionLost(end.message, end) : connectionLost('the other side closed it')
   }
 }

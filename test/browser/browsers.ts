@@ -16,14 +16,32 @@ export function withoutBrowser(name: BrowserName): string | undefined {
   return existsSync(paths[name]) ? undefined : `${paths[name]} is not installed`
 }
 
-export function launchBrowser(name: BrowserName, profile?: string): Promise<Browser> {
+/** A host name of this machine whose pages are no secure context. */
+export const insecureHost = 'stasis.test'
+
+/** `prefs`: of Firefox, beside its own. */
+export function launchBrowser(
+  name: BrowserName,
+  profile?: string,
+  prefs: Readonly<Record<string, unknown>> = {},
+): Promise<Browser> {
   const executablePath = paths[name]
   const common = { executablePath, protocolTimeout: 300_000, ...(profile !== undefined && { userDataDir: profile }) }
-  if (name === 'firefox') return launch({ ...common, browser: 'firefox' })
+  if (name === 'firefox')
+    return launch({
+      ...common,
+      browser: 'firefox',
+      extraPrefsFirefox: { 'network.dns.localDomains': insecureHost, ...prefs },
+    })
   return launch({
     ...common,
     browser: 'chrome',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-background-networking',
+      `--host-resolver-rules=MAP ${insecureHost} 127.0.0.1`,
+    ],
   })
 }
 

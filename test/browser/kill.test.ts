@@ -6,7 +6,7 @@ import type { Browser, Page } from 'puppeteer-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { browserNames, launchBrowser, openPage, withoutBrowser } from './browsers.ts'
 import { call } from './drive.ts'
-import { counter } from './guests.ts'
+import { counter, thinker } from './guests.ts'
 import { seeded } from './matrix.ts'
 import { serve, type TestServer } from './server.ts'
 
@@ -17,6 +17,7 @@ describe.each(browserNames)('%s', (browserName) => {
   beforeAll(async () => {
     server = await serve({ isolated: true })
     server.passed.set('counter.wasm', counter(1_000_000))
+    server.passed.set('thinker.wasm', thinker(8_000_000))
   })
   afterAll(async () => {
     await server.close()
@@ -28,8 +29,30 @@ describe.each(browserNames)('%s', (browserName) => {
     return [browser, await openPage(browser, server.url)]
   }
 
-  const title = `a browser that is killed loses nothing that was seen${missing === undefined ? '' : ` (skipped: ${missing})`}`
-  test.skipIf(missing !== undefined)(title, { timeout: 120_000 }, async () => {
+  const ofBrowser = (title: string) => `${title}${missing === undefined ? '' : ` (skipped: ${missing})`}`
+  const typedAhead = ofBrowser('a browser that is killed loses nothing that was typed ahead')
+  test.skipIf(missing !== undefined)(typedAhead, { timeout: 120_000 }, async () => {
+    let [browser, page] = await open()
+    try {
+      const run = { name: 'typed', stdin: 'typed', terminal: true }
+      await call(page, 'run', { ...run, module: '/passed/thinker.wasm' })
+      await call(page, 'type', 'typed', 'abc')
+      await call(page, 'until', 'typed', '*')
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      expect(await call(page, 'seen', 'typed')).toBe('*')
+      browser.process()!.kill('SIGKILL')
+      ;[browser, page] = await open()
+      await call(page, 'run', run)
+      await call(page, 'type', 'typed', '.')
+      await call(page, 'done', 'typed')
+      expect((await call(page, 'seen', 'typed')).split('=')[1]).toBe('abc.')
+    } finally {
+      await browser.close()
+    }
+  })
+
+  const nothingSeen = ofBrowser('a browser that is killed loses nothing that was seen')
+  test.skipIf(missing !== undefined)(nothingSeen, { timeout: 120_000 }, async () => {
     const random = seeded(7)
     const module = '/passed/counter.wasm'
     let [browser, page] = await open()

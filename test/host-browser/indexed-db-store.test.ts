@@ -147,3 +147,45 @@ test('of many pages that want a session at once, exactly one gets it', async () 
   const results = await Promise.allSettled(stores.map((store) => store.lock('calc')))
   expect(results.filter(({ status }) => status === 'fulfilled').length).toBe(1)
 })
+
+test('who was taken from changes the session no more, in no way, until it has the lock again', async () => {
+  const locks = inProcessLocks()
+  const name = `shared-${databases++}`
+  const first = new IndexedDbStore(name, { locks, pid: 17 })
+  const second = new IndexedDbStore(name, { locks, pid: 18 })
+  const lost = await first.lock('calc')
+  const other = await first.lock('other')
+  await first.put('sessions/calc/a.log', [bytes(1)])
+  await second.takeOver('calc')
+  expect([...(await second.owners()).keys()]).toEqual(['other'])
+  const lock = await second.lock('calc')
+  expect((await second.owners()).get('calc')?.pid).toBe(18)
+
+  const taken = { code: 'STASIS_SESSION_TAKEN', message: expect.stringContaining('taken over by another page') }
+  await expect(first.append('sessions/calc/a.log', 1, [bytes(2)])).rejects.toMatchObject(taken)
+  await expect(first.put('sessions/calc/b', [bytes(2)])).rejects.toMatchObject(taken)
+  await expect(first.delete('sessions/calc/a.log')).rejects.toMatchObject(taken)
+  await expect(first.rename('sessions/calc/a.log', 'sessions/calc/c')).rejects.toMatchObject(taken)
+  await first.put('sessions/other/b', [bytes(2)])
+  await second.append('sessions/calc/a.log', 1, [bytes(3)])
+  expect(await first.get('sessions/calc/a.log')).toEqual(bytes(1, 3))
+
+  await lost.release()
+  await expect(first.lock('calc')).rejects.toMatchObject({ code: 'STASIS_SESSION_BUSY' })
+  await lock.release()
+  await other.release()
+  const again = await first.lock('calc')
+  await first.append('sessions/calc/a.log', 2, [bytes(4)])
+  await again.release()
+})
+
+test('where pages have no locks, the last one that takes a session has it', async () => {
+  const name = `shared-${databases++}`
+  const first = new IndexedDbStore(name)
+  const second = new IndexedDbStore(name)
+  await first.lock('calc')
+  await first.put('sessions/calc/a', [bytes(1)])
+  await second.lock('calc')
+  await expect(first.put('sessions/calc/a', [bytes(2)])).rejects.toMatchObject({ code: 'STASIS_SESSION_TAKEN' })
+  await second.put('sessions/calc/a', [bytes(3)])
+})

@@ -1,20 +1,16 @@
 // The page without isolation headers, the element in another page, and files that are chosen.
 
-import { createHash } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { MemoryStore } from '../../runtime/store/memory-store.ts'
-import { exportSession } from '../../runtime/transfer/export/export-session.ts'
 import { browserNames, withoutBrowser } from '../browser/browsers.ts'
 import { program } from '../programs/programs.ts'
-import { start } from '../session/harness.ts'
 import { titled } from '../support/titled.ts'
 import { openWorld, Tab, type World } from './pages.ts'
+import { saveSessionTo } from './saved-session.ts'
 
 const lua = program('lua-eh')
-const sha256 = async (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
 describe.each(browserNames)('plain static hosting in %s', (name) => {
   const missing = withoutBrowser(name)
@@ -83,20 +79,8 @@ describe.each(browserNames)('plain static hosting in %s', (name) => {
   })
 
   inBrowser('a session that was saved elsewhere is opened from its file, with its screen', async () => {
-    const store = new MemoryStore()
-    const script = 'local x = 40 print("begun") io.read() print("sum", x + 2)'
-    const { session } = await start(
-      {
-        ...{ module: new Uint8Array(readFileSync(lua.path)), moduleName: 'lua.wasm', store, name: 'saved' },
-        ...{ args: ['lua', '-e', script], triggers: [{ kind: 'first-stdin' }], stopAfterSnapshot: true },
-      },
-      { stdinOpen: true, kinds: { stdin: 'tty', stdout: 'tty', stderr: 'tty' } },
-    )
-    await session.done
     const file = join(tmpdir(), `stasis-page-${process.pid}-saved.stasis`)
-    const parts: Uint8Array[] = []
-    for await (const part of exportSession({ sha256 }, store, { name: 'saved', version: 0 })) parts.push(part)
-    writeFileSync(file, Buffer.concat(parts))
+    await saveSessionTo(file, lua.path)
     const tab = await Tab.open(world)
     await tab.page.waitForSelector('.own')
     const [input] = await tab.page.$$('.own input[type=file]')

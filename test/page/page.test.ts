@@ -161,6 +161,12 @@ describe.each(browserNames)('the page in %s', (name) => {
       return buttons.filter((button) => button.getBoundingClientRect().right > innerWidth).map((one) => one.textContent)
     })
     expect(wide).toEqual([])
+    const [textEnd, scrollbar] = await tab.page.evaluate(() => {
+      const root = document.querySelector('stasis-session')!.shadowRoot!
+      const box = (name: string) => root.querySelector(name)!.getBoundingClientRect()
+      return [box('.xterm-screen').right, box('.scrollbar.vertical').left]
+    })
+    expect(textEnd).toBeLessThanOrEqual(scrollbar!)
     await tab.click('End')
     await tab.page.close()
   })

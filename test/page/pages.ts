@@ -22,11 +22,15 @@ export function buildPage(): string {
   return `${root}dist/web`
 }
 
-/** Builds the page once, serves it, and starts a browser. */
-export async function openWorld(name: BrowserName, isolated = true): Promise<World> {
+/** Builds the page once, serves it, and starts a browser; `prefs` are Firefox's. */
+export async function openWorld(
+  name: BrowserName,
+  isolated = true,
+  prefs: Readonly<Record<string, unknown>> = {},
+): Promise<World> {
   buildPage()
   const server = await serve({ isolated })
-  const browser = await launchBrowser(name)
+  const browser = await launchBrowser(name, undefined, prefs)
   return {
     browser,
     url: `${server.url}dist/web/index.html`,

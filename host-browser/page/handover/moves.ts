@@ -1,18 +1,20 @@
 /** How a session changes its place: between tabs of one store, and to servers and back. Both sides are told. */
 import { loadLease, mayRun } from '../../../runtime/store/lease.ts'
 import type { Progress } from '../../../runtime/transfer/send-blobs.ts'
+import { IndexedDbStore } from '../../indexed-db-store.ts'
 import type { SessionController } from '../controller.ts'
 import { messageOf } from '../notice.ts'
 import { lastServer } from './last-server.ts'
 import { type ServerPlace, sendToServer, serverOf, takeFromServer } from './server.ts'
 
-/** For how long another tab may take to stop its program with a checkpoint. */
-const releasePatience = 20_000
+/** A tab in the background hears at once, unless it sleeps or hangs. */
+const releasePatience = { hear: 3000, stop: 20_000 }
 
 /** Another tab wants it: it is stopped, and that tab told. */
 export async function release(controller: SessionController, from: string): Promise<void> {
   const { tabs, name } = controller
   if (controller.session === undefined) return
+  tabs.tell({ kind: 'hearing', session: name }, from)
   try {
     await controller.pause('hand-over', { kind: 'handedOver', to: 'another tab' })
     tabs.tell({ kind: 'released', session: name }, from)
@@ -34,8 +36,23 @@ export async function takeOver(controller: SessionController): Promise<void> {
   await controller.resume()
   if (answer === 'silent' && controller.phase.kind === 'elsewhere') {
     const text =
-      'It may be asleep in the background. Look at that tab, or close it: the session then goes on here from its last call.'
-    controller.notify({ look: 'warn', topic: 'handover', title: 'The other tab does not answer.', text })
+      'It may be asleep in the background, or hang. Take the session over: it goes on here from its last call, and what that tab does with it later is not kept.'
+    const actions = [{ label: 'Take it over', run: () => void takeByForce(controller) }]
+    controller.notify({ look: 'warn', topic: 'handover', title: 'The other tab does not answer.', text, actions })
+  }
+}
+
+/** From a tab that does not answer; when it does again, it cannot change the session any more. */
+async function takeByForce(controller: SessionController): Promise<void> {
+  const { store, name, tabs } = controller
+  controller.show({ kind: 'opening', text: 'Taking it over' })
+  try {
+    if (store instanceof IndexedDbStore) await store.takeOver(name)
+    tabs.tell({ kind: 'taken', session: name })
+    await controller.resume()
+  } catch (error) {
+    controller.show({ kind: 'elsewhere' })
+    controller.notify({ look: 'bad', topic: 'handover', title: 'It was not taken over.', text: messageOf(error) })
   }
 }
 

@@ -13,23 +13,20 @@ export class SocketDuplex implements Duplex {
   /** `socket` is open. */
   constructor(socket: WebSocket) {
     this.#socket = socket
-    socket.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
-      this.#frames.push(new Uint8Array(data))
-    }
-    socket.onclose = ({ code, reason }) => this.#frames.endWithCode(code, reason)
+    socket.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => this.#frames.push(new Uint8Array(data))
+    socket.onclose = ({ code, reason }) => this.#frames.closed(code, reason)
   }
 
   async send(frame: Uint8Array): Promise<void> {
-    while (this.#frames.lost === undefined && this.#socket.bufferedAmount > sendMark) {
+    while (!this.#frames.hasEnded && this.#socket.bufferedAmount > sendMark) {
       await new Promise((resolve) => setTimeout(resolve, look))
     }
-    const { lost } = this.#frames
-    if (lost !== undefined) throw lost
+    if (this.#frames.hasEnded) throw this.#frames.lost()
     this.#socket.send(frame as Uint8Array<ArrayBuffer>)
   }
 
   receive(): Promise<Uint8Array | undefined> {
-    return this.#frames.receive()
+    return this.#frames.take()
   }
 
   close(): void {

@@ -3,7 +3,8 @@
  * and both say so. Who may run it is decided by the store's lock alone; these messages ask for it.
  *
  *   who                     which tabs are there; each answers with `here`
- *   release session         whoever runs it: stop with a checkpoint and answer `released` or `kept`
+ *   release session         whoever runs it: answer `hearing` at once, stop with a checkpoint and answer `released` or `kept`
+ *   taken session           it was taken over from whoever runs it and did not answer
  *   offer session           to one tab: take this session over
  *   changed                 sessions have come, gone or changed: look again
  */
@@ -11,6 +12,8 @@ export type TabMessage =
   | { readonly kind: 'who' }
   | { readonly kind: 'here'; readonly title: string; readonly isBusy: boolean }
   | { readonly kind: 'release'; readonly session: string }
+  | { readonly kind: 'hearing'; readonly session: string }
+  | { readonly kind: 'taken'; readonly session: string }
   | { readonly kind: 'released'; readonly session: string; readonly version?: number }
   | { readonly kind: 'kept'; readonly session: string; readonly reason: string }
   | { readonly kind: 'offer'; readonly session: string }
@@ -31,6 +34,12 @@ export interface OtherTab {
 
 /** Until a tab that is throttled in the background answers. */
 const patience = 400
+
+/** Milliseconds until a tab has heard, and until it has stopped a program with a checkpoint. */
+export interface Patience {
+  readonly hear: number
+  readonly stop: number
+}
 
 export type TabListener = (message: TabMessage, from: string) => void
 
@@ -77,18 +86,26 @@ export class Tabs {
   }
 
   /**
-   * Asks whoever runs the session to stop it. Resolves to how that went; 'silent' where nobody answers in time, as a tab
-   * that was closed or is frozen.
+   * Asks whoever runs the session to stop it. Resolves to how that went; 'silent' where nobody hears it in time, as a tab
+   * that was closed or is frozen, or nobody has done it in time.
    */
-  askToRelease(session: string, milliseconds: number): Promise<'released' | 'silent' | { readonly kept: string }> {
+  askToRelease(
+    session: string,
+    { hear, stop: whole }: Patience,
+  ): Promise<'released' | 'silent' | { readonly kept: string }> {
     return new Promise((resolve) => {
       const finish = (outcome: 'released' | 'silent' | { readonly kept: string }) => {
         stop()
         clearTimeout(timer)
         resolve(outcome)
       }
-      const timer = setTimeout(() => finish('silent'), milliseconds)
+      const silent = () => finish('silent')
+      let timer = setTimeout(silent, hear)
       const stop = this.listen((message) => {
+        if (message.kind === 'hearing' && message.session === session) {
+          clearTimeout(timer)
+          timer = setTimeout(silent, whole)
+        }
         if (message.kind === 'released' && message.session === session) finish('released')
         if (message.kind === 'kept' && message.session === session) finish({ kept: message.reason })
       })

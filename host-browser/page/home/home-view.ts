@@ -47,7 +47,12 @@ export class HomeView {
       ),
       remote.element,
       h('section', { 'aria-labelledby': 'programs' }, h('h2', { id: 'programs' }, 'Start a program'), gallery),
-      h('section', { 'aria-labelledby': 'own' }, h('h2', { id: 'own' }, 'Your own'), this.form.element),
+      h(
+        'section',
+        { 'aria-labelledby': 'own' },
+        h('h2', { id: 'own' }, 'Run a program of your own'),
+        this.form.element,
+      ),
       h(
         'section',
         { 'aria-labelledby': 'sessions' },

@@ -1,19 +1,3 @@
-const known = [
-  'request',
-  'signal',
-  'call',
-  'first-stdin',
-  'idle',
-  'interval',
-  'keyframe',
-  'fork',
-  'leave',
-  'hand-over',
-] as const
-
-/** A class of the style sheet; an image may tell any cause. */
-export const causeClass = (cause: string): string => `cause-${known.find((one) => one === cause) ?? 'other'}`
-
 /** Taken without being asked for. They are drawn hollow. */
 const automatic: ReadonlySet<string> = new Set(['keyframe', 'idle', 'interval', 'first-stdin', 'leave'])
 export const isAutomatic = (cause: string): boolean => automatic.has(cause)
@@ -29,6 +13,8 @@ const words: Readonly<Record<string, string>> = {
   fork: 'where a fork began',
   leave: 'when it was left',
   'hand-over': 'to go on elsewhere',
+  files: 'to be given files',
+  guest: 'by the program itself',
 }
 
 export const describeCause = (cause: string): string => words[cause] ?? cause

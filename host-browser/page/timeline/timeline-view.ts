@@ -1,3 +1,4 @@
+import { causeClass } from '../../../runtime/inspect/causes.ts'
 import { formatSize, formatTime, plural } from '../../../runtime/inspect/format.ts'
 import { callGroups } from '../../../runtime/log/timeline.ts'
 import { readScreen } from '../../../runtime/store/checkpoint-screen.ts'
@@ -6,7 +7,7 @@ import type { Store } from '../../../runtime/store/store.ts'
 import { button, h, replace, svg } from '../dom.ts'
 import type { Inspection } from '../inspect/client.ts'
 import type { CallGroups } from '../inspect/messages.ts'
-import { causeClass, describeCause, isAutomatic } from './causes.ts'
+import { describeCause, isAutomatic } from './causes.ts'
 import { layoutTimeline, type MarkInput, type PlacedMark, type TimelineLayout } from './geometry.ts'
 import type { Preview } from './preview.ts'
 

@@ -2,9 +2,9 @@
  * The picture of a session: calls by what they are about, failures, bytes moved and checkpoints, over the numbers of the
  * calls. Places along the numbers are percentages, so that texts keep their size whatever the width.
  */
+import { causeClass } from '../../../runtime/inspect/causes.ts'
 import { type Bucket, callGroups } from '../../../runtime/log/timeline.ts'
 import { formatSize, formatTime } from '../format.ts'
-import { causeClass } from './causes.ts'
 import type { ReportContent } from './collect.ts'
 import { type Content, type Html, html, nothing } from './html.ts'
 

@@ -43,7 +43,8 @@ figure { margin: 0 } figcaption { font-size: 14px; color: var(--soft) }
 .group-program { fill: var(--program) } .group-host { fill: var(--host) }
 .cause-request { --mark: var(--accent) } .cause-signal { --mark: var(--writing) } .cause-call { --mark: var(--files) }
 .cause-first-stdin { --mark: var(--program) } .cause-idle { --mark: var(--soft) } .cause-interval { --mark: var(--sockets) }
-.cause-keyframe { --mark: var(--waiting) } .cause-torture { --mark: var(--host) } .cause-guest { --mark: var(--time) } .cause-other { --mark: var(--text) }
+.cause-keyframe { --mark: var(--waiting) } .cause-torture { --mark: var(--host) } .cause-guest { --mark: var(--time) }
+.cause-fork { --mark: var(--host) } .cause-leave { --mark: var(--time) } .cause-hand-over { --mark: var(--program) } .cause-other { --mark: var(--text) }
 .dot { fill: var(--mark) }
 .scroll { overflow-x: auto } .scroll:focus-visible, summary:focus-visible, a:focus-visible {
   outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 4px }

@@ -1,4 +1,5 @@
 import { concat } from '../../../wasm-shim/bytes/arrays.ts'
+import { toPieces } from '../../../wasm-shim/bytes/pieces.ts'
 import type { LogPlace } from '../../log/storage.ts'
 import { checkAppend, checkBlobName } from '../blob-name.ts'
 import type { BlobInfo, ByteRange, LockOwner, SessionLock, Store } from '../store.ts'
@@ -317,24 +318,8 @@ export function copyExtent(
   bytes.set(opened.subarray(from - frame.at, to - frame.at), from - start)
 }
 
-/** The parts in pieces of their own memory, as full as a frame may be. */
+/** The parts in pieces as full as a frame may be. */
 function* frameBytes(parts: readonly Uint8Array[], isNeeded: boolean): Generator<Uint8Array> {
-  let left = parts.reduce((sum, part) => sum + part.length, 0)
-  if (left === 0 && isNeeded) yield new Uint8Array(0)
-  if (left === 0) return
-  let piece = new Uint8Array(Math.min(left, maxFrame))
-  let filled = 0
-  for (const part of parts) {
-    for (let at = 0; at < part.length; ) {
-      const count = Math.min(part.length - at, piece.length - filled)
-      piece.set(part.subarray(at, at + count), filled)
-      at += count
-      filled += count
-      if (filled < piece.length) continue
-      yield piece
-      left -= filled
-      piece = new Uint8Array(Math.min(left, maxFrame))
-      filled = 0
-    }
-  }
+  if (isNeeded && parts.every(({ length }) => length === 0)) yield new Uint8Array(0)
+  yield* toPieces(parts, maxFrame)
 }

@@ -9,9 +9,12 @@ export const causes = [
   'keyframe',
   'torture',
   'guest',
+  'fork',
+  'leave',
+  'hand-over',
 ] as const
 
-/** A class of the style sheet. An image may tell any cause. */
+/** A class of the style sheets of page and report. An image may tell any cause. */
 export function causeClass(cause: string): string {
   return `cause-${causes.find((known) => known === cause) ?? 'other'}`
 }
