@@ -59,7 +59,7 @@ const rows: Readonly<Record<string, (bench: Bench) => Promise<Section>>> = {
 
 const usage = `npm run bench -- [--quick] [--only ROW,ROW] [--node machine|newest] [--rounds N] [--json]
 
-  --quick     short runs and few rounds, about four minutes
+  --quick     short runs and few rounds, about six minutes
   --only      some rows: ${Object.keys(rows).join(', ')}
   --node      one Node instead of two: the machine's, or the newest (npm package "node")
   --rounds    how often each run is repeated (default 5, with --quick 3)

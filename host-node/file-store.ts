@@ -90,13 +90,7 @@ export class FileStore implements Store {
       const { size } = await handle.stat()
       checkAppend(name, at, size)
       if (at < size) await handle.truncate(at)
-      let to = at
-      for (const part of parts) {
-        for (let done = 0; done < part.length; ) {
-          done += (await handle.write(part, done, part.length - done, to + done)).bytesWritten
-        }
-        to += part.length
-      }
+      await writeParts(handle, parts, at)
       await handle.sync()
     } finally {
       await handle.close()
@@ -170,6 +164,25 @@ export class FileStore implements Store {
         // Not empty, or gone already, or not ours to remove.
         return
       }
+    }
+  }
+}
+
+/** Most systems take no more than 1,024 parts at once. */
+const maxParts = 1000
+
+async function writeParts(handle: FileHandle, parts: readonly Uint8Array[], at: number): Promise<void> {
+  let to = at
+  for (let first = 0; first < parts.length; first += maxParts) {
+    let rest = parts.slice(first, first + maxParts).filter(({ length }) => length > 0)
+    while (rest.length > 0) {
+      let { bytesWritten: count } = await handle.writev(rest, to)
+      to += count
+      // The system may take less than it was given.
+      let whole = 0
+      while (whole < rest.length && count >= rest[whole]!.length) count -= rest[whole++]!.length
+      rest = rest.slice(whole)
+      if (count > 0) rest[0] = rest[0]!.subarray(count)
     }
   }
 }

@@ -2,6 +2,7 @@
 // mutated bytes.
 //   npm run test:faults -- [--program NAME]... [--instants N] [--from SEED] [--seed SEED]
 // Every program is killed N times (default 200). With --seed that one trial is made again; with --program nothing else is.
+// The program "versions" is a session whose saves, gc and compact are killed.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

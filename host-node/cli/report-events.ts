@@ -1,6 +1,7 @@
 import type { SessionEvent } from '../../runtime/session/events.ts'
 import type { Recovered } from '../../runtime/session/messages.ts'
-import { plural } from './format.ts'
+import type { LeftRegion } from '../../wasm-shim/guest-abi/state.ts'
+import { plural, printable } from './format.ts'
 import { complaint, tell } from './supervise.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -38,6 +39,9 @@ export function reportEvents(terminal: Terminal): (event: SessionEvent) => void 
           tell(`${what} Files that it does not carry are missing. ${remedy}`, terminal)
         }
         return
+      case 'regionsLeft':
+        tell(describeLeft(event.regions), terminal)
+        return
       case 'filesRestored': {
         const { written, removed } = event
         tell(
@@ -68,6 +72,16 @@ function describeRecovery({ from, to, repeated, stdinRead, loss }: Recovered): s
     parts.push(`What followed in ${loss.segment} from ${where} on is lost: ${loss.reason}.`)
   }
   return parts.join(' ')
+}
+
+function describeLeft(regions: readonly LeftRegion[]): string {
+  const names = regions.map(({ name, length }) => `${printable(name)} (${plural(length, 'byte')})`).join(', ')
+  const what =
+    regions.length === 1 ? 'A region was carried here and not taken' : 'Regions were carried here and not taken'
+  return (
+    `${what}: ${names}. The program has registered none of that name with that length, or a migration from it. ` +
+    'Give its region that name (ckpRegister) or say how to get there (ckpMigrate); the old session still has the content.'
+  )
 }
 
 const describeEngine = (reason: string): string =>

@@ -24,6 +24,8 @@ import { scanMemory } from './zero-scan.ts'
 export interface Body {
   readonly bytes: Uint8Array
   readonly sections: readonly SectionEntry[]
+  /** Of the one section, where it is known. */
+  readonly sum?: Uint8Array
 }
 
 export type CheckpointState = Pick<Checkpoint, 'instances' | 'stacks' | 'kernel' | 'input' | 'screen'> & {
@@ -72,6 +74,13 @@ export function packBody(
 /** What follows a body that was packed without its input and its screen; empty where there is neither. */
 export function packTerminal(input: Uint8Array, screen: Uint8Array): Body {
   return packParts(terminalParts(input, screen), (size) => new Uint8Array(size))
+}
+
+/** The content of a file as a body of its own; `bytes` are filled up with zeros to a multiple of 8. */
+export function contentBody(index: number, bytes: Uint8Array, length: number, sum: Uint8Array): Body {
+  const place = { kind: SectionKind.content, instance: 0, index }
+  const section = { ...place, encoding: SectionEncoding.stored, length, rawLength: length }
+  return { bytes, sections: [section], sum }
 }
 
 /** Bytes of the body that `packBody` would make. */
@@ -165,8 +174,10 @@ export async function encodeHeadInSlices(
   pause: () => Promise<void>,
 ): Promise<Uint8Array> {
   const rows = []
-  for (const { section, stored } of bodies.flatMap(rowsOf)) {
-    rows.push({ section, sum: await checksumInSlices(stored, pause) })
+  for (const body of bodies) {
+    for (const { section, stored } of rowsOf(body)) {
+      rows.push({ section, sum: body.sum ?? (await checksumInSlices(stored, pause)) })
+    }
   }
   return headOf(manifest, rows)
 }

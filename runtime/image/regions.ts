@@ -1,5 +1,5 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
-import type { GuestRegion } from '../../wasm-shim/guest-abi/state.ts'
+import { type GuestRegion, type LeftRegion, leftRegions } from '../../wasm-shim/guest-abi/state.ts'
 import { decodeState } from '../../wasm-shim/wasi/saved-state.ts'
 import type { Checkpoint } from './model.ts'
 
@@ -24,4 +24,10 @@ export function regionsOf(checkpoint: Pick<Checkpoint, 'kernel' | 'instances'>):
     const message = `The region ${name} lies outside of the memory that the checkpoint has. Restore another version.`
     throw new StasisError('STASIS_KERNEL_STATE_DAMAGED', message, { name })
   })
+}
+
+/** Regions of an older program's checkpoint that this program had not registered so far. */
+export function regionsNotTaken({ kernel }: Pick<Checkpoint, 'kernel'>): readonly LeftRegion[] {
+  const { guest } = decodeState(kernel)
+  return guest === undefined ? [] : leftRegions(guest)
 }

@@ -1,9 +1,9 @@
-import type { GuestRegion } from '../../wasm-shim/guest-abi/state.ts'
+import type { GuestRegion, LeftRegion } from '../../wasm-shim/guest-abi/state.ts'
 import { type DescriptorSummary, describeState } from '../../wasm-shim/wasi/kernel.ts'
 import { decodeState } from '../../wasm-shim/wasi/saved-state.ts'
 import type { Checkpoint } from '../image/model.ts'
 import { scanPages } from '../image/pages.ts'
-import { regionsOf } from '../image/regions.ts'
+import { regionsNotTaken, regionsOf } from '../image/regions.ts'
 import { formatMount } from './command-words.ts'
 import type { LogReport } from './log-report.ts'
 import { type FilesReport, type MountReport, reportFiles, reportMount } from './mount-report.ts'
@@ -32,6 +32,8 @@ export interface CheckpointReport {
   readonly stacks: readonly StackReport[]
   /** Named ranges of the first memory that the program has registered. */
   readonly regions: readonly GuestRegion[]
+  /** Those of an older program's checkpoint that it has not registered so far. Absent where there are none. */
+  readonly regionsNotTaken?: readonly LeftRegion[]
   readonly args: readonly string[]
   /** Names only: values may be secrets. */
   readonly env: readonly string[]
@@ -83,6 +85,7 @@ export interface CheckpointSource {
 export function reportCheckpoint(source: CheckpointSource): CheckpointReport {
   const { checkpoint, version, location, size, names, log } = source
   const kernel = decodeState(checkpoint.kernel)
+  const left = regionsNotTaken(checkpoint)
   const { session, cause, label, time, module, prelink, calls, instances, stacks } = checkpoint
   return {
     kind: 'checkpoint',
@@ -111,6 +114,7 @@ export function reportCheckpoint(source: CheckpointSource): CheckpointReport {
       }),
     })),
     regions: regionsOf(checkpoint).map(({ name, address, length }) => ({ name, address, length })),
+    ...(left.length > 0 && { regionsNotTaken: left }),
     args: kernel.args,
     env: kernel.env.map(([name]) => name),
     descriptors: describeState(checkpoint.kernel, checkpoint.files),

@@ -1,3 +1,4 @@
+import type { LeftRegion } from '../../wasm-shim/guest-abi/state.ts'
 import type { WrittenTree } from '../../wasm-shim/wasi/recovery/written-files.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { MountInMemory, Recovered } from './messages.ts'
@@ -18,6 +19,8 @@ export type SessionEvent =
   | { readonly kind: 'files'; readonly trees: readonly WrittenTree[] }
   /** Directories of the host that were not granted again: they go on in memory, with the files that were carried. */
   | { readonly kind: 'inMemory'; readonly mounts: readonly MountInMemory[] }
+  /** The program has exited and never registered these regions, which `regionsFrom` had carried to it. */
+  | { readonly kind: 'regionsLeft'; readonly regions: readonly LeftRegion[] }
   /** Before going on, files were put back to what the session had written then. */
   | { readonly kind: 'filesRestored'; readonly written: number; readonly removed: number }
   /** The newest checkpoint or its log was of no use, and an older one is tried. */

@@ -17,7 +17,7 @@ import type { GuestInit, Message, ToGuest, TortureCount } from './messages.ts'
 import { ReplacementCost } from './on-stack-replacement.ts'
 import { OwnCheckpoints } from './own-checkpoints.ts'
 import { packError, withFrames } from './packed-error.ts'
-import { StateSaver } from './save-state.ts'
+import { roomToGrow, StateSaver } from './save-state.ts'
 import { Screen } from './screen.ts'
 import { screenOfReplay } from './screen-replay.ts'
 import { CaptureDecider, type CaptureReason, osr, turn, watchHost } from './triggers.ts'
@@ -64,9 +64,6 @@ const isCheckpoint = ({ cause }: CaptureReason): boolean => !isUnseen(cause) && 
 
 /** What nobody outside of the guest's thread hears of. */
 const isUnseen = (cause: string): boolean => cause === 'none' || cause === turn || cause === osr
-
-/** Bytes for the stack, and for what the guest does until there is room. */
-const roomToGrow = 65536
 
 const nothing = new Uint8Array(0)
 
@@ -369,6 +366,8 @@ class Guest {
   }
 
   #exited(code: number): undefined {
+    const regions = this.#machine.kernel.leftRegions
+    if (regions.length > 0 && this.#init.log?.replay === undefined) this.#thread.post('regionsLeft', { regions })
     const files = this.#init.returnFiles ? this.#machine.kernel.memoryMounts() : undefined
     return this.#end(() => this.#thread.post('exited', { code, torture: this.#torture, ...(files && { files }) }))
   }
@@ -469,6 +468,8 @@ class Guest {
   #hasRoom(): boolean {
     const { hasRoom } = this.#thread
     if (hasRoom === undefined || this.#init.stopAfterSnapshot) return true
+    const most = this.#saver.mostBytes()
+    if (most !== undefined && hasRoom(most)) return true
     const size = this.#saver.size()
     if (size === undefined || hasRoom(size)) return true
     this.#thread.post('roomWanted', { size: size + Math.max(size >> 3, roomToGrow) })
@@ -479,13 +480,14 @@ class Guest {
   #ship(reason: CaptureReason, stacks: readonly StackState[]): boolean {
     const payload = this.#saved(reason, () => this.#saver.captured(reason, this.#isStopping(reason), stacks))
     if (payload === undefined) return false
-    const { buffer } = payload.body
+    const parts = [payload.body, ...(payload.contents ?? []).flatMap(({ bytes }) => (bytes ? [bytes] : []))]
+    const buffers = parts.flatMap(({ buffer }) => (buffer instanceof ArrayBuffer ? [buffer] : []))
     this.#becomeReady()
     this.#tellFiles()
     this.#log?.rotate()
     this.#ownCheckpoints.settle()
     this.#control.shipped()
-    this.#thread.post('captured', payload, buffer instanceof ArrayBuffer ? [buffer] : [])
+    this.#thread.post('captured', payload, buffers)
     return true
   }
 

@@ -1,10 +1,11 @@
-import type { CarriedRegion } from '../../wasm-shim/guest-abi/state.ts'
+import type { CarriedRegion, LeftRegion } from '../../wasm-shim/guest-abi/state.ts'
 import type { PollMode } from '../../wasm-shim/prelink/index.ts'
 import type { WrittenTree } from '../../wasm-shim/wasi/recovery/written-files.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { SectionEntry } from '../image/layout.ts'
 import type { LogLoss } from '../log/segmented-log.ts'
 import type { LogPlace } from '../log/storage.ts'
+import type { CarriedContent } from './carried-contents.ts'
 import type { PackedError } from './packed-error.ts'
 import type { MountContent } from './session-files.ts'
 import type { Trigger } from './triggers.ts'
@@ -119,6 +120,8 @@ export interface Captured {
   readonly stacks: number
   readonly body: Uint8Array
   readonly sections: readonly SectionEntry[]
+  /** Of the host's files, the last sections but for input and screen. Absent where none are carried. */
+  readonly contents?: readonly CarriedContent[]
   /** Input that the guest has not read: what was there when it was restored, and what its stdin has taken since. */
   readonly input: { readonly first: Uint8Array; readonly taken: Uint8Array }
   /** What its terminal has shown last; empty without one. */
@@ -157,6 +160,8 @@ export interface FromGuest {
   readonly inMemory: { readonly mounts: readonly MountInMemory[] }
   /** Where a replay stopped or ended, what the program had written. */
   readonly files: { readonly trees: readonly WrittenTree[] }
+  /** Before 'exited': regions of an older program's checkpoint that the program never registered. */
+  readonly regionsLeft: { readonly regions: readonly LeftRegion[] }
   /** The log has no room, and the guest stands still until it has; or it has again. */
   readonly logFull: { readonly waiting: boolean; readonly reason: string }
   /** It could not be started; the guest has not run. */

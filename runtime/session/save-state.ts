@@ -3,12 +3,18 @@ import type { CarriedFiles } from '../../wasm-shim/wasi/carried.ts'
 import type { Host } from '../../wasm-shim/wasi/host.ts'
 import type { StackState } from '../engine/engine.ts'
 import { type Body, bodySize, type CheckpointState, encodeCheckpoint, packBody } from '../image/encode.ts'
+import { SectionKind } from '../image/layout.ts'
 import type { Checkpoint } from '../image/model.ts'
+import { bitmapSize } from '../image/pages.ts'
+import { ContentReader } from './carried-contents.ts'
 import type { FirstInput } from './first-input.ts'
 import type { GuestSettings, GuestThread, Machine } from './machine.ts'
 import type { Captured } from './messages.ts'
 import type { Screen } from './screen.ts'
 import type { CaptureReason } from './triggers.ts'
+
+/** Bytes for the stack, and for what the guest does until there is room. */
+export const roomToGrow = 65536
 
 export interface StateSources {
   readonly settings: GuestSettings
@@ -22,17 +28,27 @@ export interface StateSources {
   readonly calls: () => number
 }
 
+/** What is copied while the guest stands still beside the contents of files, which go by themselves. */
+const withoutContents = ({ files, ...rest }: CheckpointState): CheckpointState => ({
+  ...rest,
+  ...(files && { files: { ...files, contents: [] } }),
+})
+
 /** Makes a checkpoint's contents of the guest as it stands. Throws a StasisError where its state cannot be saved. */
 export class StateSaver {
   readonly #sources: StateSources
+  readonly #contents: ContentReader
   /** Serial of the label that is in use already. */
   readonly #usedLabel: number
   /** The checkpoint that a replay began with. */
   readonly #replayed: { readonly calls: number; readonly files: CarriedFiles } | undefined
+  /** Bytes of the last copy beside the one memory; undefined where there was none, or there are several. */
+  #besides: number | undefined
 
   /** `from` is the checkpoint that the guest goes on from. */
   constructor(sources: StateSources, from: Checkpoint | undefined) {
     this.#sources = sources
+    this.#contents = new ContentReader(sources.host.clocks.realtime)
     const { label } = sources.machine().kernel
     // A checkpoint of another name, of a keyframe for example, was no use of it.
     this.#usedLabel = label === undefined || label.text !== from?.label ? -1 : label.serial
@@ -53,7 +69,11 @@ export class StateSaver {
     const { monotonic } = host.clocks
     const began = monotonic()
     const state = this.state(reason, stacks)
-    const { bytes, sections } = this.#pack(state)
+    const { files } = state
+    const contents = files?.content === 'carried' ? this.#contents.read(files.contents) : undefined
+    const { bytes, sections } = this.#pack(withoutContents(state))
+    const [memory, ...others] = sections.filter(({ kind }) => kind === SectionKind.memory)
+    this.#besides = memory === undefined || others.length > 0 ? undefined : bytes.length - memory.length
     const { label } = machine().kernel
     return {
       cause: reason.cause,
@@ -64,6 +84,7 @@ export class StateSaver {
       stacks: stacks.length,
       body: bytes,
       sections,
+      ...(contents && { contents }),
       input: { first: firstInput.rest, taken: host.stdin.unread?.() ?? new Uint8Array(0) },
       screen: screen.bytes(),
       pause: Number(monotonic() - began),
@@ -71,10 +92,20 @@ export class StateSaver {
     }
   }
 
+  /**
+   * About as many bytes as a copy takes if the whole memory is in use: found at once, where `size` looks at every page.
+   * undefined before the first copy.
+   */
+  mostBytes(): number | undefined {
+    if (this.#besides === undefined) return undefined
+    const memory = this.#sources.machine().engine.memory().buffer.byteLength
+    return memory + bitmapSize(memory) + this.#besides + roomToGrow
+  }
+
   /** Bytes that a copy of the state takes; undefined where it cannot be saved. */
   size(): number | undefined {
     try {
-      return bodySize(this.state({ cause: 'none', requested: false, stop: false }, []))
+      return bodySize(withoutContents(this.state({ cause: 'none', requested: false, stop: false }, [])))
     } catch {
       // The capture will say what is wrong.
       return undefined

@@ -13,7 +13,7 @@ import { trapOf, unpackError } from './packed-error.ts'
 import type { GuestPort, SessionParts } from './parts.ts'
 import { filesOf } from './session-files.ts'
 import { isOver, move, type SessionState } from './state.ts'
-import { CheckpointWriter } from './write-checkpoint.ts'
+import { CheckpointWriter, type Taken } from './write-checkpoint.ts'
 
 const nothing = new Uint8Array(0)
 
@@ -227,6 +227,9 @@ export class Session {
       case 'files':
         this.#parts.onEvent({ kind: 'files', ...message.payload })
         return
+      case 'regionsLeft':
+        this.#parts.onEvent({ kind: 'regionsLeft', ...message.payload })
+        return
       case 'inMemory':
         this.#inMemory = message.payload.mounts
         this.#parts.onEvent({ kind: 'inMemory', ...message.payload })
@@ -312,11 +315,12 @@ export class Session {
 
   #queueSave(captured: Captured): void {
     const request = this.#requests.captured(captured.requested)
+    const taken = this.#writer.take(captured)
     this.#unsaved++
     this.#work = this.#work.then(async () => {
       this.#setState('checkpointing')
       try {
-        await this.#save(captured, request)
+        await this.#save(taken, request)
       } catch (error) {
         this.#saveFailed(captured, request, error)
       }
@@ -326,9 +330,10 @@ export class Session {
     })
   }
 
-  async #save(captured: Captured, request: CheckpointRequest | undefined): Promise<void> {
+  async #save(given: Taken, request: CheckpointRequest | undefined): Promise<void> {
+    const { captured } = given
     const taken = (captured.stop ? this.#port.holdInput?.(captured.input.taken) : undefined) ?? captured.input.taken
-    const { info: checkpoint, free } = await this.#writer.write(captured, taken, request?.options ?? {})
+    const { info: checkpoint, free } = await this.#writer.write(given, taken, request?.options ?? {})
     if (free instanceof ArrayBuffer) this.#port.recycle?.(free)
     this.#parts.onEvent({ kind: 'checkpoint', checkpoint })
     await this.#parts.retain?.().catch((error) => this.#tell('end', error))

@@ -1,9 +1,10 @@
 import { concat } from '../../wasm-shim/bytes/arrays.ts'
 import { prelinkVersion } from '../../wasm-shim/prelink/index.ts'
-import { encodeHeadInSlices, packTerminal } from '../image/encode.ts'
+import { type Body, encodeHeadInSlices, packTerminal } from '../image/encode.ts'
 import type { Manifest } from '../image/manifest.ts'
 import { keepCheckpoint, saveModule } from '../store/checkpoints.ts'
 import type { KeptVersion } from '../store/session-versions/save-version.ts'
+import { ContentKeeper } from './carried-contents.ts'
 import type { CheckpointOptions } from './checkpoint-requests.ts'
 import type { Captured } from './messages.ts'
 import type { CheckpointInfo } from './outcome.ts'
@@ -19,9 +20,16 @@ const maxKept = 2 ** 29
 /** Checkpoints that are none of the program's history, or there for a while only. */
 const unlabelled: ReadonlySet<string> = new Set(['keyframe', 'fork', 'replay'])
 
+/** A capture, and its files' contents. */
+export interface Taken {
+  readonly captured: Captured
+  readonly bodies: (pause: () => Promise<void>) => Promise<readonly Body[]>
+}
+
 /** Stores what the guest's thread captures: everything that needs not happen while the guest stands still. */
 export class CheckpointWriter {
   readonly #parts: SessionParts
+  readonly #contents = new ContentKeeper()
   #kept: { readonly version: KeptVersion; readonly body: ArrayBufferLike } | undefined
 
   /** Serial of the label that a checkpoint of this run bears. */
@@ -31,12 +39,19 @@ export class CheckpointWriter {
     this.#parts = parts
   }
 
+  /** Takes over what the guest's thread has sent. Has to be called for each capture, in order; then `write`, if at all. */
+  take(captured: Captured): Taken {
+    const { contents } = captured
+    // Without contents it says nothing of those that are known.
+    return { captured, bodies: contents === undefined ? async () => [] : this.#contents.take(contents) }
+  }
+
   /**
    * Makes an image of what was captured, and stores it as the session's next version. `taken` is the input that was taken from
    * stdin and not read. `free` is memory for later checkpoints.
    */
   async write(
-    captured: Captured,
+    { captured, bodies }: Taken,
     taken: Uint8Array,
     options: CheckpointOptions,
   ): Promise<{ readonly info: CheckpointInfo; readonly free: ArrayBufferLike | undefined }> {
@@ -44,8 +59,9 @@ export class CheckpointWriter {
     const manifest = this.#manifest(captured, this.#labelled(captured, options))
     const body = { bytes: captured.body, sections: captured.sections }
     const terminal = packTerminal(concat([captured.input.first, taken]), captured.screen)
-    const head = await encodeHeadInSlices(manifest, [body, terminal], pause)
-    const parts = [head, body.bytes, terminal.bytes]
+    const contents = await bodies(pause)
+    const head = await encodeHeadInSlices(manifest, [body, ...contents, terminal], pause)
+    const parts = [head, body.bytes, ...contents.map(({ bytes }) => bytes), terminal.bytes]
     await saveModule(store, module.sha256, module.bytes)
     const before = this.#kept?.version
     const { version, added, kept } = await keepCheckpoint(store, name, parts, {

@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { openCheckpointFile } from '../../host-node/checkpoint-file-host.ts'
+import { openCheckpointFile, openCheckpointStorage } from '../../host-node/checkpoint-file-host.ts'
 import { WASI } from '../../host-node/wasi/wasi.ts'
 import { type ProgramName, program } from '../programs/programs.ts'
 import { machineNode } from '../support/nodes.ts'
 import { runInstrumented } from '../support/run-case.ts'
-import { seal, somePages } from './worlds.ts'
+import { removeVersions, seal, somePages } from './worlds.ts'
 
 /** The same two programs in each language. */
 const languages = [
@@ -49,6 +49,15 @@ function command(host: keyof typeof hosts, name: ProgramName, args: readonly str
 
 function run(host: keyof typeof hosts, name: ProgramName): string {
   const { status, stdout, stderr } = spawnSync(machineNode(), command(host, name, []), { encoding: 'utf8' })
+  expect(status, stderr).toBe(0)
+  return stdout
+}
+
+function runUnderStasis(name: ProgramName): string {
+  const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+  const options = ['--store', join(directory, 'store'), '--no-log', '--dir', `${directory}::/data`]
+  const argv = ['--no-warnings', cli, 'run', ...options, program(name).path]
+  const { status, stdout, stderr } = spawnSync(machineNode(), argv, { encoding: 'utf8' })
   expect(status, stderr).toBe(0)
   return stdout
 }
@@ -135,6 +144,39 @@ describe.skipIf(missing !== undefined).each(languages)(
       expect(again.versions().map(({ version }) => version)).toEqual([6, 7, 8, 9, 10])
       again.verify()
       again.close()
+    })
+
+    test.each([...Object.keys(hosts), 'Stasis'] as (keyof typeof hosts | 'Stasis')[])(
+      'passes over versions that were removed from its file, on %s',
+      (host) => {
+        const file = openCheckpointFile(path())
+        const state = new Uint8Array(8 + 10000 * 8)
+        const region = file.register('state', state)
+        for (let step = 0; step < 7; step++) {
+          new DataView(state.buffer).setInt32(0, step, true)
+          state.set(somePages(2, step), 40_000)
+          file.save(region)
+        }
+        file.close()
+        removeVersions(openCheckpointStorage(path(), false), [1, 6])
+        expect(host === 'Stasis' ? runUnderStasis(steps) : run(host, steps)).toBe(
+          'restored step 4, 0\nsaved step 5\nsaved step 6\nsaved step 7\nsaved step 8\n',
+        )
+        const again = openCheckpointFile(path())
+        expect(again.saved().get('state')).toEqual([2, 3, 4, 5, 7, 8, 9, 10, 11])
+        expect(stepOf(again.read('state', -1))).toBe(7)
+        again.verify()
+        again.close()
+      },
+    )
+
+    test('refuses a removal that contradicts the file, and leaves it as it is', () => {
+      run('node:wasi', steps)
+      removeVersions(openCheckpointStorage(path(), false), [9])
+      const data = readFileSync(path())
+      const { status, stderr } = spawnSync(machineNode(), command('node:wasi', steps, []), { encoding: 'utf8' })
+      expect([status, stderr]).toEqual([1, expect.stringMatching(/^The checkpoint file is damaged at byte \d+\.\n$/)])
+      expect(readFileSync(path())).toEqual(data)
     })
 
     test('goes on after a save that was cut, wherever', () => {

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { CheckpointFile } from '../../runtime/store/checkpoint-file/checkpoint-file.ts'
 import { MemoryCheckpoints } from '../../runtime/store/checkpoint-file/memory-storage.ts'
-import { codeOf, type World, worlds } from './worlds.ts'
+import { codeOf, removeVersions, type World, worlds } from './worlds.ts'
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values)
 
@@ -53,6 +53,38 @@ describe.each(worlds)('a checkpoint file ($host)', ({ create }) => {
       )
     }
     expect(state).toEqual(bytes(1, 2, 3))
+  })
+
+  test('does not restore versions that were removed, but what later ones need of them', () => {
+    const [a, b] = [new Uint8Array(9000), new Uint8Array(3)]
+    const [first, second] = [file.register('a', a), file.register('b', b)]
+    for (let step = 1; step <= 6; step++) {
+      a.fill(step)
+      b.fill(step)
+      file.save(step === 2 ? second : first)
+    }
+    file.close()
+    removeVersions(world.storage(), [1, 2])
+    removeVersions(world.storage(), [5])
+    file = world.open()
+    const region = file.register('a', a)
+    file.register('b', b)
+    expect(file.versions().map(({ version }) => version)).toEqual([3, 4, 6])
+    expect([...file.saved()]).toEqual([
+      ['a', [2, 3, 5]],
+      ['b', [1]],
+    ])
+    file.restore(region, -1)
+    expect(a[8999]).toBe(4)
+    for (const version of [1, 4]) {
+      expect(() => file.restore(region, version)).toThrow(
+        `The region a has no version ${version}. There are 2 to 5, or 0 for the newest to -2 for the oldest.`,
+      )
+    }
+    file.restoreAll(3)
+    expect([a[0], b[0]]).toEqual([3, 2])
+    expect(file.save(region)).toBe(6)
+    file.verify()
   })
 
   test('refuses a name again with another length unless it is to be replaced', () => {

@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openCheckpointStorage } from '../../host-node/checkpoint-file-host.ts'
 import { CheckpointFile } from '../../runtime/store/checkpoint-file/checkpoint-file.ts'
+import { load } from '../../runtime/store/checkpoint-file/load.ts'
 import { MemoryCheckpoints, MemoryFile } from '../../runtime/store/checkpoint-file/memory-storage.ts'
 import type { CheckpointFileOptions } from '../../runtime/store/checkpoint-file/options.ts'
-import { measureHead } from '../../runtime/store/checkpoint-file/record.ts'
+import { encodeHead, measureHead } from '../../runtime/store/checkpoint-file/record.ts'
+import { removalHead } from '../../runtime/store/checkpoint-file/removal.ts'
 import { type CheckpointStorage, portableCrc32 } from '../../runtime/store/checkpoint-file/storage.ts'
 
 /** One checkpoint file, and ways behind its back. */
@@ -97,4 +99,11 @@ export function seal(bytes: Uint8Array): void {
     view.setUint32(at + 60, previous, true)
     at += lengths.headLength + lengths.payloadLength
   }
+}
+
+/** Writes what the store of sessions writes when versions of a file are removed. Nobody may have it open. */
+export function removeVersions(storage: CheckpointStorage, versions: readonly number[]): void {
+  const { catalog } = load(storage, portableCrc32)
+  storage.data.append([encodeHead(removalHead(versions, catalog, 0), portableCrc32)])
+  storage.close()
 }

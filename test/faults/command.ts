@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { watch } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 // npm puts the newest Node, which is there for tests, before the machine's own.
@@ -19,6 +20,8 @@ export interface CommandOptions {
   readonly cwd: string
   /** Milliseconds after its start. */
   readonly killAfter?: number
+  /** Kills it `after` milliseconds from the first change in a directory on. */
+  readonly killAtChange?: { readonly of: string; readonly after: number }
   /** What it gets on stdin, through a pipe, once `offset` tells from where on; absent: nothing at all. */
   readonly stdin?: { readonly text: string; readonly offset: (out: string, err: string) => number | undefined }
   /** Milliseconds after which it counts as hung. */
@@ -57,13 +60,21 @@ export function stasis(argv: readonly string[], options: CommandOptions): Promis
   let hung = false
   const kill = () => child.kill('SIGKILL')
   const timer = options.killAfter === undefined ? undefined : setTimeout(kill, options.killAfter)
+  const { killAtChange } = options
+  let delayed: NodeJS.Timeout | undefined
+  const watcher = killAtChange && watch(killAtChange.of)
+  watcher?.once('change', () => {
+    delayed = setTimeout(kill, killAtChange!.after)
+  })
   const patience = setTimeout(() => {
     hung = true
     kill()
   }, options.patience ?? 240_000)
   return new Promise((resolve) => {
     child.once('close', (code) => {
+      watcher?.close()
       clearTimeout(timer)
+      clearTimeout(delayed)
       clearTimeout(patience)
       const milliseconds = performance.now() - started
       resolve({ code, out: Buffer.concat(out), err, milliseconds, hung })

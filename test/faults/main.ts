@@ -3,7 +3,8 @@ import { parseArgs } from 'node:util'
 import { program } from '../programs/programs.ts'
 import { runPlain } from './plain.ts'
 import { type FaultProgram, faultProgram, faultPrograms } from './programs.ts'
-import { trial } from './trial.ts'
+import { type Trial, trial } from './trial.ts'
+import { canRunTable, killVersions, plainTable, tableProgram } from './version-kills.ts'
 
 export interface Count {
   readonly passed: number
@@ -23,7 +24,8 @@ export async function killPrograms(argv: readonly string[]): Promise<Count> {
       instants: { type: 'string', default: '200' },
     },
   })
-  const chosen = values.program?.map(faultProgram) ?? faultPrograms
+  const isWanted = (name: string) => values.program === undefined || values.program.includes(name)
+  const chosen = values.program?.filter((name) => name !== tableProgram.name).map(faultProgram) ?? faultPrograms
   const one = values.seed === undefined ? undefined : Number(values.seed)
   const from = Number(values.from ?? Math.floor(Math.random() * 1e6))
   let [passed, failed] = [0, 0]
@@ -38,25 +40,43 @@ export async function killPrograms(argv: readonly string[]): Promise<Count> {
     passed += counted.passed
     failed += counted.failed
   }
+  if (isWanted(tableProgram.name) && canRunTable().available) {
+    const plain = await plainTable()
+    say(`${tableProgram.name}: ${Math.round(plain.milliseconds)} ms; seeds from ${one ?? from} on`)
+    const make = (seed: number) => killVersions(plain, seed, { restores: Number.POSITIVE_INFINITY })
+    const instants = one === undefined ? Number(values.instants) : 0
+    const counted = await killOften(tableProgram.name, one ?? from, instants, make)
+    passed += counted.passed
+    failed += counted.failed
+  }
   return { passed, failed }
 }
 
-/** At least one trial, and until so many processes were killed. */
 async function killOne(each: FaultProgram, from: number, instants: number): Promise<Count> {
   const plain = await runPlain(each)
   say(`${each.name}: ${Math.round(plain.milliseconds)} ms, ${plain.calls.length} calls write; seeds from ${from} on`)
+  return killOften(each.name, from, instants, (seed) => trial(each, plain, seed))
+}
+
+/** At least one trial, and until so many processes were killed. */
+async function killOften(
+  name: string,
+  from: number,
+  instants: number,
+  make: (seed: number) => Promise<Trial>,
+): Promise<Count> {
   let [passed, failed, kills] = [0, 0, 0]
   for (let seed = from; seed === from || kills < instants; seed++) {
-    const made = await trial(each, plain, seed)
+    const made = await make(seed)
     kills += made.kills
     if (made.problem === undefined) passed++
     else {
       failed++
-      say(`FAILED ${each.name}, seed ${seed} (${made.story}): ${made.problem}`)
-      say(`  again: npm run test:faults -- --program ${each.name} --seed ${seed}`)
+      say(`FAILED ${name}, seed ${seed} (${made.story}): ${made.problem}`)
+      say(`  again: npm run test:faults -- --program ${name} --seed ${seed}`)
     }
-    if ((seed - from) % 20 === 19 || instants === 0) say(`  ${each.name}: seed ${seed}, ${kills} kills (${made.story})`)
+    if ((seed - from) % 20 === 19 || instants === 0) say(`  ${name}: seed ${seed}, ${kills} kills (${made.story})`)
   }
-  say(`${each.name}: ${kills} kills in ${passed + failed} trials, ${failed} failed`)
+  say(`${name}: ${kills} kills in ${passed + failed} trials, ${failed} failed`)
   return { passed, failed }
 }

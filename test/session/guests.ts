@@ -68,6 +68,22 @@ export const counter: Uint8Array = wat(`(module ${imports}
   (func $broken (unreachable))
   (func (export "fail") (call $broken)))`)
 
+/** A reactor: `write` puts a byte at the beginning of a file in its directory, whose name is one letter; 0 or an errno. */
+export const scribe: Uint8Array = wat(`(module
+  ${wasi('path_open', 'i32 i32 i32 i32 i32 i64 i64 i32 i32')}
+  ${wasi('fd_close', 'i32')}
+  ${imports}
+  (func (export "write") (param $letter i32) (param $byte i32) (result i32) (local $errno i32)
+    (i32.store8 (i32.const 200) (local.get $letter))
+    (local.set $errno (call $path_open (i32.const 3) (i32.const 0) (i32.const 200) (i32.const 1) (i32.const 1)
+      (i64.const 64) (i64.const 0) (i32.const 0) (i32.const 204)))
+    (if (local.get $errno) (then (return (local.get $errno))))
+    (i32.store8 (i32.const 64) (local.get $byte))
+    (i32.store (i32.const 16) (i32.const 64))
+    (i32.store (i32.const 20) (i32.const 1))
+    (drop (call $fd_write (i32.load (i32.const 204)) (i32.const 16) (i32.const 1) (i32.const 24)))
+    (call $fd_close (i32.load (i32.const 204)))))`)
+
 /** Runs for ever, making a call each time around. */
 export const busy: Uint8Array = wat(`(module ${imports}
   (func (export "_start")

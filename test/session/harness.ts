@@ -12,6 +12,7 @@ import type { SessionHost } from '../../runtime/session/session-host.ts'
 import { startSession } from '../../runtime/session/start.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { prelink } from '../../wasm-shim/prelink/index.ts'
+import type { FileSystem } from '../../wasm-shim/wasi/fs/file-system.ts'
 import { MemoryFileSystem } from '../../wasm-shim/wasi/fs/memory.ts'
 import { createTestHost, type TestHost, type TestHostOptions } from '../support/test-host.ts'
 
@@ -30,6 +31,10 @@ export interface WorldOptions extends TestHostOptions {
   /** What the guest's thread has for checkpoints; absent where it takes what it needs. */
   readonly room?: Pick<GuestThread, 'hasRoom' | 'allocate'>
   readonly makeRoom?: (size: number) => Promise<void>
+  /** What all of its directories are, given the guest's host. Default: each is empty. */
+  readonly directory?: (host: TestHost) => FileSystem
+  /** Milliseconds since the epoch, as the session sees them. Default: a clock that goes on by one with each look. */
+  readonly sessionTime?: () => number
 }
 
 type Handler = (message: Message<ToGuest>) => void
@@ -42,7 +47,7 @@ function testHost(options: WorldOptions): { sessionHost: SessionHost; host: () =
     spawnGuest: (control, receive) => {
       let isOver = false
       const later = (deliver: () => void) => setImmediate(() => isOver || deliver())
-      const { wrap: _, osrEvery = 0, stackReserve, room, makeRoom, ...rest } = options
+      const { wrap: _, osrEvery = 0, stackReserve, room, makeRoom, sessionTime: __, directory: ___, ...rest } = options
       const made = createTestHost({ ...rest, control })
       host = made
       const handle: Handler = serveGuest({
@@ -50,7 +55,7 @@ function testHost(options: WorldOptions): { sessionHost: SessionHost; host: () =
         ...(stackReserve !== undefined && { stackReserve }),
         ...room,
         openLog,
-        openDirectory: () => MemoryFileSystem.create(made.clocks.realtime),
+        openDirectory: () => options.directory?.(made) ?? MemoryFileSystem.create(made.clocks.realtime),
         prepare: ({ bytes }, polls) => {
           const module = new WebAssembly.Module(prelink(bytes, { polls }).bytes as Uint8Array<ArrayBuffer>)
           const { wrap = (engine) => engine } = options
@@ -80,7 +85,7 @@ function testHost(options: WorldOptions): { sessionHost: SessionHost; host: () =
         },
       }
     },
-    now: () => time++,
+    now: options.sessionTime ?? (() => time++),
     uuid: randomUUID,
     sha256: async (bytes) => createHash('sha256').update(bytes).digest('hex'),
   }

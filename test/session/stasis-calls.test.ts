@@ -264,6 +264,13 @@ test('a new program takes the regions of an old one over, by name and length', a
     await other.session.done
     expect(other.host.stdoutBytes()).toEqual(Uint8Array.of(48, 0, 100, 0, 50 + 100))
   }
+  const events: SessionEvent[] = []
+  const onEvent = (event: SessionEvent) => void events.push(event)
+  const left = () => events.splice(0).filter(({ kind }) => kind === 'regionsLeft')
+  await (await start({ module: taking(100), store, regionsFrom: 'calc@1', onEvent })).session.done
+  expect(left()).toEqual([])
+  await (await start({ module: taking(50), store, regionsFrom: 'calc@1', onEvent })).session.done
+  expect(left()).toEqual([{ kind: 'regionsLeft', regions: [{ name: 'step ', length: 100 }] }])
   const migrateRegion = (name: string, bytes: Uint8Array) => (name === 'step ' ? bytes.slice(1, 51) : undefined)
   const migrated = await start({ module: taking(50), store, regionsFrom: 'calc@1', migrateRegion })
   await migrated.session.done

@@ -91,6 +91,39 @@ test('the same with the version before at hand, given in parts, and deflated', a
   expect(sizes[0]).toBeLessThan(sizes[1]!)
 })
 
+test('a version that is compared with the one before at hand is right whatever others did to the file meanwhile', async () => {
+  const images = history(16, 300)
+  const store = new MemoryStore()
+  const read: string[] = []
+  const watched: Store = Object.assign(Object.create(store) as Store, {
+    get: (...args: Parameters<Store['get']>) => {
+      read.push(args[0])
+      return store.get(...args)
+    },
+    list: (prefix: string) => store.list(prefix),
+    append: (...args: Parameters<Store['append']>) => store.append(...args),
+  })
+  const settings = { codec: 'stored' as const }
+  let before: KeptVersion | undefined
+  for (const [i, image] of images.entries()) {
+    if (i === 5) await removeVersions(store, 'calc', ({ version }) => version < 3)
+    if (i === 8) await compactSession(store, 'calc')
+    if (i === 11) await saveCheckpoint(store, 'calc', [images[0]!])
+    if (i === 13) await store.delete(index)
+    read.length = 0
+    const isAlone = ![0, 5, 8, 11, 13].includes(i)
+    before = (await keepCheckpoint(watched, 'calc', headApart(image), { ...settings, before })).kept
+    // Nothing but the end of the index where nobody else has written, also as memory has grown.
+    if (isAlone) expect(read).toEqual([index])
+  }
+  const versions = (await listVersions(store, 'calc')).map(({ version }) => version)
+  expect(versions).toEqual([3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17])
+  for (const version of versions) {
+    const image = version === 12 ? images[0]! : images[version < 12 ? version - 1 : version - 2]!
+    expect(digest(await imageOf(store, version))).toBe(digest(image))
+  }
+})
+
 /** As a session gives it: the head, and the rest. */
 function headApart(image: Uint8Array): Uint8Array[] {
   const view = new DataView(image.buffer, image.byteOffset)

@@ -27,6 +27,18 @@ export interface GuestState {
   readonly carried: CarriedRegion[]
 }
 
+/** A carried region as it is told of. */
+export interface LeftRegion {
+  readonly name: string
+  /** Bytes. */
+  readonly length: number
+}
+
+/** The carried regions that no region has taken yet. */
+export function leftRegions({ carried }: Pick<GuestState, 'carried'>): readonly LeftRegion[] {
+  return carried.map(({ name, bytes: { length } }) => ({ name, length }))
+}
+
 export function initialGuestState(carried: readonly CarriedRegion[] = []): GuestState {
   return { held: 0, label: null, labels: 0, regions: [], carried: [...carried] }
 }

@@ -32,9 +32,19 @@ export interface CarriedFile {
   readonly target: string | null
 }
 
+/** What a file's content is known by while nothing changes it. */
+export interface ContentStamp {
+  /** The file, its size, and both of its times. */
+  readonly text: string
+  /** The later of the times, in nanoseconds since the epoch. */
+  readonly changed: bigint
+}
+
 export interface ContentSource {
   /** Bytes. */
   readonly length: number
+  /** Absent where the file has no number. */
+  readonly stamp?: ContentStamp
   /** Fills `target`, of that length, with zeros where the file has become shorter meanwhile. */
   read(target: Uint8Array): void
 }
@@ -82,7 +92,9 @@ export function carryFiles(context: Context, limit: number): CarriedFiles<Conten
       content = numbers.get(key) ?? contents.length
       if (content === contents.length) {
         numbers.set(key, content)
-        contents.push({ length: Number(stat!.size), read: (target) => readInto(fs!, path, target) })
+        const stamp = stampOf(key, stat!)
+        const read = (target: Uint8Array): void => readInto(fs!, path, target)
+        contents.push({ length: Number(stat!.size), ...(stamp && { stamp }), read })
       }
     }
     const target = type === 'symlink' ? fs!.readlink(path) : null
@@ -102,6 +114,12 @@ export function carryFiles(context: Context, limit: number): CarriedFiles<Conten
 }
 
 const identity = (mount: number, { dev, ino }: FileStat): string => `${mount}:${dev}:${ino}`
+
+/** A program can set a file's time of modification, and by that sets its time of change to now. */
+function stampOf(key: string, { ino, size, mtim, ctim }: FileStat): ContentStamp | undefined {
+  if (ino === 0n) return undefined
+  return { text: `${key}:${size}:${mtim}:${ctim}`, changed: mtim > ctim ? mtim : ctim }
+}
 
 function look(context: Context, mount: number, path: string, state: CarriedState): Found {
   const fs = context.fileSystems[mount]

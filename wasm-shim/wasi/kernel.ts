@@ -1,6 +1,6 @@
 import { invariant, StasisError } from '../errors.ts'
-import type { CarriedRegion } from '../guest-abi/state.ts'
-import { initialGuestState } from '../guest-abi/state.ts'
+import type { CarriedRegion, LeftRegion } from '../guest-abi/state.ts'
+import { initialGuestState, leftRegions } from '../guest-abi/state.ts'
 import { findRow } from './abi.ts'
 import { findCall } from './calls/index.ts'
 import { type CarriedFiles, type ContentSource, carryFiles } from './carried.ts'
@@ -310,6 +310,11 @@ export class Kernel {
   /** See host-files.ts. */
   get usesHostFiles(): boolean {
     return usesHostFiles(this.#context.state)
+  }
+
+  /** Regions of an older program's checkpoint that this one has not registered so far. */
+  get leftRegions(): readonly LeftRegion[] {
+    return leftRegions(this.#context.state.guest)
   }
 
   /** Every open descriptor, and whether it moves with a checkpoint. */

@@ -1,6 +1,7 @@
 import type { CheckpointReport, FrameReport } from '../../../runtime/inspect/checkpoint-report.ts'
 import { describeLog } from '../../../runtime/inspect/log-report.ts'
 import type { FilesReport, MountReport } from '../../../runtime/inspect/mount-report.ts'
+import type { LeftRegion } from '../../../wasm-shim/guest-abi/state.ts'
 import type { DescriptorSummary } from '../../../wasm-shim/wasi/kernel.ts'
 import { formatSize, formatTable, formatTime, plural, printable } from '../format.ts'
 import { shellJoin } from '../mounts.ts'
@@ -41,6 +42,7 @@ export function printCheckpoint(report: CheckpointReport, terminal: Terminal): s
       ...printFrames(frames),
     ]),
     ...(report.regions.length === 0 ? [] : ['', title('Regions'), printRegions(report.regions)]),
+    ...printNotTaken(report.regionsNotTaken ?? [], title),
     '',
     title('Descriptors'),
     printDescriptors(report.descriptors, terminal),
@@ -60,6 +62,13 @@ function printRegions(regions: CheckpointReport['regions']): string {
     ['  NAME', 'SIZE', 'PLACE'].map((title) => ({ title })),
     rows,
   )
+}
+
+/** Of `--regions-from`. */
+function printNotTaken(regions: readonly LeftRegion[], title: (text: string) => string): string[] {
+  if (regions.length === 0) return []
+  const rows = regions.map(({ name, length }) => `  ${printable(name)}, ${formatSize(length)}`)
+  return ['', title('Regions of an older program that this one has not registered so far (ckpRegister)'), ...rows]
 }
 
 const causes: Readonly<Record<string, string>> = {

@@ -20,7 +20,7 @@ import { readSync } from './reading.ts'
 import { otherLength, type Region, type RegionBytes, Regions } from './regions.ts'
 import { type CheckpointStorage, portableCrc32, portableEqual } from './storage.ts'
 import { verifyFile } from './verify.ts'
-import { findVersion } from './versions.ts'
+import { findVersion, listedVersions } from './versions.ts'
 import { appendRecord, buildRecord, regionEntry } from './write-record.ts'
 
 /**
@@ -135,7 +135,8 @@ export class CheckpointFile {
   /** Names of the regions that were ever saved, registered or not, each with the numbers of its versions. */
   saved(): ReadonlyMap<string, readonly number[]> {
     this.#check()
-    return new Map([...this.#tools.catalog.regions].map(([name, all]) => [name, all.map(({ version }) => version)]))
+    const names = [...this.#tools.catalog.regions.keys()]
+    return new Map(names.map((name) => [name, this.#listed(name).map(({ version }) => version)]))
   }
 
   /** Lets a reader see what was saved since it opened the file. */
@@ -213,8 +214,15 @@ export class CheckpointFile {
     return saved && { saved, table: this.#tools.catalog.table(saved) }
   }
 
+  /** Those that can be restored. */
+  #listed(name: string): SavedRegion[] {
+    const { catalog } = this.#tools
+    const all = catalog.regions.get(name) ?? []
+    return catalog.removed.size === 0 ? all : listedVersions(all, catalog.versions())
+  }
+
   #version(name: string, version: number): SavedRegion {
-    const all = this.#tools.catalog.regions.get(name) ?? []
+    const all = this.#listed(name)
     const found = findVersion(
       all.map((saved) => saved.version),
       version,

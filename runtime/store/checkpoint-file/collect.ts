@@ -1,7 +1,7 @@
 import { pageSize, scanPages } from '../../image/pages.ts'
 import type { Catalog } from './catalog.ts'
 import type { Crc32 } from './layout.ts'
-import type { PageFinder } from './page-finder.ts'
+import { PageFinder } from './page-finder.ts'
 import { type PageReader, windowPages } from './page-reader.ts'
 
 /** In a table: a page that has no number yet. */
@@ -22,8 +22,8 @@ export class PageCollector {
   readonly checksums: number[] = []
   readonly #tools: PageTools
   readonly #firstPage: number
-  /** By checksum the latest of `pages`. */
-  readonly #own = new Map<number, number>()
+  /** By checksum the first of `pages`, counted from 1. */
+  readonly #own = new PageFinder((count) => this.checksums[count - 1]!)
   readonly #padded = new Uint8Array(pageSize)
 
   constructor(tools: PageTools) {
@@ -36,17 +36,24 @@ export class PageCollector {
     const { present } = scanPages(bytes)
     const table = new Uint32Array(Math.ceil(bytes.length / pageSize))
     const checksums = new Uint32Array(windowPages)
+    // A view costs a third of its page's checksum, so each is made once.
+    const views = new Array<Uint8Array>(windowPages)
     for (let first = 0; first < table.length; first += windowPages) {
       const end = Math.min(first + windowPages, table.length)
+      let isKnown = false
       for (let page = first; page < end; page++) {
         if ((present[page >> 3]! & (1 << (page & 7))) === 0) continue
-        const checksum = this.#checksum(pageOf(bytes, page))
+        const view = pageOf(bytes, page)
+        const checksum = this.#checksum(view)
+        views[page - first] = view
         checksums[page - first] = checksum
-        table[page] = this.#candidate(checksum, base?.[page] ?? 0)
+        const candidate = this.#candidate(checksum, base === undefined ? 0 : base[page]!)
+        if (candidate !== open) isKnown = true
+        table[page] = candidate
       }
-      this.#confirm(bytes, table, first, end)
+      if (isKnown) this.#confirm(bytes, table, first, end)
       for (let page = first; page < end; page++) {
-        if (table[page] === open) table[page] = this.#store(pageOf(bytes, page), checksums[page - first]!)
+        if (table[page] === open) table[page] = this.#store(views[page - first]!, checksums[page - first]!)
       }
     }
     return table
@@ -92,11 +99,12 @@ export class PageCollector {
   }
 
   #store(page: Uint8Array, checksum: number): number {
-    const known = this.#own.get(checksum)
-    if (known !== undefined && this.#isEqual(page, this.pages[known]!)) return this.#firstPage + known
-    this.#own.set(checksum, this.pages.length)
+    const known = this.#own.find(checksum) - 1
+    if (known >= 0 && this.#isEqual(page, this.pages[known]!)) return this.#firstPage + known
+    const count = this.pages.push(page)
     this.checksums.push(checksum)
-    return this.#firstPage + this.pages.push(page) - 1
+    if (known < 0) this.#own.add(checksum, count)
+    return this.#firstPage + count - 1
   }
 
   /** Pages may be cut; what is missing are zeros. */

@@ -1,4 +1,5 @@
 import { StasisError } from '../../../wasm-shim/errors.ts'
+import type { SavedRegion } from './catalog.ts'
 
 /**
  * The version that `wanted` means among the existing ones, ascending: above 0 itself, 0 the newest, -1 the one before.
@@ -10,6 +11,15 @@ export function findVersion(existing: readonly number[], wanted: number, of: str
   throw new StasisError('STASIS_VERSION_UNKNOWN', `${of} has no version ${wanted}. ${rangeOf(existing)}`, {
     version: wanted,
     count: existing.length,
+  })
+}
+
+/** Of a region's versions those that a version of the file has which was not removed. Both ascend. */
+export function listedVersions(all: readonly SavedRegion[], fileVersions: readonly number[]): SavedRegion[] {
+  let k = 0
+  return all.filter(({ fileVersion }, i) => {
+    while (k < fileVersions.length && fileVersions[k]! < fileVersion) k++
+    return k < fileVersions.length && fileVersions[k]! < (all[i + 1]?.fileVersion ?? Number.POSITIVE_INFINITY)
   })
 }
 

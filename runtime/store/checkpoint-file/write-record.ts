@@ -2,10 +2,12 @@ import { StasisError } from '../../../wasm-shim/errors.ts'
 import type { Catalog, SavedRegion } from './catalog.ts'
 import type { Packed } from './groups.ts'
 import type { Crc32 } from './layout.ts'
-import { maxDepth } from './layout.ts'
+import { headFixedSize, maxDepth } from './layout.ts'
 import { runsBetween } from './page-reader.ts'
-import { align8, decodeHead, encodeHead, type ReadHead, type RecordHead, type RegionEntry } from './record.ts'
+import { align8, encodeHead, type ReadHead, type RecordHead, RecordKind, type RegionEntry } from './record.ts'
 import type { CheckpointStorage } from './storage.ts'
+
+const headChecksumAt = headFixedSize - 4
 
 /** A region's state to be written: its pages as the collector numbered them. */
 export interface RegionTable {
@@ -53,13 +55,22 @@ export function buildRecord(content: RecordContent, catalog: Catalog, crc32: Crc
     previous: catalog.checksum,
     firstPage: catalog.pages + 1,
     groups,
-    pageChecksums: Uint32Array.from(checksums),
+    pageChecksums: new Uint32Array(checksums),
     regions,
     note,
   }
   const bytes = encodeHead(head, crc32)
-  const parsed = decodeHead(bytes, catalog.end)
-  return { head: parsed, headBytes: bytes, parts: [bytes, ...parts, new Uint8Array(align8(payload) - payload)] }
+  const payloadLength = align8(payload)
+  const padding = payloadLength === payload ? [] : [new Uint8Array(payloadLength - payload)]
+  return { head: asRead(head, bytes, payloadLength), headBytes: bytes, parts: [bytes, ...parts, ...padding] }
+}
+
+/** As `decodeHead` would give it, which takes as long as all else that is not reading or writing pages. */
+function asRead(head: RecordHead, bytes: Uint8Array, payloadLength: number): ReadHead {
+  const checksum = new DataView(bytes.buffer, bytes.byteOffset).getUint32(headChecksumAt, true)
+  // Whoever gave the note may use its memory for another.
+  const note = head.note.slice()
+  return { kind: RecordKind.save, ...head, note, headLength: bytes.length, payloadLength, checksum }
 }
 
 export interface BuiltRecord {

@@ -47,3 +47,35 @@ export function pageOf({ places, bytes, length }: PackedRegion, page: number): U
   if (start < 0) return undefined
   return bytes.subarray(start, start + Math.min(pageSize, length - page * pageSize))
 }
+
+/** Whether it is the same memory: what a session has handed over once is not changed any more. */
+export function isSameMemory(a: PackedRegion, b: PackedRegion): boolean {
+  return (
+    a.bytes.buffer === b.bytes.buffer && a.bytes.byteOffset === b.bytes.byteOffset && a.bytes.length === b.bytes.length
+  )
+}
+
+/**
+ * Whether pages from `first` up to `end` are whole and the same in both; false also where that would take more than one
+ * comparison.
+ */
+export function isSameRun(
+  a: PackedRegion,
+  b: PackedRegion,
+  first: number,
+  end: number,
+  equal: (a: Uint8Array, b: Uint8Array) => boolean,
+): boolean {
+  if (end * pageSize > Math.min(a.length, b.length)) return false
+  const [ours, theirs] = [runOf(a, first, end), runOf(b, first, end)]
+  return ours !== undefined && theirs !== undefined && ours.length === theirs.length && equal(ours, theirs)
+}
+
+/** The pages' bytes; undefined where one of them is zeros and not there, or is stored page by page. */
+function runOf({ places, bytes }: PackedRegion, first: number, end: number): Uint8Array | undefined {
+  const size = (end - first) * pageSize
+  if (places === undefined) return bytes.subarray(first * pageSize, first * pageSize + size)
+  const start = places[first]!
+  if (start === 0 || places[end - 1] !== start + (end - 1 - first) * pageSize) return undefined
+  return bytes.subarray(start - 1, start - 1 + size)
+}

@@ -4,10 +4,12 @@ import { PageFinder } from '../checkpoint-file/page-finder.ts'
 import type { Store } from '../store.ts'
 import { crc32 } from './blobs.ts'
 import { fetchPages } from './fetch-pages.ts'
-import { type PackedRegion, pageOf } from './packed-region.ts'
+import { isSameMemory, isSameRun, type PackedRegion, pageOf } from './packed-region.ts'
 
 /** Pages looked at before other work of the thread gets its turn: about a millisecond or two. */
 const windowPages = 512
+/** Pages that are compared in one go; most runs of them are as they were. */
+const runPages = 32
 /** In a table: a page that has no number yet. */
 const open = 0xffff_ffff
 
@@ -19,6 +21,15 @@ export interface SaveTools {
   readonly equal: (a: Uint8Array, b: Uint8Array) => boolean
   /** Lets other work of the thread go first. */
   readonly pause: () => Promise<void>
+  /** All stored pages, by checksum. */
+  readonly finder: PageFinder
+}
+
+/** Finds the catalog's pages by checksum. */
+export function finderOf(catalog: Catalog): PageFinder {
+  const finder = new PageFinder((page) => catalog.checksumOf(page))
+  for (let page = 1; page <= catalog.pages; page++) finder.add(catalog.checksumOf(page), page)
+  return finder
 }
 
 /** A region of the version before: its table, and its bytes where they are still in memory. */
@@ -33,7 +44,6 @@ export class PageSorter {
   readonly pages: Uint8Array[] = []
   readonly checksums: number[] = []
   readonly #tools: SaveTools
-  readonly #finder: PageFinder
   readonly #firstPage: number
   /** By checksum the latest of `pages`. */
   readonly #own = new Map<number, number>()
@@ -41,20 +51,22 @@ export class PageSorter {
 
   constructor(tools: SaveTools) {
     this.#tools = tools
-    const { catalog } = tools
-    this.#firstPage = catalog.pages + 1
-    this.#finder = new PageFinder((page) => catalog.checksumOf(page))
-    for (let page = 1; page <= catalog.pages; page++) this.#finder.add(catalog.checksumOf(page), page)
+    this.#firstPage = tools.catalog.pages + 1
   }
 
   /** The region's table. */
   async add(region: PackedRegion, before: RegionBefore | undefined): Promise<Uint32Array> {
+    if (before?.region !== undefined && isSameMemory(before.region, region)) return before.table
     const table = new Uint32Array(Math.ceil(region.length / pageSize))
     const checksums = new Uint32Array(windowPages)
     for (let first = 0; first < table.length; first += windowPages) {
       const end = Math.min(first + windowPages, table.length)
       const candidates: number[] = []
       for (let page = first; page < end; page++) {
+        if (before?.region !== undefined && page % runPages === 0) {
+          page = this.#keepRuns(region, before.region, before.table, table, page, end)
+          if (page === end) break
+        }
         const bytes = pageOf(region, page)
         if (bytes === undefined || (region.places === undefined && isZero(bytes))) continue
         const known = before?.table[page] ?? 0
@@ -65,7 +77,7 @@ export class PageSorter {
         const checksum = this.#checksum(bytes)
         checksums[page - first] = checksum
         const candidate =
-          known !== 0 && this.#tools.catalog.checksumOf(known) === checksum ? known : this.#finder.find(checksum)
+          known !== 0 && this.#tools.catalog.checksumOf(known) === checksum ? known : this.#tools.finder.find(checksum)
         table[page] = candidate || open
         if (candidate !== 0) candidates.push(page)
       }
@@ -76,6 +88,25 @@ export class PageSorter {
       await this.#tools.pause()
     }
     return table
+  }
+
+  /** Takes over whole runs of pages that are as they were; returns the page behind them. */
+  #keepRuns(
+    region: PackedRegion,
+    before: PackedRegion,
+    known: Uint32Array,
+    table: Uint32Array,
+    first: number,
+    end: number,
+  ): number {
+    let page = first
+    while (page < end) {
+      const to = Math.min(page + runPages, end)
+      if (!isSameRun(region, before, page, to, this.#tools.equal)) return page
+      table.set(known.subarray(page, to), page)
+      page = to
+    }
+    return page
   }
 
   #isKept(before: PackedRegion | undefined, page: number, bytes: Uint8Array): boolean {

@@ -12,6 +12,9 @@ export const FIXED: u32 = 64
 export const REGION_BYTES: usize = 24
 export const RECORD_MAGIC: u32 = 0x52504b43
 const MAX_NAME: u32 = 255
+/** Kinds of records. */
+const SAVE: u32 = 0
+const REMOVAL: u32 = 1
 export const MAX_LENGTH: u64 = 1 << 34
 /** "\x89STASCKP". */
 const dataMagicBytes = memory.data<u8>([0x89, 0x53, 0x54, 0x41, 0x53, 0x43, 0x4b, 0x50])
@@ -30,6 +33,7 @@ export class DataFile {
   firstVersion: u64 = 0
   newest: u64 = 0
   checksum: u32 = 0
+  /** Ascending, without those that were removed. */
   fileVersions: Array<u64> = []
   regions: Array<Region> = []
   pages: Pages = new Pages()
@@ -83,6 +87,9 @@ export class DataFile {
     const pages = load<u32>(head, 44)
     const note = load<u32>(head, 52)
     const fileVersion = load<u64>(head, 16)
+    const kind = load<u32>(head, 56)
+    if (kind == REMOVAL) return this.addRemoval(head)
+    if (kind != SAVE) return fail(ENOTSUP, 'The checkpoint file has a record of a newer kind.')
     const isNext = load<u32>(head, 32) == this.checksum && fileVersion > this.newest
     if (!isNext || load<u32>(head, 48) != this.pages.count + 1) return damaged(at)
     if (<u64>groups * 16 + <u64>pages * 4 > <u64>length - FIXED) return damaged(at)
@@ -99,9 +106,32 @@ export class DataFile {
     if (align(<u64>(entry - head) + note, 8) != length) return damaged(at)
     this.fileVersions.push(fileVersion)
     this.newest = fileVersion
+    this.pass(head)
+    return 0
+  }
+
+  private pass(head: usize): void {
+    const length = load<u32>(head, 4)
     this.checksum = load<u32>(head, 60)
-    this.end = at + length + load<u64>(head, 8)
+    this.end += length + load<u64>(head, 8)
     this.indexEnd += length
+  }
+
+  /** Takes versions off the list. What they hold stays, since others may refer to it. */
+  private addRemoval(head: usize): i32 {
+    const at = this.end
+    const note = load<u32>(head, 52)
+    const isNext = load<u32>(head, 32) == this.checksum && load<u64>(head, 16) == this.newest
+    if (!isNext || load<u32>(head, 48) != this.pages.count + 1 || load<u64>(head, 8) != 0) return damaged(at)
+    if (load<u32>(head, 36) != 0 || load<u32>(head, 40) != 0 || load<u32>(head, 44) != 0) return damaged(at)
+    if (note % 8 != 0 || <u64>FIXED + note != load<u32>(head, 4)) return damaged(at)
+    for (let i: u32 = 0; i < note; i += 8) {
+      const removed = load<u64>(head + FIXED + i)
+      if (removed == 0 || removed > this.newest) return damaged(at)
+      const index = this.fileVersions.indexOf(removed)
+      if (index >= 0) this.fileVersions.splice(index, 1)
+    }
+    this.pass(head)
     return 0
   }
 

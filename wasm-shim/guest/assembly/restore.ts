@@ -81,8 +81,22 @@ function fromNewest(wanted: i32, count: i32): i32 {
   return wanted <= 0 && count + wanted > 0 ? count + wanted - 1 : -1
 }
 
+/** The region's versions that a version of the file has which was not removed. */
+function listed(file: DataFile, region: Region): Array<Version> {
+  const found: Array<Version> = []
+  const known = file.fileVersions
+  let k = 0
+  for (let i = 0; i < region.versions.length; i++) {
+    const version = region.versions[i]
+    while (k < known.length && known[k] < version.fileVersion) k++
+    if (k == known.length) break
+    if (i + 1 == region.versions.length || known[k] < region.versions[i + 1].fileVersion) found.push(version)
+  }
+  return found
+}
+
 export function restore(file: DataFile, region: Region, wanted: i32): i32 {
-  const versions = region.versions
+  const versions = listed(file, region)
   let at = fromNewest(wanted, versions.length)
   for (let i = 0; wanted > 0 && i < versions.length; i++) if (versions[i].number == <u32>wanted) at = i
   if (at < 0) {
@@ -108,7 +122,7 @@ export function restoreAll(file: DataFile, wanted: i32): i32 {
   const count = known.length - first
   let at = fromNewest(wanted, count)
   for (let i = 0; wanted > 0 && i < count; i++) if (known[first + i] == <u64>wanted) at = i
-  if (at < 0) return noVersion('The checkpoint file', wanted, count == 0 ? 0 : known[first], file.newest, count)
+  if (at < 0) return noVersion('The checkpoint file', wanted, count == 0 ? 0 : known[first], count == 0 ? 0 : known[known.length - 1], count)
   const version = known[first + at]
   for (let turn = 0; turn < 2; turn++) {
     for (let i = 0; i < file.regions.length; i++) {

@@ -27,6 +27,8 @@ enum {
   BUFFER_PAGES = 16
 };
 #define RECORD_MAGIC 0x52504b43u
+/* Kinds of records. */
+enum { SAVE = 0, REMOVAL = 1 };
 #define MAX_LENGTH ((uint64_t)1 << 34)
 
 static const unsigned char data_magic[8] = {0x89, 'S', 'T', 'A', 'S', 'C', 'K', 'P'};
@@ -80,8 +82,9 @@ struct ckp_file {
   /* Page numbers by checksum, open addressing. */
   uint32_t *slots;
   uint32_t slot_count;
+  /* Ascending, without those that were removed. */
   uint64_t *file_versions;
-  uint32_t record_count;
+  uint32_t file_version_count;
   struct ckp_region *regions;
 };
 
@@ -354,12 +357,40 @@ static unsigned char *read_head(struct ckp_file *file, uint64_t at, uint64_t siz
   return NULL;
 }
 
+static void pass_record(struct ckp_file *file, const unsigned char *head) {
+  uint32_t length = word_at(head + 4);
+  file->checksum = word_at(head + 60);
+  file->end += length + long_at(head + 8);
+  file->index_end += length;
+}
+
+/* Takes versions off the list. What they hold stays, since others may refer to it. */
+static int add_removal(struct ckp_file *file, const unsigned char *head) {
+  uint32_t length = word_at(head + 4), note = word_at(head + 52);
+  if (word_at(head + 32) != file->checksum || long_at(head + 16) != file->newest) return DAMAGED(file->end);
+  if (word_at(head + 48) != file->page_count + 1 || long_at(head + 8) != 0) return DAMAGED(file->end);
+  if (word_at(head + 36) != 0 || word_at(head + 40) != 0 || word_at(head + 44) != 0) return DAMAGED(file->end);
+  if (note % 8 != 0 || (uint64_t)FIXED + note != length) return DAMAGED(file->end);
+  for (uint32_t i = 0; i < note; i += 8) {
+    uint64_t removed = long_at(head + FIXED + i);
+    if (removed == 0 || removed > file->newest) return DAMAGED(file->end);
+    uint32_t left = 0;
+    for (uint32_t k = 0; k < file->file_version_count; k++)
+      if (file->file_versions[k] != removed) file->file_versions[left++] = file->file_versions[k];
+    file->file_version_count = left;
+  }
+  pass_record(file, head);
+  return 0;
+}
+
 /* Takes what a head says into the lists. */
 static int add_record(struct ckp_file *file, const unsigned char *head) {
   uint64_t at = file->end;
   uint32_t length = word_at(head + 4), previous = word_at(head + 32), regions = word_at(head + 36);
   uint32_t groups = word_at(head + 40), pages = word_at(head + 44), first = word_at(head + 48), note = word_at(head + 52);
   uint64_t file_version = long_at(head + 16), payload = 0, rest = length - FIXED;
+  if (word_at(head + 56) == REMOVAL) return add_removal(file, head);
+  if (word_at(head + 56) != SAVE) return FAIL(ENOTSUP, "The checkpoint file has a record of a newer kind.");
   if (previous != file->checksum || file_version <= file->newest || first != file->page_count + 1) return DAMAGED(at);
   if ((uint64_t)groups * 16 + (uint64_t)pages * 4 > rest) return DAMAGED(at);
   const unsigned char *group = head + FIXED, *checksums = group + groups * 16, *entry = checksums + pages * 4;
@@ -402,14 +433,12 @@ static int add_record(struct ckp_file *file, const unsigned char *head) {
     if (add_version(region, version) < 0) return -1;
   }
   if (align((uint64_t)(entry - head) + note, 8) != length) return DAMAGED(at);
-  uint64_t *versions = realloc(file->file_versions, (file->record_count + 1) * sizeof *versions);
+  uint64_t *versions = realloc(file->file_versions, (file->file_version_count + 1) * sizeof *versions);
   if (versions == NULL) return fail_system("There is no memory for the list of versions");
   file->file_versions = versions;
-  versions[file->record_count++] = file_version;
+  versions[file->file_version_count++] = file_version;
   file->newest = file_version;
-  file->checksum = word_at(head + 60);
-  file->end = at + length + long_at(head + 8);
-  file->index_end += length;
+  pass_record(file, head);
   return 0;
 }
 
@@ -730,17 +759,35 @@ static int no_version(const char *of, int wanted, uint64_t first, uint64_t last,
               (unsigned long long)first, (unsigned long long)last, 1 - (int)count);
 }
 
-static const struct version *find_version(const struct ckp_region *region, int wanted) {
-  if (wanted > 0) {
-    for (uint32_t i = 0; i < region->count; i++)
-      if (region->versions[i].number == (uint32_t)wanted) return &region->versions[i];
-  } else {
-    int64_t at = resolve(wanted, region->count);
-    if (at >= 0) return &region->versions[at];
+/* Whether a version of the file that was not removed has it. */
+static int is_listed(const struct ckp_region *region, uint32_t at) {
+  const struct ckp_file *file = region->file;
+  uint64_t from = region->versions[at].file_version;
+  uint32_t low = 0, high = file->file_version_count;
+  while (low < high) {
+    uint32_t middle = low + (high - low) / 2;
+    if (file->file_versions[middle] < from) low = middle + 1;
+    else high = middle;
   }
-  no_version(region->name, wanted, region->count == 0 ? 0 : region->versions[0].number,
-             region->count == 0 ? 0 : newest_of(region)->number, region->count);
-  return NULL;
+  if (low == file->file_version_count) return 0;
+  return at + 1 == region->count || file->file_versions[low] < region->versions[at + 1].file_version;
+}
+
+static const struct version *find_version(const struct ckp_region *region, int wanted) {
+  const struct version *found = NULL;
+  uint32_t first = 0, last = 0, count = 0;
+  for (uint32_t i = 0; i < region->count; i++) {
+    if (!is_listed(region, i)) continue;
+    last = region->versions[i].number;
+    if (count++ == 0) first = last;
+  }
+  int64_t left = wanted > 0 ? -1 : resolve(wanted, count);
+  for (uint32_t i = 0; i < region->count && found == NULL; i++) {
+    if (!is_listed(region, i)) continue;
+    if (wanted > 0 ? region->versions[i].number == (uint32_t)wanted : left-- == 0) found = &region->versions[i];
+  }
+  if (found == NULL) no_version(region->name, wanted, first, last, count);
+  return found;
 }
 
 static struct migration *find_migration(const char *name, uint64_t from) {
@@ -886,13 +933,14 @@ int ckpRestore(Checkpoint checkpoint, int version) {
 
 int ckpRestoreAll(CheckpointFile file, int version) {
   uint32_t first = 0;
-  while (first < file->record_count && file->file_versions[first] < file->first_version) first++;
-  uint32_t count = file->record_count - first;
+  while (first < file->file_version_count && file->file_versions[first] < file->first_version) first++;
+  uint32_t count = file->file_version_count - first;
   int64_t at = version > 0 ? -1 : resolve(version, count);
   for (uint32_t i = 0; version > 0 && i < count; i++)
     if (file->file_versions[first + i] == (uint64_t)version) at = i;
   if (at < 0)
-    return no_version("The checkpoint file", version, count == 0 ? 0 : file->file_versions[first], file->newest, count);
+    return no_version("The checkpoint file", version, count == 0 ? 0 : file->file_versions[first],
+                      count == 0 ? 0 : file->file_versions[first + count - 1], count);
   uint64_t wanted = file->file_versions[first + at];
   for (int checking = 1; checking >= 0; checking--)
     for (struct ckp_region *region = file->regions; region != NULL; region = region->next) {
