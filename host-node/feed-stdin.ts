@@ -75,6 +75,8 @@ export function feedStdin(ring: StdinRing, control: ControlBlock, open: Readable
     if (isHeld || stream !== undefined) return
     stream = typeof open === 'function' ? open() : open
     stream.on('data', onData).on('end', onEnd).on('error', onEnd).on('close', onEnd)
+    // An earlier session of this process may have left it alone.
+    if (stream.isPaused()) stream.resume()
     if (stream.destroyed || stream.readableEnded) onEnd()
   }
   void start()

@@ -2,10 +2,13 @@ import { createHash, randomUUID } from 'node:crypto'
 import { open, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import { settleFiles } from '../runtime/session/files/settle-files.ts'
+import type { MountGrant } from '../runtime/session/messages.ts'
 import type { RestoreOptions, StartOptions } from '../runtime/session/options.ts'
 import type { CheckpointInfo } from '../runtime/session/outcome.ts'
 import { type ForkOptions, forkSession, type ReplayOptions, replaySession } from '../runtime/session/replay.ts'
 import { restoreSession } from '../runtime/session/restore.ts'
+import { restorePoints } from '../runtime/session/restore-plan.ts'
 import type { Session as PortableSession } from '../runtime/session/session.ts'
 import type { SessionHost } from '../runtime/session/session-host.ts'
 import { Standby } from '../runtime/session/standby.ts'
@@ -14,6 +17,8 @@ import { parseAddress } from '../runtime/store/address.ts'
 import type { Store } from '../runtime/store/store.ts'
 import { type ExportHost, exportSession } from '../runtime/transfer/export/export-session.ts'
 import { type ImportOptions, importSession } from '../runtime/transfer/export/import-session.ts'
+import { decideMounts, type FilesWay, type MountToMove, refuseFates } from '../runtime/transfer/mount-fates.ts'
+import { mountsToMove } from '../runtime/transfer/mounts-to-move.ts'
 import { StasisError } from '../wasm-shim/errors.ts'
 import { openDirectory } from './directory.ts'
 import { defaultCacheDirectory } from './prelink-cache.ts'
@@ -74,13 +79,44 @@ export function prepareStandby(store: Store, name: string, options: NodeRestoreO
   return Standby.prepare(nodeHost(streams), store, name, rest)
 }
 
+type HostGrant = Extract<MountGrant, { host: string }>
+
+/** Of the granted directories those that a session knows: it cannot be given others. */
+export function grantsOf<T extends { readonly guest: string }>(
+  grants: readonly T[],
+  mounts: readonly MountToMove[],
+): readonly T[] {
+  return grants.filter(({ guest }) => mounts.some((mount) => mount.guest === guest))
+}
+
+/**
+ * Whether the session could be restored with these directories and this way with files; changes nothing. Throws
+ * STASIS_MOUNT_NOT_GRANTED, STASIS_FILE_MISSING, STASIS_FILE_CHANGED.
+ */
+export async function checkRestore(
+  store: Store,
+  name: string,
+  grants: readonly HostGrant[],
+  files: FilesWay,
+): Promise<void> {
+  const known = await mountsToMove(store, name, false)
+  refuseFates(name, decideMounts(known, grants, files))
+  const mounts = grantsOf(grants, known)
+  // Nothing is compared where the log leads on.
+  if (files !== 'refuse' || mounts.length === 0 || known[0]?.contents === 'behind') return
+  const [newest] = await restorePoints(store, { name, version: 0 })
+  const point = await newest?.()
+  if (point !== undefined) await settleFiles(nodeHost({}), store, point, { mounts, files: 'refuse' })
+}
+
 function splitStreams<T extends StreamOptions>(options: T): [StreamOptions, Omit<T, keyof StreamOptions>] {
-  const { stdin, stdout, stderr, terminal, cache, imports, ...rest } = options
+  const { stdin, stdout, stderr, terminal, shownLines, cache, imports, ...rest } = options
   const streams = {
     ...(stdin !== undefined && { stdin }),
     ...(stdout !== undefined && { stdout }),
     ...(stderr !== undefined && { stderr }),
     ...(terminal !== undefined && { terminal }),
+    ...(shownLines !== undefined && { shownLines }),
     ...(cache !== undefined && { cache }),
     ...(imports !== undefined && { imports }),
   }

@@ -25,6 +25,11 @@ export interface StreamOptions {
   /** A stream and functions stand for a terminal, and the program is told so. Default false: they are pipes. */
   readonly terminal?: boolean
   /**
+   * Lines of what its terminal had shown that are written again where the session goes on. Default: as many as this process's
+   * terminal has, or none.
+   */
+  readonly shownLines?: number
+  /**
    * Functions for imports that are not WASI: by the import's module name, the path of an ES module with an export
    * `imports`, which is given `{ memory }` in the guest's thread and returns functions by name. Granted again by whoever
    * restores, as all capabilities are.
@@ -43,7 +48,7 @@ export interface WorkerSetup {
   readonly terminal: boolean
   readonly cacheDirectory: string | undefined
   readonly stackReserve: number
-  /** Lines that this process's terminal has; 0 where it has none. */
+  /** Lines that are written again. */
   readonly rows: number
   /** URLs of ES modules by the name that the guest imports from. */
   readonly imports: Readonly<Record<string, string>>
@@ -92,7 +97,7 @@ export function spawnGuest(
     ),
     stackReserve,
     // A terminal may not know its size, as a serial line does not.
-    rows: process.stdout.isTTY ? process.stdout.rows || usualRows : 0,
+    rows: streams.shownLines ?? (process.stdout.isTTY ? process.stdout.rows || usualRows : 0),
   }
   const worker = new Worker(workerFile(), {
     workerData: setup,

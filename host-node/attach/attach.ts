@@ -1,5 +1,6 @@
 import type { ReadStream } from 'node:tty'
 import { type Channel, connectionLost } from '../../runtime/transfer/channel.ts'
+import type { FilesWay } from '../../runtime/transfer/mount-fates.ts'
 import { maxPiece } from '../../runtime/transfer/protocol.ts'
 import { connect } from '../transfer/connect.ts'
 import { closing } from '../transfer/send.ts'
@@ -9,6 +10,8 @@ export interface AttachOptions {
   readonly token: string | undefined
   /** Run it first, if it does not run. */
   readonly start: boolean
+  /** What is done with files in its directories then. */
+  readonly files: FilesWay
   readonly write: boolean
   /** How it begins, for people. */
   readonly onAttached: (writer: boolean) => void
@@ -23,7 +26,7 @@ export async function attach(server: string, session: string, options: AttachOpt
   const channel = await connect(server, options.token)
   return closing(channel, async () => {
     if (options.start) {
-      await channel.send({ kind: 'start', session })
+      await channel.send({ kind: 'start', session, files: options.files })
       await channel.expect('started')
     }
     await channel.send({ kind: 'attach', session, write: options.write })

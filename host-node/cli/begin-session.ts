@@ -2,6 +2,8 @@ import type { MountGrant as SessionGrant } from '../../runtime/session/messages.
 import type { CommonOptions } from '../../runtime/session/options.ts'
 import type { RetentionRules } from '../../runtime/store/kept.ts'
 import type { Store } from '../../runtime/store/store.ts'
+import { Session } from '../sessions.ts'
+import { whereMoved } from '../transfer/where-moved.ts'
 import { formatMount, type MemoryGrant, type MountGrant } from './mounts.ts'
 import type { Values } from './options.ts'
 import { programWords } from './program-name.ts'
@@ -10,10 +12,10 @@ import type { logOptions, snapshotOptions } from './session-options.ts'
 import type { StorePlace } from './store-place.ts'
 import type { SuperviseOptions } from './supervise.ts'
 import type { Terminal } from './terminal.ts'
-import { whereMoved } from './where-moved.ts'
 
 type SnapshotValues = Values<typeof snapshotOptions & typeof logOptions> & {
   readonly dir: readonly MountGrant[]
+  readonly import: readonly (readonly [string, string])[]
   /** Only where a session begins: what is restored has them already. */
   readonly mem?: readonly MemoryGrant[]
 }
@@ -79,6 +81,14 @@ export function superviseOptions(
     ...(interval !== undefined && { interval }),
     stopAfterSnapshot: values['stop-after-snapshot'],
     moved: (name) => whereMoved(store, name),
+    goOn: (name) =>
+      Session.restore(store, name, {
+        ...sessionOptions({ ...values, mem: [] }, terminal),
+        imports: Object.fromEntries(values.import),
+        // What was shown is on the terminal still.
+        shownLines: 0,
+        files: 'keep',
+      }),
     resume: (name) => [
       ...programWords(),
       'restore',

@@ -3,7 +3,7 @@ import type { CheckpointInfo, Outcome } from '../../runtime/session/outcome.ts'
 import { TrapError } from '../../runtime/session/packed-error.ts'
 import type { Session } from '../../runtime/session/session.ts'
 import { isStasisError } from '../../wasm-shim/errors.ts'
-import type { CheckpointParams, CheckpointResult } from '../control/protocol.ts'
+import { answerCheckpoint, isLogOnly } from '../control/answer-checkpoint.ts'
 import { ControlServer } from '../control/server.ts'
 import { formatSize, plural, printable } from './format.ts'
 import { shellJoin } from './mounts.ts'
@@ -34,8 +34,6 @@ export type Supervised = Pick<Session, 'name' | 'done' | 'checkpoint' | 'termina
 
 type Taken = Pick<CheckpointInfo, 'version' | 'size'>
 
-const isLogOnly = (session: Supervised | undefined): boolean => session?.engine === 'log-only'
-
 export interface SuperviseOptions {
   /** By which other processes find the session. */
   readonly storeId: string
@@ -53,6 +51,8 @@ export interface SuperviseOptions {
   readonly resume: (name: string) => readonly string[]
   /** Where a session that was stopped to be moved is then; undefined where it did not move. */
   readonly moved?: (name: string) => Promise<string | undefined>
+  /** Goes on here with a session that was stopped to be moved and did not move. */
+  readonly goOn?: (name: string) => Promise<Supervised>
   /** What a person is told while the start takes its time: 'Preparing app.wasm (26 MB)…'. */
   readonly preparing: string
 }
@@ -69,12 +69,14 @@ export async function supervise(start: () => Promise<Supervised>, options: Super
   }
   let session: Supervised | undefined
   let wanted = false
+  let ended: number | undefined
   try {
     const killed = new Promise<number>((resolve) => {
       for (const [signal, code] of deadlySignals)
         if (signal !== options.signal)
           on(signal, () => {
             breakLine(options.terminal)
+            ended = code
             // Who types Ctrl-C is done with it; whoever sends another signal may want it to go on elsewhere.
             void (session?.terminate(code, signal === 'SIGINT' ? 'checkpoints' : 'all') ?? resolve(code))
           })
@@ -97,27 +99,72 @@ export async function supervise(start: () => Promise<Supervised>, options: Super
         clearTimeout(slow)
         session = running
         if (wanted) suspend(running)
-        let isMoving = false
-        undo.push(
-          await listen(running, options, () => {
-            isMoving = true
-          }),
-        )
         if (options.interval !== undefined) {
-          const timer = setInterval(() => void unasked(running, 'interval', false), options.interval)
+          const timer = setInterval(() => session && void unasked(session, 'interval', false), options.interval)
           undo.push(() => clearInterval(timer))
         }
-        const outcome = await running.done
-        const place = isMoving && isStop(outcome) ? await options.moved?.(running.name) : undefined
-        if (place === undefined) return report(running.name, outcome, options)
-        tell(`${running.name} has moved to ${printable(place)}.`, options.terminal)
-        return exitSuspended
+        const onAgain = (again: Supervised) => {
+          session = again
+        }
+        return seeThrough(running, options, onAgain, () => ended)
       }),
     ])
   } finally {
     await Promise.all(undo.map((step) => step()))
   }
 }
+
+/** To the end of it; where it was stopped to be moved and did not move, it goes on as another session. */
+async function seeThrough(
+  first: Supervised,
+  options: SuperviseOptions,
+  onAgain: (again: Supervised) => void,
+  killed: () => number | undefined,
+): Promise<number> {
+  for (let running = first; ; ) {
+    let isMoving = false
+    const close = await listen(running, options, () => {
+      isMoving = true
+    })
+    const outcome = await running.done
+    await close()
+    if (!isMoving || !isStop(outcome)) return report(running.name, outcome, options)
+    const place = await options.moved?.(running.name)
+    if (place !== undefined) {
+      tell(`${running.name} has moved to ${printable(place)}.`, options.terminal)
+      return exitSuspended
+    }
+    const again = killed() === undefined ? await goOn(running.name, options) : undefined
+    if (again === undefined) return report(running.name, outcome, options)
+    if (typeof again === 'string') {
+      tell(`${running.name} has moved to ${printable(again)}.`, options.terminal)
+      return exitSuspended
+    }
+    tell(`${running.name} did not move, and goes on here.`, options.terminal)
+    running = again
+    onAgain(again)
+  }
+}
+
+/** The session again, or where it has moved meanwhile; undefined where it stays stopped. */
+async function goOn(name: string, options: SuperviseOptions): Promise<Supervised | string | undefined> {
+  for (;;) {
+    try {
+      return await options.goOn?.(name)
+    } catch (error) {
+      // Who moves it tries again.
+      if (isStasisError(error) && takenCodes.has(error.code)) {
+        const place = await options.moved?.(name)
+        if (place !== undefined) return place
+        if (error.code === 'STASIS_SESSION_BUSY') continue
+      }
+      options.terminal.err(complaint(`${name} did not move, and cannot go on here.`, error, options.terminal))
+      return undefined
+    }
+  }
+}
+
+const takenCodes: ReadonlySet<string> = new Set(['STASIS_SESSION_BUSY', 'STASIS_LEASE_MOVED'])
 
 /** Lets other processes ask for checkpoints. Where that is impossible the session runs all the same. */
 async function listen(
@@ -132,7 +179,7 @@ async function listen(
       checkpoint: (params) => {
         const stop = params.stop || options.stopAfterSnapshot
         if (stop && params.movesTo !== undefined) onMoving()
-        return controlCheckpoint(session, { ...params, stop }, options.resume(session.name))
+        return answerCheckpoint(session, { ...params, stop }, options.resume(session.name))
       },
     })
     return () => control.close()
@@ -140,47 +187,6 @@ async function listen(
     options.terminal.err(complaint('Other processes cannot reach this session.', error, options.terminal))
     return async () => {}
   }
-}
-
-/** What a running session answers to `stasis checkpoint` and `stasis migrate`. */
-export async function controlCheckpoint(
-  session: Supervised,
-  { stop, label, keyframe = false, files, byLog = false }: CheckpointParams,
-  resume: readonly string[],
-): Promise<CheckpointResult> {
-  if (stop && isLogOnly(session)) return stopByLog(session, resume)
-  if (stop && byLog && session.stopByLog !== undefined) return stopAtCall(session, resume)
-  const noted = {
-    ...(label !== undefined && { label }),
-    ...(keyframe && { cause: 'keyframe' }),
-    ...(files !== undefined && { files }),
-  }
-  const { version, size } = await session.checkpoint({ stop, ...noted })
-  return { name: session.name, version, size, stopped: stop, resume }
-}
-
-/** Milliseconds for a guest to make a call before it is stopped anywhere, with a checkpoint. */
-const callPatience = 250
-
-/** Stops a session where its log is enough to go on, if it makes a call soon. */
-async function stopAtCall(session: Supervised, resume: readonly string[]): Promise<CheckpointResult> {
-  const timer = setTimeout(() => session.hurry?.(), callPatience)
-  try {
-    const outcome = await session.stopByLog?.()
-    const common = { name: session.name, stopped: true, resume }
-    if (outcome?.kind === 'stopped') return { ...common, calls: outcome.calls }
-    if (outcome?.kind !== 'suspended') return common
-    const { version, size } = outcome.checkpoint
-    return { ...common, version, size }
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-/** Stops a session that has no checkpoints. */
-async function stopByLog(session: Supervised, resume: readonly string[]): Promise<CheckpointResult> {
-  const outcome = await session.stop?.()
-  return { name: session.name, stopped: true, resume, ...(outcome?.kind === 'stopped' && { calls: outcome.calls }) }
 }
 
 /** Takes checkpoints nobody waits for, one at a time for each cause: what becomes of them is told on stderr. */

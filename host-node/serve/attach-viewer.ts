@@ -1,7 +1,10 @@
+import { loadLease, mayRun } from '../../runtime/store/lease.ts'
+import type { Store } from '../../runtime/store/store.ts'
 import type { Channel } from '../../runtime/transfer/channel.ts'
 import { type Message, type MessageOf, maxPiece } from '../../runtime/transfer/protocol.ts'
 import { StasisError } from '../../wasm-shim/errors.ts'
 import type { RunningSession, RunningSessions, Viewer } from './running.ts'
+import { checkKnown, refusalThere } from './unknown-session.ts'
 
 /** Bytes that may wait for a viewer that does not keep up. */
 const maxWaiting = 4 << 20
@@ -11,12 +14,13 @@ export async function serveViewer(
   channel: Channel,
   { session: name, write }: MessageOf<'attach'>,
   sessions: RunningSessions,
+  store: Store,
 ): Promise<void> {
   const running = sessions.get(name)
   if (running === undefined) {
     const ended = sessions.ended(name)
-    if (ended === undefined) throw notRunning(name)
-    await channel.send({ kind: 'attached', writer: false, screen: ended.screen.content() })
+    if (ended === undefined) throw await notRunning(store, name)
+    await channel.send({ kind: 'attached', writer: false, screen: ended.screen.bytes() })
     await channel.send({ kind: 'over', code: ended.code, reason: ended.reason })
     return
   }
@@ -33,7 +37,7 @@ export async function serveViewer(
     },
   }
   if (write && running.writer === undefined) running.writer = viewer
-  queue.put({ kind: 'attached', writer: running.writer === viewer, screen: running.screen.content() }, 0)
+  queue.put({ kind: 'attached', writer: running.writer === viewer, screen: running.screen.bytes() }, 0)
   running.viewers.add(viewer)
   try {
     await listen(channel, running, viewer)
@@ -91,7 +95,10 @@ class Outbox {
   }
 }
 
-function notRunning(session: string): StasisError {
-  const message = `${session} does not run on this server. Start it: stasis attach --start.`
+async function notRunning(store: Store, session: string): Promise<StasisError> {
+  await checkKnown(store, session)
+  const lease = await loadLease(store, session).catch(() => undefined)
+  if (lease !== undefined && !mayRun(lease)) return refusalThere(session, lease)
+  const message = `${session} does not run on this server. Run it there and attach: stasis attach --start URL/${session}.`
   return new StasisError('STASIS_NOT_RUNNING', message, { session })
 }

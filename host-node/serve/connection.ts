@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { loadLease, refusal } from '../../runtime/store/lease.ts'
+import { loadLease, mayRun, refusal } from '../../runtime/store/lease.ts'
 import type { SessionLock, Store } from '../../runtime/store/store.ts'
 import type { Channel } from '../../runtime/transfer/channel.ts'
 import { checkOwned, confirmMoved, leaseToSend } from '../../runtime/transfer/give.ts'
@@ -7,14 +7,15 @@ import type { MessageOf } from '../../runtime/transfer/protocol.ts'
 import type { Limits } from '../../runtime/transfer/receive-blobs.ts'
 import { sendSession } from '../../runtime/transfer/send-session.ts'
 import { folderBlobs } from '../../runtime/transfer/session-blobs.ts'
-import { activate, checkPlace, type TakeOptions, takeSession } from '../../runtime/transfer/take.ts'
+import { activate, answerAsk, checkPlace, type TakeOptions, takeSession } from '../../runtime/transfer/take.ts'
 import { StasisError } from '../../wasm-shim/errors.ts'
 import { nodeCodec } from '../transfer/codec.ts'
 import { keepModules } from '../transfer/keep-modules.ts'
+import { LentLock } from '../transfer/lent-lock.ts'
 import { findLive } from '../transfer/live.ts'
 import { serveViewer } from './attach-viewer.ts'
-import { checkGrants } from './check-grants.ts'
 import { messageOf, type RunningSessions } from './running.ts'
+import { checkKnown, refusalThere } from './unknown-session.ts'
 
 export interface ConnectionContext {
   readonly store: Store
@@ -61,15 +62,33 @@ async function answer(
       return servePull(channel, message, context)
     case 'activate':
       return serveActivate(channel, message, context)
+    case 'ask':
+      return answerAsk(channel, message, { grants: context.sessions.grants })
     case 'start': {
-      await context.sessions.start(message.session)
+      await serveStart(message, context)
       return channel.send({ kind: 'started' })
     }
     case 'attach':
-      return serveViewer(channel, message, context.sessions)
+      return serveViewer(channel, message, context.sessions, context.store)
     default:
       throw new StasisError('STASIS_PROTOCOL', `"${message.kind}" is not how anything begins.`)
   }
+}
+
+async function serveStart(
+  { session, files }: MessageOf<'start'>,
+  { store, sessions }: ConnectionContext,
+): Promise<void> {
+  if (sessions.get(session) === undefined) {
+    // One that has run to its end meanwhile: whoever attaches is told how.
+    const isOver = sessions.ended(session) !== undefined && (await folderBlobs(store, session)).length === 0
+    if (isOver) return
+    await checkKnown(store, session)
+  }
+  await sessions.start(session, files).catch(async (error) => {
+    const lease = await loadLease(store, session).catch(() => undefined)
+    throw lease === undefined || mayRun(lease) ? error : refusalThere(session, lease)
+  })
 }
 
 async function servePush(channel: Channel, message: MessageOf<'push'>, context: ConnectionContext): Promise<void> {
@@ -80,7 +99,8 @@ async function servePush(channel: Channel, message: MessageOf<'push'>, context: 
     before.channel.close()
     await before.over
   }
-  const { lock, options } = lendable(await store.lock(name), context)
+  const lock = new LentLock(await store.lock(name))
+  const options = { ...takeOptions(context), standBy: standBy(lock, context) }
   let finish = () => {}
   const over = new Promise<void>((resolve) => {
     finish = resolve
@@ -98,35 +118,27 @@ async function servePush(channel: Channel, message: MessageOf<'push'>, context: 
   }
 }
 
-/** The lock of a session that is received; where one goes on that stood by, it has the lock, and nobody else releases it. */
-function lendable(whole: SessionLock, context: ConnectionContext): { lock: SessionLock; options: TakeOptions } {
-  let isOurs = true
-  const lock: SessionLock = {
-    release: async () => {
-      if (isOurs) await whole.release()
-    },
-  }
-  const standBy = async (session: string) => {
-    const { standby, goOn } = await context.sessions.standBy(session)
+const standBy =
+  (lock: LentLock, { sessions, log }: ConnectionContext): NonNullable<TakeOptions['standBy']> =>
+  async (session) => {
+    const { standby, goOn } = await sessions.standBy(session)
     const begin = async () => {
-      isOurs = false
-      await goOn(whole)
-      context.log(`${session} stood by, and went on behind its log.`)
+      await goOn(lock.lend())
+      log(`${session} stood by, and went on behind its log.`)
     }
     return { standby, goOn: begin }
   }
-  return { lock, options: { ...takeOptions(context), standBy } }
-}
 
 function takeOptions({ sessions, limits, log }: ConnectionContext): TakeOptions {
   return {
     codec: nodeCodec,
     limits,
-    checkStart: (view, session) => checkGrants(view, session, sessions.mounts),
-    onOwned: async (session, start) => {
+    grants: sessions.grants,
+    checkStart: (view, session, files) => sessions.check(view, session, files),
+    onOwned: async (session, start, files) => {
       if (!start) return { running: false, reason: '' }
       try {
-        await sessions.start(session)
+        await sessions.start(session, files)
         return { running: true, reason: '' }
       } catch (error) {
         log(`${session} has moved here and cannot run: ${messageOf(error)}`)
@@ -157,15 +169,13 @@ async function serveActivate(
 
 async function servePull(channel: Channel, message: MessageOf<'pull'>, context: ConnectionContext): Promise<void> {
   const { store, storeId, log } = context
-  const { session, take, peer, transfer } = message
-  if ((await folderBlobs(store, session)).length === 0) {
-    throw new StasisError('STASIS_SESSION_UNKNOWN', `The server has no session named ${session}.`, { session })
-  }
+  const { session, take, peer, transfer, start } = message
+  await checkKnown(store, session)
   const lease = await leaseToSend(store, session, randomUUID)
   const { line, epoch } = lease
   if (take && lease.state === 'moved' && lease.transfer === transfer) {
     await channel.send({ kind: 'ready', line, epoch })
-    await confirmMoved(store, session, channel, lease, session, false)
+    await confirmMoved(store, session, channel, lease, session, start)
     return
   }
   if (take) checkOwned(session, lease)
@@ -176,9 +186,10 @@ async function servePull(channel: Channel, message: MessageOf<'pull'>, context: 
   await sendSession(store, session, channel, {
     codec: nodeCodec,
     uuid: randomUUID,
+    now: () => performance.now(),
     ...(live && { live }),
     end: take
-      ? { kind: 'move', transfer: randomUUID(), as: session, there: peer, here: '', start: false }
+      ? { kind: 'move', transfer: randomUUID(), as: session, there: peer, here: '', start }
       : { kind: 'copy', here: '' },
   })
   log(take ? `${session} has moved to ${peer}.` : `A copy of ${session} was sent.`)

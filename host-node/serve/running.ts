@@ -2,14 +2,19 @@ import { PassThrough } from 'node:stream'
 import type { SessionEvent } from '../../runtime/session/events.ts'
 import type { MountGrant } from '../../runtime/session/messages.ts'
 import type { Outcome } from '../../runtime/session/outcome.ts'
+import { Screen } from '../../runtime/session/screen.ts'
 import type { Session as PortableSession } from '../../runtime/session/session.ts'
 import type { Standby } from '../../runtime/session/standby.ts'
 import type { SessionLock, Store } from '../../runtime/store/store.ts'
+import type { FilesWay, GrantedMount } from '../../runtime/transfer/mount-fates.ts'
+import { mountsToMove } from '../../runtime/transfer/mounts-to-move.ts'
 import { isStasisError } from '../../wasm-shim/errors.ts'
-import { controlCheckpoint } from '../cli/supervise.ts'
+import { answerCheckpoint } from '../control/answer-checkpoint.ts'
 import { ControlServer } from '../control/server.ts'
-import { prepareStandby, Session } from '../sessions.ts'
-import { Screen } from './screen.ts'
+import { checkRestore, grantsOf, prepareStandby, Session } from '../sessions.ts'
+import { whereMoved } from '../transfer/where-moved.ts'
+
+type HostMount = Extract<MountGrant, { host: string }>
 
 /** Who looks at a session's terminal. */
 export interface Viewer {
@@ -20,7 +25,7 @@ export interface Viewer {
 /** A session in this process. */
 export class RunningSession {
   readonly name: string
-  readonly session: Session
+  session: Session
   readonly screen: Screen
   readonly viewers = new Set<Viewer>()
   /** The one who types. */
@@ -35,7 +40,7 @@ export class RunningSession {
   }
 
   show(bytes: Uint8Array, except?: Viewer): void {
-    this.screen.add(bytes)
+    this.screen.append(bytes)
     for (const viewer of this.viewers) if (viewer !== except) viewer.output(bytes)
   }
 
@@ -58,7 +63,7 @@ export class RunningSession {
 export interface RunningOptions {
   /** By which other processes find the sessions. */
   readonly storeId: string
-  readonly mounts: readonly MountGrant[]
+  readonly mounts: readonly HostMount[]
   readonly imports: Readonly<Record<string, string>>
   readonly resume: (name: string) => readonly string[]
   readonly log: (text: string) => void
@@ -79,6 +84,9 @@ export class RunningSessions {
   readonly #options: RunningOptions
   readonly #running = new Map<string, RunningSession>()
   readonly #ended = new Map<string, Ended>()
+  /** Of sessions that were stopped to be moved: where they are then. */
+  readonly #left = new Map<string, Promise<string | undefined>>()
+  #isStopping = false
 
   constructor(store: Store, options: RunningOptions) {
     this.#store = store
@@ -86,8 +94,13 @@ export class RunningSessions {
   }
 
   /** The directories that whoever started the server grants. */
-  get mounts(): readonly MountGrant[] {
+  get grants(): readonly GrantedMount[] {
     return this.#options.mounts
+  }
+
+  /** Before a session is taken to run here: throws STASIS_MOUNT_NOT_GRANTED and STASIS_FILE_*, as `start` would. */
+  async check(view: Store, name: string, files: FilesWay): Promise<void> {
+    await checkRestore(view, name, this.#options.mounts, files)
   }
 
   get(name: string): RunningSession | undefined {
@@ -103,47 +116,83 @@ export class RunningSessions {
   }
 
   /** Goes on with a session of the store; does nothing where it runs already. Rejects as `Session.restore`. */
-  async start(name: string): Promise<RunningSession> {
+  async start(name: string, files: FilesWay = 'refuse'): Promise<RunningSession> {
+    if ((await this.#left.get(name)) !== undefined) this.#running.delete(name)
     const found = this.#running.get(name)
     if (found !== undefined) return found
-    const { options, begin } = this.#place(name)
-    return begin(await Session.restore(this.#store, name, options))
+    const { options, begin } = await this.#place(name)
+    return begin(await Session.restore(this.#store, name, { ...options, files }))
   }
 
   /** Makes a session that is still being received ready to go on here. Rejects with STASIS_STANDBY, and as `start`. */
   async standBy(name: string): Promise<{ readonly standby: Standby; goOn(lock: SessionLock): Promise<void> }> {
-    const { options, begin } = this.#place(name)
+    const { options, begin } = await this.#place(name)
     const standby = await prepareStandby(this.#store, name, options)
     return { standby, goOn: async (lock) => void begin(await standby.goOn(lock)) }
   }
 
   /** Where a session's terminal is, before it runs and then. */
-  #place(name: string) {
-    const { mounts, imports, log } = this.#options
+  async #place(name: string) {
+    const { imports, log } = this.#options
+    // Where it cannot be read, its restore tells why.
+    const mounts = grantsOf(this.#options.mounts, await mountsToMove(this.#store, name, true).catch(() => []))
     const stdin = new PassThrough()
     const screen = new Screen()
     let running: RunningSession | undefined
-    const show = (bytes: Uint8Array) => (running === undefined ? screen.add(bytes) : running.show(bytes))
+    const show = (bytes: Uint8Array) => (running === undefined ? screen.append(bytes) : running.show(bytes))
     const onEvent = (event: SessionEvent) => logEvent(name, event, log)
     const streams = { stdin, stdout: show, stderr: show, terminal: true, imports }
+    // Who attaches sees what is written from here on; what was shown before is on the terminal where it came from.
+    const options = { mounts, ...streams, onEvent, shownLines: 0 }
     const begin = (session: PortableSession): RunningSession => {
-      const begun = new RunningSession(name, session, stdin, screen)
-      running = begun
-      this.#running.set(name, begun)
+      running ??= new RunningSession(name, session, stdin, screen)
+      running.session = session
+      this.#running.set(name, running)
       this.#ended.delete(name)
       log(`${name} runs.`)
-      const control = this.#listen(begun)
-      void session.done.then(async (outcome) => {
-        await (await control)?.close()
-        this.#over(begun, outcome)
-      })
-      return begun
+      void this.#seeThrough(running, () => Session.restore(this.#store, name, { ...options, files: 'keep' }))
+      return running
     }
-    return { options: { mounts, ...streams, onEvent }, begin }
+    return { options, begin }
+  }
+
+  /** To the end of it; where it was stopped to be moved and did not move, `again` makes it go on. */
+  async #seeThrough(running: RunningSession, again: () => Promise<PortableSession>): Promise<void> {
+    const { name } = running
+    const { log } = this.#options
+    for (;;) {
+      let isMoving = false
+      const control = await this.#listen(running, () => {
+        isMoving = true
+      })
+      const outcome = await running.session.done
+      await control?.close()
+      const isStopped = outcome.kind === 'suspended' || outcome.kind === 'stopped'
+      if (!isMoving || !isStopped || this.#isStopping) return this.#over(running, outcome)
+      const place = await this.#leaving(name)
+      if (place !== undefined || this.#isStopping) return this.#over(running, outcome, place)
+      try {
+        running.session = await again()
+        log(`${name} did not move, and goes on here.`)
+      } catch (error) {
+        log(`${name} did not move, and cannot go on here: ${messageOf(error)}`)
+        return this.#over(running, outcome)
+      }
+    }
+  }
+
+  /** Where a session is that was stopped to be moved; whoever wants to run it meanwhile waits for that. */
+  #leaving(name: string): Promise<string | undefined> {
+    const left = whereMoved(this.#store, name)
+    this.#left.set(name, left)
+    const forget = () => void (this.#left.get(name) === left && this.#left.delete(name))
+    left.then(forget, forget)
+    return left
   }
 
   /** Stops all of them with a checkpoint, for at most so many milliseconds. */
   async stopAll(patience: number): Promise<void> {
+    this.#isStopping = true
     const stops = [...this.#running.values()].map(({ name, session }) =>
       session
         .stop({ cause: 'signal' })
@@ -159,14 +208,17 @@ export class RunningSessions {
     await Promise.all([...this.#running.values()].map(({ session }) => session.terminate(143)))
   }
 
-  async #listen(running: RunningSession): Promise<ControlServer | undefined> {
+  async #listen(running: RunningSession, onMoving: () => void): Promise<ControlServer | undefined> {
     const { storeId, resume, log } = this.#options
     const { name, session } = running
     const started = Date.now()
     try {
       return await ControlServer.listen(storeId, name, {
         status: () => ({ name, pid: process.pid, module: name, started }),
-        checkpoint: (params) => controlCheckpoint(session, params, resume(name)),
+        checkpoint: (params) => {
+          if (params.stop && params.movesTo !== undefined) onMoving()
+          return answerCheckpoint(session, params, resume(name))
+        },
       })
     } catch (error) {
       log(`Other processes cannot reach ${name}: ${messageOf(error)}`)
@@ -174,10 +226,10 @@ export class RunningSessions {
     }
   }
 
-  #over(running: RunningSession, outcome: Outcome): void {
+  #over(running: RunningSession, outcome: Outcome, place?: string): void {
     const { name, screen, viewers } = running
-    const [code, reason] = describe(outcome)
-    this.#running.delete(name)
+    const [code, reason] = place === undefined ? describe(outcome) : ([256, `has moved to ${place}`] as const)
+    if (this.#running.get(name) === running) this.#running.delete(name)
     this.#ended.set(name, { screen, code, reason })
     for (const old of [...this.#ended.keys()].slice(0, -remembered)) this.#ended.delete(old)
     this.#options.log(`${name} ${reason}.`)

@@ -29,9 +29,9 @@ export async function findLive(
   const take = async (files: boolean) =>
     void (await control(storeId, session, 'checkpoint', { stop: false, keyframe: true, ...(files && { files }) }))
   return {
-    checkpoint: () =>
-      take(withFiles).catch((error) => {
-        if (!isStasisError(error) || error.code !== 'STASIS_FILES_TOO_LARGE') throw error
+    checkpoint: (needsFiles = false) =>
+      take(needsFiles || withFiles).catch((error) => {
+        if (needsFiles || !isStasisError(error) || error.code !== 'STASIS_FILES_TOO_LARGE') throw error
         return take(false)
       }),
     stop: () => stop(false),

@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto'
+import { listVersions } from '../../runtime/store/checkpoints.ts'
 import { loadLease, refusal } from '../../runtime/store/lease.ts'
+import { loadStart } from '../../runtime/store/start-record.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import type { Channel } from '../../runtime/transfer/channel.ts'
 import { checkOwned, confirmMoved, type HandedOver, leaseToSend } from '../../runtime/transfer/give.ts'
+import type { FilesWay, MountFate } from '../../runtime/transfer/mount-fates.ts'
 import type { Progress, Round } from '../../runtime/transfer/send-blobs.ts'
 import { type SentSession, sendSession } from '../../runtime/transfer/send-session.ts'
 import { folderBlobs } from '../../runtime/transfer/session-blobs.ts'
@@ -20,10 +23,12 @@ export interface SendOptions {
   readonly as: string
   readonly force: boolean
   /** Hand over the right to run it, and have it run there. */
-  readonly move: { readonly start: boolean } | undefined
+  readonly move: { readonly start: boolean; readonly files?: FilesWay } | undefined
   /** How this side calls its copy, for the other one. */
   readonly here: string
   readonly onProgress?: (progress: Progress) => void
+  /** Before anything is stopped: what becomes of its directories there. */
+  readonly onFates?: (fates: readonly MountFate[]) => void
   readonly onRound?: (round: Round) => void
   readonly onStopped?: () => void
   readonly onRetry: (error: Error) => void
@@ -38,7 +43,7 @@ export async function send(store: Store, session: string, server: string, option
     const { move, token, onRetry } = options
     if (move === undefined || !(error instanceof Error) || !isLost(error.cause)) throw error
     onRetry(error)
-    return { rounds: [], ...(await withRetries(() => resumeOnce(store, session, token, move.start), onRetry)) }
+    return { rounds: [], ...(await withRetries(() => resumeOnce(store, session, token, move), onRetry, true)) }
   }
 }
 
@@ -54,15 +59,24 @@ async function sendOnce(store: Store, session: string, server: string, options: 
     const there = `${server}/${as}`
     const live = await findLive(store, storeId, session, there, move === undefined)
     if (live === undefined) await keepModules(store, session)
-    return sendSession(store, session, channel, {
+    const sending = sendSession(store, session, channel, {
       codec: nodeCodec,
       uuid: randomUUID,
       now: () => performance.now(),
       ...events,
       ...(live && { live }),
-      end: move ? { kind: 'move', transfer: randomUUID(), as, there, here, start: move.start } : { kind: 'copy', here },
+      end: move ? { kind: 'move', transfer: randomUUID(), as, there, here, ...move } : { kind: 'copy', here },
     })
+    return live === undefined ? sending : sending.catch((error) => refuseEnded(store, session, error))
   })
+}
+
+/** A program that runs to its end while it is sent leaves nothing behind that could be sent. */
+async function refuseEnded(store: Store, session: string, error: unknown): Promise<never> {
+  const isThere = (await listVersions(store, session)).length > 0 || (await loadStart(store, session).catch(() => true))
+  if (isThere) throw error
+  const message = `${session} has run to its end while it was being sent. Its own terminal shows how.`
+  throw new StasisError('STASIS_SESSION_ENDED', message, { session }, { cause: error })
 }
 
 /** Finishes a hand-over whose last word was lost. Throws STASIS_NOTHING_TO_RESUME. */
@@ -70,17 +84,17 @@ export function resume(
   store: Store,
   session: string,
   token: string | undefined,
-  start: boolean,
+  move: { readonly start: boolean; readonly files?: FilesWay },
   onRetry: (error: Error) => void,
 ): Promise<HandedOver & { readonly peer: string }> {
-  return withRetries(() => resumeOnce(store, session, token, start), onRetry)
+  return withRetries(() => resumeOnce(store, session, token, move), onRetry)
 }
 
 async function resumeOnce(
   store: Store,
   session: string,
   token: string | undefined,
-  start: boolean,
+  { start, files }: { readonly start: boolean; readonly files?: FilesWay },
 ): Promise<HandedOver & { readonly peer: string }> {
   const lease = await loadLease(store, session)
   if (lease?.state !== 'moved' || lease.confirmed) {
@@ -91,7 +105,7 @@ async function resumeOnce(
   }
   const { server, session: as = session } = parseTarget(lease.peer)
   const channel = await connect(server, token)
-  const done = await closing(channel, () => confirmMoved(store, session, channel, lease, as, start).catch(lost))
+  const done = await closing(channel, () => confirmMoved(store, session, channel, lease, as, start, files).catch(lost))
   return { ...done, peer: lease.peer }
 }
 

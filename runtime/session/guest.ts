@@ -440,6 +440,7 @@ class Guest {
   /** At a call, with nothing at hand that only a checkpoint would carry. */
   #isLogEnough({ byLog = false }: CaptureReason, stack: StackState): boolean {
     if (!byLog || this.#log === undefined || stack.call.import < 0 || !this.#isInLog()) return false
+    if (this.#machine.kernel.usesHostFiles) return false
     const unread = this.#host.stdin.unread?.().length ?? 0
     return unread === 0 && this.#firstInput.rest.length === 0
   }

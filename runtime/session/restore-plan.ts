@@ -99,7 +99,8 @@ function logMissing(name: string, call: number): StasisError {
 const idOf = ({ content }: VersionInfo): string | undefined =>
   content.kind === 'intact' ? content.manifest.session.id : undefined
 
-async function tailOf(store: Store, session: string, id: string, calls: number): Promise<RestorePoint['tail']> {
+/** The segments of a run's log behind so many calls. */
+export async function tailOf(store: Store, session: string, id: string, calls: number): Promise<RestorePoint['tail']> {
   const segments = await listSegments(store, session)
   return segments
     .filter(({ run, firstCall }) => run === id.slice(0, 8) && firstCall >= calls)

@@ -36,7 +36,11 @@ export class Screen {
     const limit = this.#buffer.length / 2
     const all = this.#buffer.subarray(Math.max(0, this.#length - limit), this.#length)
     if (!this.#isCut && all.length === this.#length) return all.slice()
-    return all.slice(all.indexOf(lineEnd) + 1)
+    const line = all.indexOf(lineEnd)
+    if (line >= 0) return all.slice(line + 1)
+    let from = 0
+    while (from < all.length && isContinuation(all[from]!)) from++
+    return all.slice(from)
   }
 
   /** The host whose terminals are remembered. */
@@ -66,6 +70,9 @@ export class Screen {
     }
   }
 }
+
+/** In UTF-8: inside a character. */
+const isContinuation = (byte: number): boolean => (byte & 0xc0) === 0x80
 
 /** The last `count` lines, for terminals that keep what they have shown before. */
 export function lastLines(bytes: Uint8Array, count: number): Uint8Array {

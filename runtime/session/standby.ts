@@ -1,5 +1,6 @@
 import { StasisError } from '../../wasm-shim/errors.ts'
-import { decodeState } from '../../wasm-shim/wasi/saved-state.ts'
+import { usesHostFiles } from '../../wasm-shim/wasi/host-files.ts'
+import { decodeState, restoreWritten, type SavedState } from '../../wasm-shim/wasi/saved-state.ts'
 import { decodeCheckpoint } from '../image/decode.ts'
 import { followerBytes, LogFollower } from '../log/followed.ts'
 import { listVersions, readStored } from '../store/checkpoints.ts'
@@ -54,9 +55,7 @@ export class Standby {
     if (stack?.entry.kind !== 'export' || stack.entry.name !== '_start') {
       throw unable(name, 'it is called by its host, which a log does not tell')
     }
-    if (decodeState(kernel).mounts.some(({ kind }) => kind !== 'memory')) {
-      throw unable(name, 'it uses directories of its host, whose contents a log does not tell')
-    }
+    refuseHostFiles(name, decodeState(kernel), options)
     checkPrelinker(manifest, image)
     const module = await findProgram(host, store, manifest, undefined)
     const begun = { name, id: point.id, version: image.address.version, calls: manifest.calls }
@@ -160,6 +159,18 @@ export class Standby {
     await this.#session?.terminate()
     await this.#started.catch(() => undefined)
   }
+}
+
+/** A log does not tell what is in files; where none of the host's is written or open, any directory will do. */
+function refuseHostFiles(name: string, saved: SavedState, { mounts: grants = [] }: CommonOptions): void {
+  const { mounts } = saved
+  const written = restoreWritten(saved.written, mounts)
+  if (usesHostFiles({ mounts, written, fds: saved.fds.map((one) => one?.descriptor ?? null) })) {
+    throw unable(name, 'it has written files of its host or holds them open, whose contents a log does not tell')
+  }
+  const isGranted = (guest: string) => grants.some((grant) => grant.guest === guest)
+  const missing = mounts.find(({ guest, kind }) => kind !== 'memory' && !isGranted(guest))
+  if (missing !== undefined) throw unable(name, `${missing.guest} is not granted here, and a log leads on`)
 }
 
 /** The segments behind the checkpoint; where the first one is not there yet, that one. */

@@ -2,6 +2,7 @@ import { isStasisError } from '../../wasm-shim/errors.ts'
 import { type Lease, loadLease, mayRun, refusal, saveLease } from '../store/lease.ts'
 import type { Store } from '../store/store.ts'
 import type { Channel } from './channel.ts'
+import type { FilesWay } from './mount-fates.ts'
 
 /** By what a session is told apart over all stores: its lease, which is made where it has none. */
 export async function leaseToSend(store: Store, session: string, uuid: () => string): Promise<Lease> {
@@ -32,6 +33,8 @@ export interface HandOver {
   /** Where this side is, for the other one's lease. */
   readonly here: string
   readonly start: boolean
+  /** What is done with files in directories that are granted there; default 'refuse'. */
+  readonly files?: FilesWay
 }
 
 export interface HandedOver {
@@ -50,12 +53,12 @@ export async function giveLease(
   session: string,
   channel: Channel,
   lease: Lease,
-  { transfer, as, there, here, start }: HandOver,
+  { transfer, as, there, here, start, files = 'refuse' }: HandOver,
 ): Promise<HandedOver> {
   const moved: Lease = { ...lease, epoch: lease.epoch + 1, state: 'moved', peer: there, transfer, confirmed: false }
   await saveLease(store, session, { ...lease, state: 'offered', peer: there, transfer })
   try {
-    await channel.send({ kind: 'offer', transfer, line: lease.line, epoch: moved.epoch, peer: here, start })
+    await channel.send({ kind: 'offer', transfer, line: lease.line, epoch: moved.epoch, peer: here, start, files })
     await channel.expect('received')
     // From here on it is never taken back.
     await saveLease(store, session, moved)
@@ -65,7 +68,7 @@ export async function giveLease(
       throw error
     }
   }
-  return confirmMoved(store, session, channel, moved, as, start)
+  return confirmMoved(store, session, channel, moved, as, start, files)
 }
 
 /** Tells the receiver that it is the owner: at the end of a hand-over, or later, on another connection. */
@@ -76,9 +79,10 @@ export async function confirmMoved(
   moved: Lease,
   as: string,
   start: boolean,
+  files: FilesWay = 'refuse',
 ): Promise<HandedOver> {
   try {
-    await channel.send({ kind: 'activate', session: as, transfer: moved.transfer, start })
+    await channel.send({ kind: 'activate', session: as, transfer: moved.transfer, start, files })
     const { running, reason } = await channel.expect('active')
     await saveLease(store, session, { ...moved, confirmed: true })
     return { running, reason }

@@ -28,6 +28,11 @@ export class PreparedSession {
     return this.#options.standBy !== undefined
   }
 
+  /** Whether one stands by. */
+  get isReady(): boolean {
+    return this.#place !== undefined
+  }
+
   /** After what has come was put in place. */
   async prepare(): Promise<{ readonly ready: boolean; readonly reason: string }> {
     const { standBy } = this.#options

@@ -9,6 +9,15 @@
 import { decode, encode } from 'cborg'
 import { StasisError } from '../../wasm-shim/errors.ts'
 import { bytes, flag, list, natural, one, record, type Shape, ShapeError, text } from '../../wasm-shim/wasi/shapes.ts'
+import {
+  contentPlaces,
+  type FilesWay,
+  fates,
+  filesWays,
+  type MountFate,
+  type MountToMove,
+  mountKinds,
+} from './mount-fates.ts'
 
 export const protocolVersion = 1
 /** Bytes of a frame. Of it `data` may fill all but what its head takes. */
@@ -37,11 +46,18 @@ export interface Messages {
   push: { session: string; as: string; line: string; epoch: number; force: boolean }
   /**
    * c: send me `session`. `take`: and the right to run it; `peer`: where it is then. `transfer`: of a hand-over that I have
-   * `received`, to finish it; else empty.
+   * `received`, to finish it; else empty. `start`: and I run it at once.
    */
-  pull: { session: string; take: boolean; peer: string; transfer: string }
+  pull: { session: string; take: boolean; peer: string; transfer: string; start: boolean }
   /** s: to push: go on; to pull: I begin, and this is whose it is. */
   ready: { line: string; epoch: number }
+  /**
+   * >, c: these are its directories: what would become of them where you run it, with `files` as the way with files that
+   * differ? Before it is stopped; of a client also without a transfer, to know.
+   */
+  ask: { session: string; files: FilesWay; mounts: readonly MountToMove[] }
+  /** <, s: this, in the same order. It is run only where none is refused. */
+  answer: { mounts: readonly MountFate[] }
   /** >: what the session consists of now. More follow while `more`. */
   inventory: { blobs: readonly Blob[]; more: boolean }
   /** <: what of that I have: the first `size` bytes, with this BLAKE3 digest. More follow while `more`. */
@@ -65,16 +81,16 @@ export interface Messages {
   /** <: it is, and has done all that its log tells so far; or `reason` says why not, and a checkpoint is needed. */
   prepared: { ready: boolean; reason: string }
   /** >: put it in place, to be yours when I say so. `start`: and I shall want it to run, so say now if it cannot. */
-  offer: { transfer: string; line: string; epoch: number; peer: string; start: boolean }
+  offer: { transfer: string; line: string; epoch: number; peer: string; start: boolean; files: FilesWay }
   /** <: it is in place, and does not run. */
   received: { transfer: string }
   /** >: I have let go: it is yours. `start`: and run it. Also as the first message of a new connection, to finish. */
-  activate: { session: string; transfer: string; start: boolean }
+  activate: { session: string; transfer: string; start: boolean; files: FilesWay }
   /** <: it is mine. `running`: and it runs; else `reason` says why not, where that was asked for. */
   active: { transfer: string; running: boolean; reason: string }
   /** c: run what you hold. */
-  start: { session: string }
-  /** s: it runs. */
+  start: { session: string; files: FilesWay }
+  /** s: it runs, or has run to its end here. */
   started: Record<never, never>
   /** c: show me the terminal of `session`. `write`: and let me type, if nobody else does. */
   attach: { session: string; write: boolean }
@@ -144,6 +160,17 @@ const listed =
     return list(shape)(value, where)
   }
 
+/** Directories of a session, of which a frame holds this many. */
+export const maxMounts = 256
+
+const few =
+  <T>(shape: Shape<T>): Shape<T[]> =>
+  (value, where) => {
+    if (Array.isArray(value) && value.length > maxMounts) throw new ShapeError(`${where} has more than ${maxMounts}`)
+    return list(shape)(value, where)
+  }
+
+const files = one(filesWays)
 const blob = { name: blobName, size: integer }
 const nothing = record<Record<never, never>>({})
 
@@ -155,6 +182,15 @@ const shapes: { readonly [K in Kind]: Shape<Messages[K]> } = {
     take: flag,
     peer,
     transfer: (value, at) => (value === '' ? '' : uuid(value, at)),
+    start: flag,
+  }),
+  ask: record<Messages['ask']>({
+    session,
+    files,
+    mounts: few(record<MountToMove>({ guest: short(4096), kind: one(mountKinds), contents: one(contentPlaces) })),
+  }),
+  answer: record<Messages['answer']>({
+    mounts: few(record<MountFate>({ guest: short(4096), fate: one(fates), because: shown(1024) })),
   }),
   ready: record<Messages['ready']>({ line: uuid, epoch: integer }),
   inventory: record<Messages['inventory']>({ blobs: listed(record<Blob>(blob)), more: flag }),
@@ -171,11 +207,11 @@ const shapes: { readonly [K in Kind]: Shape<Messages[K]> } = {
   kept: nothing,
   prepare: record<Messages['prepare']>({ line: uuid, epoch: integer, peer }),
   prepared: record<Messages['prepared']>({ ready: flag, reason: short(4096) }),
-  offer: record<Messages['offer']>({ transfer: uuid, line: uuid, epoch: integer, peer, start: flag }),
+  offer: record<Messages['offer']>({ transfer: uuid, line: uuid, epoch: integer, peer, start: flag, files }),
   received: record<Messages['received']>({ transfer: uuid }),
-  activate: record<Messages['activate']>({ session, transfer: uuid, start: flag }),
+  activate: record<Messages['activate']>({ session, transfer: uuid, start: flag, files }),
   active: record<Messages['active']>({ transfer: uuid, running: flag, reason: short(4096) }),
-  start: record<Messages['start']>({ session }),
+  start: record<Messages['start']>({ session, files }),
   started: nothing,
   attach: record<Messages['attach']>({ session, write: flag }),
   attached: record<Messages['attached']>({ writer: flag, screen: bytes }),

@@ -2,12 +2,17 @@ import { isStasisError } from '../../wasm-shim/errors.ts'
 import type { Store } from '../store/store.ts'
 import type { Channel } from './channel.ts'
 import { checkOwned, giveCopy, giveLease, type HandedOver, type HandOver, leaseToSend } from './give.ts'
+import { type MountFate, refuseFates } from './mount-fates.ts'
+import { carriesFiles, mountsToMove } from './mounts-to-move.ts'
 import { BlobSender, type Round, type SendOptions } from './send-blobs.ts'
 
 /** A session that runs while it is sent. */
 export interface LiveSession {
-  /** Takes a checkpoint that is removed by itself later, and goes on. */
-  checkpoint(): Promise<void>
+  /**
+   * Takes a checkpoint that is removed by itself later, and goes on. `withFiles`: it has to carry the host's files; rejects
+   * with STASIS_FILES_TOO_LARGE.
+   */
+  checkpoint(withFiles?: boolean): Promise<void>
   /** Takes a checkpoint and ends; resolves when nobody holds the session's lock any more. */
   stop(): Promise<void>
   /** The same without a checkpoint, where its log is enough. */
@@ -22,6 +27,8 @@ export interface SendSessionOptions extends SendOptions {
   readonly uuid: () => string
   /** Milliseconds since some instant; absent: the other side is not asked to stand by. */
   readonly now?: () => number
+  /** Before anything is sent or stopped: what becomes of its directories there. */
+  readonly onFates?: (fates: readonly MountFate[]) => void
   /** After each round. */
   readonly onRound?: (round: Round) => void
   /** The session was stopped for the last round. */
@@ -40,7 +47,8 @@ const worthwhile = 0.7
 
 /**
  * The sending side of one transfer, from the first inventory to its end. A move copies while the guest runs and stops it for
- * the last, small round. Rejects as `giveLease`; a session that was stopped for it and did not move can be restored.
+ * the last, small round. Rejects as `giveLease`, with STASIS_MOUNT_NOT_GRANTED before anything is stopped, and as what is to
+ * be run there is refused there; a session that was stopped for it and did not move can be restored.
  */
 export async function sendSession(
   store: Store,
@@ -57,10 +65,12 @@ export async function sendSession(
     onRound?.(done)
     return done.changed
   }
+  const { needing, canStandBy } = await askFates(store, session, channel, options)
+  const needsFiles = needing.length > 0
   if (live !== undefined) {
     let before = Number.POSITIVE_INFINITY
     for (let count = end.kind === 'copy' ? maxRounds - 1 : 0; count < maxRounds; count++) {
-      await live.checkpoint()
+      await live.checkpoint(needsFiles)
       const changed = await again(round)
       if (changed <= enough || changed > before * worthwhile) break
       before = changed
@@ -69,7 +79,8 @@ export async function sendSession(
       await giveCopy(channel, await leaseToSend(store, session, uuid), end.here)
       return { rounds }
     }
-    const isReady = await othersStandsBy(store, session, channel, options, round)
+    if (needsFiles && !(await carriesFiles(store, session))) refuseFates(session, needing.map(notCarried))
+    const isReady = canStandBy && (await othersStandsBy(store, session, channel, options, round))
     if (isReady && live.stopByLog !== undefined) await live.stopByLog()
     else await live.stop()
     onStopped?.()
@@ -89,6 +100,36 @@ export async function sendSession(
     await lock.release()
   }
 }
+
+/**
+ * Asks the other side what becomes of the session's directories; rejects where it could not go on there. `needing`: those of
+ * the host whose files have to go along. `canStandBy`: its log may be enough to go on there.
+ */
+async function askFates(
+  store: Store,
+  session: string,
+  channel: Channel,
+  { live, end, onFates }: SendSessionOptions,
+): Promise<{ readonly needing: readonly MountFate[]; readonly canStandBy: boolean }> {
+  if (end.kind !== 'move' || !end.start) return { needing: [], canStandBy: false }
+  // What is wrong with it is told by who looks at what was sent.
+  const mounts = await mountsToMove(store, session, live !== undefined).catch(() => [])
+  if (mounts.length === 0) return { needing: [], canStandBy: true }
+  await channel.send({ kind: 'ask', session: end.as, files: end.files ?? 'refuse', mounts })
+  const { mounts: fates } = await channel.expect('answer')
+  refuseFates(session, fates)
+  onFates?.(fates)
+  const ofHost = new Set(mounts.flatMap(({ guest, kind }) => (kind === 'host' ? [guest] : [])))
+  return {
+    needing: fates.filter(({ guest, fate }) => (fate === 'memory' || end.files === 'restore') && ofHost.has(guest)),
+    canStandBy: end.files !== 'restore' && fates.every(({ fate }) => fate === 'granted'),
+  }
+}
+
+const notCarried = ({ guest }: MountFate): MountFate => ({
+  ...{ guest, fate: 'refused' },
+  because: 'not all of its files can go along, which it needs there',
+})
 
 /** Rounds of the log alone, and milliseconds that the other side may take for one when the guest is stopped. */
 const maxFollows = 4

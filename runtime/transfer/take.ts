@@ -2,6 +2,7 @@ import { StasisError } from '../../wasm-shim/errors.ts'
 import { type Lease, loadLease, mayRun, saveLease } from '../store/lease.ts'
 import type { SessionLock, Store } from '../store/store.ts'
 import type { Channel } from './channel.ts'
+import { decideMounts, type FilesWay, type GrantedMount } from './mount-fates.ts'
 import { PreparedSession, type StandbyPlace } from './prepared-session.ts'
 import { broken, type MessageOf } from './protocol.ts'
 import { BlobReceiver, type ReceiveOptions } from './receive-blobs.ts'
@@ -16,14 +17,19 @@ export interface Taken {
 export interface TakeOptions extends ReceiveOptions {
   /** Where the other copy is, if this side knows it better than the other one. */
   readonly peer?: string
+  /** The directories that a session which is taken may have here; default: none. */
+  readonly grants?: readonly GrantedMount[]
+  /** What is done with files in them; default: what the sender says. */
+  readonly files?: FilesWay
   /** Before a session is taken that is to run here: throws where it could not. `view` has it as it will be. */
-  readonly checkStart?: (view: Store, session: string) => Promise<void>
+  readonly checkStart?: (view: Store, session: string, files: FilesWay) => Promise<void>
   /** Makes a session that is in place ready to go on, while more of it comes. Absent where nothing is run. */
   readonly standBy?: (session: string) => Promise<StandbyPlace>
   /** After the session became this store's and its lock was released: runs it, if asked to, and says what became of that. */
   readonly onOwned?: (
     session: string,
     start: boolean,
+    files: FilesWay,
   ) => Promise<{ readonly running: boolean; readonly reason: string }>
 }
 
@@ -69,6 +75,9 @@ export async function takeSession(
     for (;;) {
       const message = await channel.expect(...transferKinds)
       switch (message.kind) {
+        case 'ask':
+          await answerAsk(channel, message, options)
+          break
         case 'inventory':
           await receiver.inventory(message)
           break
@@ -94,7 +103,10 @@ export async function takeSession(
           await channel.send({ kind: 'prepared', ...(await standby.prepare()) })
           break
         case 'offer':
-          if (message.start) await options.checkStart?.(receiver.view(), session)
+          // What stands by and has only its log grown was looked at when it was prepared: the guest need not wait for it.
+          if (message.start && !(standby.isReady && receiver.isLogAdded)) {
+            await options.checkStart?.(receiver.view(), session, options.files ?? message.files)
+          }
           await putInPlace(store, session, receiver, message, 'received', options)
           await standby.check()
           await channel.send({ kind: 'received', transfer: message.transfer })
@@ -111,7 +123,28 @@ export async function takeSession(
   }
 }
 
-const transferKinds = ['inventory', 'data', 'zstd', 'end', 'flush', 'keep', 'prepare', 'offer', 'activate'] as const
+const transferKinds = [
+  'ask',
+  'inventory',
+  'data',
+  'zstd',
+  'end',
+  'flush',
+  'keep',
+  'prepare',
+  'offer',
+  'activate',
+] as const
+
+/** What would become of a session's directories here. Nothing else is done. */
+export async function answerAsk(
+  channel: Channel,
+  { mounts, files }: MessageOf<'ask'>,
+  options: Pick<TakeOptions, 'grants' | 'files'>,
+): Promise<void> {
+  const fates = decideMounts(mounts, options.grants ?? [], options.files ?? files)
+  await channel.send({ kind: 'answer', mounts: fates })
+}
 
 async function putInPlace(
   store: Store,
@@ -135,7 +168,7 @@ export async function activate(
   session: string,
   channel: Channel,
   lock: SessionLock,
-  { transfer, start }: MessageOf<'activate'>,
+  { transfer, start, files }: MessageOf<'activate'>,
   options: TakeOptions,
   standby?: PreparedSession,
 ): Promise<Lease> {
@@ -148,7 +181,9 @@ export async function activate(
   const { onOwned = async () => ({ running: false, reason: '' }) } = options
   const isRunning = start && (await standby?.goOn(lock)) === true
   if (!isRunning) await lock.release()
-  const { running, reason } = isRunning ? { running: true, reason: '' } : await onOwned(session, start)
+  const { running, reason } = isRunning
+    ? { running: true, reason: '' }
+    : await onOwned(session, start, options.files ?? files)
   await channel.send({ kind: 'active', transfer, running, reason: reason.slice(0, 4096) })
   return owned
 }

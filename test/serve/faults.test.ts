@@ -49,7 +49,9 @@ async function moveUntilDone(here: Store, there: Store, url: string): Promise<vo
     const lease = await loadLease(here, 'calc')
     if (lease?.state === 'moved' && lease.confirmed) return
     const step =
-      lease?.state === 'moved' ? resume(here, 'calc', undefined, false, () => {}) : send(here, 'calc', url, options())
+      lease?.state === 'moved'
+        ? resume(here, 'calc', undefined, { start: false }, () => {})
+        : send(here, 'calc', url, options())
     await step.catch((error) => {
       expect(error.code).toMatch(/^STASIS_(CONNECTION_LOST|LEASE_MOVED|SESSION_BUSY)$/)
     })

@@ -11,7 +11,7 @@ const statements = Array.from(
 
 const scripts = {
   'count.lua': `local sum = 0
-for i = 1, 300 do
+for i = 1, 1000 do
   for j = 1, 400000 do sum = (sum * 31 + j) % 1000003 end
   io.write(i, ":", sum, "\\n") io.flush()
 end

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { LineEditor } from '../../host-node/attach/line-editor.ts'
 import { progressLine } from '../../host-node/cli/transfer-progress.ts'
-import { Screen } from '../../host-node/serve/screen.ts'
 import { nodeCodec } from '../../host-node/transfer/codec.ts'
 import { parseTarget } from '../../host-node/transfer/target.ts'
+import { Screen } from '../../runtime/session/screen.ts'
 import { pack, pieceMessage, pieceOf, portableCodec, unpack } from '../../runtime/transfer/codec.ts'
 import { maxPiece } from '../../runtime/transfer/protocol.ts'
 
@@ -29,13 +29,13 @@ test('Ctrl-D ends the input on an empty line, and Ctrl-] leaves', () => {
 })
 
 test('A screen keeps its last bytes, from the beginning of a line or of a character on', () => {
-  const screen = new Screen(10)
-  for (const part of ['first line\n', 'second\n', 'third']) screen.add(bytes(part))
-  expect(text(screen.content())).toBe('third')
-  const wide = new Screen(10)
-  for (let i = 0; i < 20; i++) wide.add(bytes('é'))
-  wide.add(bytes('x'))
-  expect(text(wide.content())).toBe('ééééx')
+  const screen = new Screen(undefined, 10)
+  for (const part of ['first line\n', 'second\n', 'third']) screen.append(bytes(part))
+  expect(text(screen.bytes())).toBe('third')
+  const wide = new Screen(undefined, 10)
+  for (let i = 0; i < 20; i++) wide.append(bytes('é'))
+  wide.append(bytes('x'))
+  expect(text(wide.bytes())).toBe('ééééx')
 })
 
 test('Addresses of servers and sessions are read, and nonsense is refused', () => {

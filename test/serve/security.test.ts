@@ -217,7 +217,10 @@ test('Nonsense, paths for names, and messages out of place are refused, logged, 
     [encodeMessage(push), inventory('@/lease.cbor')],
     [encodeMessage(push), data('@/1.ckpt')],
     [encodeMessage(push), encodeMessage({ kind: 'keep', line, epoch: 0, peer: '' })],
-    [encodeMessage(push), encodeMessage({ kind: 'offer', transfer: line, line, epoch: 1, peer: '', start: false })],
+    [
+      encodeMessage(push),
+      encodeMessage({ kind: 'offer', transfer: line, line, epoch: 1, peer: '', start: false, files: 'refuse' }),
+    ],
     [encodeMessage({ kind: 'keep', line, epoch: 0, peer: '' })],
     [encodeMessage(push), inventory('@/1.ckpt'), encodeMessage({ kind: 'flush' })],
     [
@@ -309,10 +312,10 @@ test('A client that claims what it cannot have finished is refused', async () =>
   await send(store, 'calc', served.server.url, sendOptions())
   // A copy does not become runnable by being told so.
   const channel = await connect(served.server.url, undefined)
-  await channel.send({ kind: 'activate', session: 'calc', transfer: line, start: true })
+  await channel.send({ kind: 'activate', session: 'calc', transfer: line, start: true, files: 'refuse' })
   await expect(channel.expect('active')).rejects.toMatchObject({ code: 'STASIS_TRANSFER_UNKNOWN' })
   const again = await connect(served.server.url, undefined)
-  await again.send({ kind: 'start', session: 'calc' })
+  await again.send({ kind: 'start', session: 'calc', files: 'refuse' })
   await expect(again.expect('started')).rejects.toMatchObject({ code: 'STASIS_LEASE_COPY' })
   channel.close()
   again.close()

@@ -14,7 +14,7 @@ export function wat(text: string): Uint8Array {
 const wasi = (name: string, params: string, as = name) =>
   `(import "wasi_snapshot_preview1" "${name}" (func $${as} (param ${params}) (result i32)))`
 
-const imports = `
+export const imports = `
   ${wasi('fd_write', 'i32 i32 i32 i32')}
   ${wasi('fd_read', 'i32 i32 i32 i32')}
   ${wasi('random_get', 'i32 i32')}

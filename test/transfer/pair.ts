@@ -1,14 +1,17 @@
 import { connectionLost } from '../../runtime/transfer/channel.ts'
 import type { Duplex } from '../../runtime/transfer/duplex.ts'
+import { decodeMessage, type Kind } from '../../runtime/transfer/protocol.ts'
 
 export interface PairOptions {
   /** Bytes after which the connection breaks, counted over both directions. The frame in which that is does not arrive. */
   readonly cutAfter?: number
+  /** Count from the first frame of this kind on. */
+  readonly from?: Kind
 }
 
 class End implements Duplex {
   readonly frames: (Uint8Array | undefined)[] = []
-  readonly line: { left: number; isCut: boolean; ends: End[] }
+  readonly line: { left: number; isCut: boolean; ends: End[]; from: Kind | undefined }
   other!: End
   #wake: (() => void) | undefined
 
@@ -19,7 +22,8 @@ class End implements Duplex {
   async send(frame: Uint8Array): Promise<void> {
     await Promise.resolve()
     if (this.line.isCut) throw connectionLost('cut')
-    this.line.left -= frame.length
+    if (this.line.from !== undefined && decodeMessage(frame).kind === this.line.from) this.line.from = undefined
+    if (this.line.from === undefined) this.line.left -= frame.length
     if (this.line.left < 0) {
       this.line.isCut = true
       for (const end of this.line.ends) end.wake()
@@ -53,8 +57,8 @@ class End implements Duplex {
 }
 
 /** Two ends of a connection in memory. */
-export function duplexPair({ cutAfter = Number.POSITIVE_INFINITY }: PairOptions = {}): [Duplex, Duplex] {
-  const line = { left: cutAfter, isCut: false, ends: [] as End[] }
+export function duplexPair({ cutAfter = Number.POSITIVE_INFINITY, from }: PairOptions = {}): [Duplex, Duplex] {
+  const line = { left: cutAfter, isCut: false, ends: [] as End[], from }
   const [a, b] = [new End(line), new End(line)]
   a.other = b
   b.other = a

@@ -7,15 +7,15 @@ const digest = new Uint8Array(32)
 const messages: readonly Message[] = [
   { kind: 'hello', version: 1, agent: 'stasis' },
   { kind: 'push', session: 'calc', as: 'calc-2', line: uuid, epoch: 3, force: false },
-  { kind: 'pull', session: 'calc', take: true, peer: 'here', transfer: '' },
+  { kind: 'pull', session: 'calc', take: true, peer: 'here', transfer: '', start: false },
   { kind: 'inventory', blobs: [{ name: '@/start.cbor', size: 5 }], more: false },
   { kind: 'have', blobs: [{ name: `modules/${'0'.repeat(64)}.wasm`, size: 5, digest }], more: true },
   { kind: 'data', name: '@/chunks/abc', at: 0, deflated: false, bytes: Uint8Array.of(1, 2, 3) },
   { kind: 'zstd', name: '@/chunks/abc', at: 5, size: 9, bytes: Uint8Array.of(1, 2, 3) },
   { kind: 'end', name: '@/1.ckpt', size: 7, digest },
   { kind: 'flush' },
-  { kind: 'offer', transfer: uuid, line: uuid, epoch: 4, peer: '', start: false },
-  { kind: 'activate', session: 'calc', transfer: uuid, start: true },
+  { kind: 'offer', transfer: uuid, line: uuid, epoch: 4, peer: '', start: false, files: 'refuse' },
+  { kind: 'activate', session: 'calc', transfer: uuid, start: true, files: 'keep' },
   { kind: 'active', transfer: uuid, running: false, reason: '' },
   { kind: 'resize', columns: 80, rows: 24 },
   { kind: 'over', code: 256, reason: 'it moved' },
@@ -38,7 +38,10 @@ const refused: readonly [string, Uint8Array][] = [
   ['a number that is not the shortest', Uint8Array.from(Buffer.from('a2646b696e646572657369', 'hex'))],
   ['a list of no definite length', Uint8Array.from(Buffer.from('9fff', 'hex'))],
   ['a field twice', Uint8Array.from(Buffer.from('a2646b696e6465666c757368646b696e6465666c757368', 'hex'))],
-  ['commands to a terminal', encode({ kind: 'pull', session: 'calc', take: true, peer: '\x1b[2J', transfer: '' })],
+  [
+    'commands to a terminal',
+    encode({ kind: 'pull', session: 'calc', take: true, peer: '\x1b[2J', transfer: '', start: false }),
+  ],
   ['more than a frame holds', encode({ kind: 'input', bytes: new Uint8Array(maxFrame) })],
 ]
 

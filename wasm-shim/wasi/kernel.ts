@@ -9,6 +9,7 @@ import { type DescriptorSummary, describeDescriptor } from './describe.ts'
 import type { FileSystem } from './fs/file-system.ts'
 import { GuestMemory } from './guest-memory.ts'
 import { ExitSignal, type Host, type HostClocks } from './host.ts'
+import { usesHostFiles } from './host-files.ts'
 import { bind } from './link.ts'
 import { hasAfterNote, noting } from './recovery/after.ts'
 import { beforeNotes, mayHaveChanged } from './recovery/before.ts'
@@ -304,6 +305,11 @@ export class Kernel {
    */
   carriedFiles(limit: number): CarriedFiles<ContentSource> | undefined {
     return carryFiles(this.#context, this.#recovery?.mode === 'replay' ? 0 : limit)
+  }
+
+  /** See host-files.ts. */
+  get usesHostFiles(): boolean {
+    return usesHostFiles(this.#context.state)
   }
 
   /** Regions of an older program's checkpoint that this one has not registered so far. */

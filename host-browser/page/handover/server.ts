@@ -132,7 +132,7 @@ export async function takeFromServer(
   try {
     const transfer = own?.state === 'received' ? own.transfer : ''
     await connected(place, async (channel) => {
-      await channel.send({ kind: 'pull', session, take: true, peer: here(), transfer })
+      await channel.send({ kind: 'pull', session, take: true, peer: here(), transfer, start: true })
       const { line, epoch } = await channel.expect('ready')
       await checkPlace(store, as, line, epoch)
       await takeSession(store, as, channel, lock, { peer: `${place.url}/${session}`, onProgress })

@@ -3,7 +3,7 @@ import { printable } from '../format.ts'
 import { flag } from '../options.ts'
 import { tokenOption } from '../session-options.ts'
 import { tell } from '../supervise.ts'
-import { parseSessionTarget, tokenOf } from '../transfer-options.ts'
+import { filesOption, parseSessionTarget, tokenOf } from '../transfer-options.ts'
 
 export const attachCommand = defineCommand({
   name: 'attach',
@@ -16,6 +16,7 @@ export const attachCommand = defineCommand({
   ],
   options: {
     start: flag('Run it on the server first, where it is held suspended.'),
+    files: filesOption,
     'read-only': flag('Look on, and leave the typing to others.'),
     token: tokenOption,
   },
@@ -26,6 +27,7 @@ export const attachCommand = defineCommand({
     const end = await attach(server, session, {
       token: tokenOf(values.token),
       start: values.start,
+      files: values.files ?? 'refuse',
       write: !values['read-only'],
       onAttached: (writer) => {
         if (!terminal.interactive) return

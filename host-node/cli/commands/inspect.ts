@@ -7,9 +7,11 @@ import { parseAddress } from '../../../runtime/store/address.ts'
 import { listVersions, loadModule } from '../../../runtime/store/checkpoints.ts'
 import { StasisError } from '../../../wasm-shim/errors.ts'
 import { prelink } from '../../../wasm-shim/prelink/index.ts'
+import { parseTarget } from '../../transfer/target.ts'
 import { defineCommand } from '../command.ts'
 import { readInput } from '../inputs.ts'
 import { type MoveTarget, moveTargets, printMovement, reportMovement } from '../inspect/can-move.ts'
+import { directoriesOf } from '../inspect/directory-movements.ts'
 import { inspectStored, namesOf } from '../inspect/inspect-stored.ts'
 import { type ModuleReport, reportModule } from '../inspect/module-report.ts'
 import { printCheckpoint } from '../inspect/print-checkpoint.ts'
@@ -19,8 +21,10 @@ import { lookUp } from '../look-up.ts'
 import { encryptionOptions, openPlace, type StoreValues } from '../open-place.ts'
 import { flag, value } from '../options.ts'
 import { readImage, readImageFile } from '../read-image.ts'
-import { jsonOption, storeOption } from '../session-options.ts'
+import { jsonOption, storeOption, tokenOption } from '../session-options.ts'
+import { tell } from '../supervise.ts'
 import type { Terminal } from '../terminal.ts'
+import { tokenOf } from '../transfer-options.ts'
 import { UsageError } from '../usage-error.ts'
 import { oneOf } from '../values.ts'
 
@@ -39,10 +43,11 @@ export const inspectCommand = defineCommand({
   options: {
     'can-move': value(
       'TARGET',
-      'Say of each resource of a session whether it can go to TARGET: node20, node, chromium, firefox, or a server’s URL. ' +
-        'The exit code is 1 where something cannot.',
+      'Say of each resource of a session whether it can go to TARGET: node20, node, chromium, firefox, or a server’s URL, ' +
+        'which is asked what becomes of its directories there. The exit code is 1 where something cannot.',
       parseMoveTarget,
     ),
+    token: tokenOption,
     store: storeOption,
     ...encryptionOptions,
     json: jsonOption,
@@ -63,7 +68,7 @@ export const inspectCommand = defineCommand({
     }
     const report = await inspect(subject, values)
     const target = values['can-move']
-    if (target !== undefined) return inspectMovement(report, target, values, terminal)
+    if (target !== undefined) return inspectMovement(report, subject, target, values, terminal)
     if (values.json) terminal.out(JSON.stringify(report, null, 2))
     else terminal.out(print(report, terminal))
     return 0
@@ -72,22 +77,40 @@ export const inspectCommand = defineCommand({
 
 async function inspectMovement(
   report: Report,
-  target: MoveTarget,
-  values: StoreValues & { readonly json: boolean },
+  subject: string,
+  target: GivenTarget,
+  values: StoreValues & { readonly json: boolean; readonly token: string | undefined },
   terminal: Terminal,
 ): Promise<number> {
   if (report.kind === 'module') throw new UsageError('--can-move is about a session; name one.', 'inspect')
-  const movements = await reportMovement(report, target, await openPlace(values))
+  const store = await openPlace(values)
+  const isNewest = !isFile(subject) && parseAddress(subject).version === 0
+  const mounts = await directoriesOf(report, store, isNewest)
+  const { server } = target
+  const { askFates } = await import('../../transfer/ask.ts')
+  const fates = server === undefined ? undefined : await askFates(server, tokenOf(values.token), report.session, mounts)
+  if (fates === undefined && server !== undefined && !values.json) {
+    tell(`${server} does not answer, so that what it grants is not known.`, terminal)
+  }
+  const movements = await reportMovement(report, target, store, { mounts, ...(fates && { fates }) })
   if (values.json) terminal.out(JSON.stringify({ target: target.name, movements }, null, 2))
   else terminal.out(printMovement(movements, target, terminal))
   return movements.some(({ moves }) => moves === 'does not move') ? 1 : 0
 }
 
 /** A server is a Node of some recent version. */
-function parseMoveTarget(given: string): MoveTarget {
+function parseMoveTarget(given: string): GivenTarget {
   const names = moveTargets.map(({ name }) => name)
-  const name = /^(https?|wss?):\/\//.test(given) ? 'node' : oneOf(names, 'target')(given)
-  return moveTargets.find((target) => target.name === name) as MoveTarget
+  const isServer = /^(https?|wss?):\/\/|:\d+$/.test(given)
+  const name = isServer ? 'node' : oneOf(names, 'target')(given)
+  const target = moveTargets.find((each) => each.name === name) as MoveTarget
+  if (!isServer) return target
+  const { server } = parseTarget(given)
+  return { ...target, name: server, server }
+}
+
+interface GivenTarget extends MoveTarget {
+  readonly server?: string
 }
 
 type Report = ModuleReport | CheckpointReport | StartReport

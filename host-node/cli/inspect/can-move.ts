@@ -1,10 +1,10 @@
 import type { CheckpointReport } from '../../../runtime/inspect/checkpoint-report.ts'
-import type { MountReport } from '../../../runtime/inspect/mount-report.ts'
 import { loadModule } from '../../../runtime/store/checkpoints.ts'
 import type { Store } from '../../../runtime/store/store.ts'
 import { prelink } from '../../../wasm-shim/prelink/index.ts'
 import { formatSize, formatTable, plural, printable } from '../format.ts'
 import type { Terminal } from '../terminal.ts'
+import { type Directories, directoryMovements, isBelow } from './directory-movements.ts'
 import { type ModuleReport, reportModule } from './module-report.ts'
 import type { StartReport } from './start-report.ts'
 
@@ -56,12 +56,13 @@ export async function reportMovement(
   report: CheckpointReport | StartReport,
   target: MoveTarget,
   store: Store,
+  directories: Directories,
 ): Promise<readonly Movement[]> {
   const bytes = await loadModule(store, report.module.sha256)
   const module = bytes === undefined ? undefined : reportModule(report.module.name, bytes, prelink)
-  const isRunning = (await store.owners()).has(report.session ?? '')
-  const own = report.kind === 'checkpoint' ? checkpointMovements(report, target, isRunning) : startMovements(report)
-  return [...moduleMovements(report.module, module, target), ...own]
+  const own = report.kind === 'checkpoint' ? checkpointMovements(report, target, directories) : startMovements(report)
+  const rows = directoryMovements(report, directories, target)
+  return [...moduleMovements(report.module, module, target), ...own, ...rows]
 }
 
 function moduleMovements(
@@ -87,8 +88,8 @@ function moduleMovements(
   ]
 }
 
-function checkpointMovements(report: CheckpointReport, target: MoveTarget, isRunning: boolean): Movement[] {
-  const { instances, stacks, descriptors, mounts, input, args } = report
+function checkpointMovements(report: CheckpointReport, target: MoveTarget, directories: Directories): Movement[] {
+  const { instances, stacks, descriptors, input, args } = report
   const memories = instances.flatMap(({ memories: own }) => own)
   return [
     ...memories.map(({ bytes, nonZeroBytes }) => {
@@ -104,42 +105,15 @@ function checkpointMovements(report: CheckpointReport, target: MoveTarget, isRun
       const what = `descriptor ${fd}, ${type}${path === undefined ? '' : ` ${path}`}`
       if (path === undefined) return row(what, 'moves', 'it becomes the terminal or pipe of whoever runs it there')
       const isOfHost = moves === 'moves if granted'
+      const fate = isOfHost ? directories.fates?.find(({ guest }) => isBelow(path, guest)) : undefined
+      if (fate !== undefined)
+        return row(what, fate.fate === 'refused' ? 'does not move' : 'moves', `${fate.guest}: ${fate.because}`)
       if (isOfHost && target.isPage && type !== 'directory') {
         return row(what, 'does not move', `${because}, and a page has no directories of this machine`)
       }
       return row(what, moves, because)
     }),
-    ...mounts
-      .filter(({ kind }) => kind !== 'memory')
-      .map((mount) => directoryMovement(mount, report, target, isRunning)),
   ]
-}
-
-/** A directory of the host can be granted, or its files go along and it becomes one in memory (docs/files.md). */
-function directoryMovement(
-  { guest, source, kind }: MountReport,
-  { files, log }: CheckpointReport,
-  target: MoveTarget,
-  isRunning: boolean,
-): Movement {
-  const what = `directory ${source ?? 'HOST'}::${guest}`
-  // Of a session that runs a checkpoint is taken before it moves.
-  const isBehind = !isRunning && (log?.tail.calls ?? 0) > 0
-  const isCarried = !isBehind && (kind === 'overlay' || (files?.content === 'carried' && files.complete))
-  const goesOn =
-    kind === 'overlay'
-      ? 'it goes on in memory with what the program changed'
-      : 'it goes on in memory with the files that the checkpoint carries'
-  if (isCarried) {
-    return target.isPage
-      ? row(what, 'moves', `${goesOn}; others that the program opens later are missing there`)
-      : row(what, 'moves if granted', `by --dir, and its files are compared; else ${goesOn}`)
-  }
-  const why = isBehind ? 'the log leads on from the checkpoint' : 'its files are not part of the checkpoint'
-  const remedy = 'stop it with a checkpoint that has them'
-  return target.isPage
-    ? row(what, 'does not move', `${why}, and a page has no directories of this machine: ${remedy}`)
-    : row(what, 'moves if granted', `${why}: it has to be granted there with --dir, with the same files in it`)
 }
 
 function stackMovement(frames: CheckpointReport['stacks'][number]['frames'], target: MoveTarget): Movement {
@@ -157,14 +131,8 @@ function stackMovement(frames: CheckpointReport['stacks'][number]['frames'], tar
 
 function startMovements({ ended, log }: StartReport): Movement[] {
   if (ended !== null) return [row('program', 'does not move', `it has ended with code ${ended}`)]
-  const calls = log === null ? 'has no log' : 'has no checkpoint'
-  return [
-    row(
-      'state',
-      log === null ? 'does not move' : 'moves',
-      `it ${calls}: there its logged calls are made again from the first one on`,
-    ),
-  ]
+  if (log === null) return [row('state', 'does not move', 'it has neither a checkpoint nor a log')]
+  return [row('state', 'moves', 'it has no checkpoint: there its logged calls are made again from the first one on')]
 }
 
 const row = (resource: string, moves: Moves, because: string): Movement => ({ resource, moves, because })
