@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, Page } from 'puppeteer-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { seeded } from '../support/seeded.ts'
 import { browserNames, launchBrowser, openPage, withoutBrowser } from './browsers.ts'
 import { call } from './drive.ts'
 import { counter, thinker } from './guests.ts'
-import { seeded } from './matrix.ts'
 import { serve, type TestServer } from './server.ts'
 
 describe.each(browserNames)('%s', (browserName) => {

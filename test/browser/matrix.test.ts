@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { comparable } from '../programs/cases.ts'
 import { program } from '../programs/programs.ts'
+import { seeded } from '../support/seeded.ts'
 import { type Hosts, missingHosts, openHosts } from './hosts.ts'
-import { journey, matrixPrograms, planned, seeded } from './matrix.ts'
+import { journey, matrixPrograms, planned } from './matrix.ts'
 
 const missing = missingHosts()
 const long = process.env.MATRIX === 'full'

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { caseNamed, comparable, expectedOutcome, type Outcome, type ProgramCase } from '../programs/cases.ts'
 import { shown } from '../programs/prepare.ts'
 import { program } from '../programs/programs.ts'
+import { seeded } from '../support/seeded.ts'
 import type { LegRequest, LegResult } from './leg.ts'
 import type { LegHost } from './node-host.ts'
 
@@ -15,17 +16,6 @@ export const matrixPrograms: readonly (readonly [name: string, calls: number])[]
   ['as-life', 33],
   ['lua-eh-errors', 42],
 ]
-
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed | 0
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 export function requestOf(each: ProgramCase): LegRequest {
   const { module, path, argv0 } = program(each.program)

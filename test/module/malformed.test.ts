@@ -4,6 +4,7 @@ import type { WasmModule } from '../../wasm-shim/module/model.ts'
 import { readNames } from '../../wasm-shim/module/names.ts'
 import { readModule } from '../../wasm-shim/module/read.ts'
 import { writeModule } from '../../wasm-shim/module/write.ts'
+import { seededBelow } from '../support/seeded.ts'
 import { binary, content, everySection, header, wat } from './support.ts'
 
 /**
@@ -22,17 +23,6 @@ function readOrRefuse(bytes: Uint8Array): WasmModule | undefined {
     const { offset } = error.fields
     if (typeof offset !== 'number' || offset < 0 || offset > bytes.length) throw error
     return undefined
-  }
-}
-
-/** Mulberry32: a seeded generator, so that a failure can be repeated. */
-function generator(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below
   }
 }
 
@@ -77,7 +67,7 @@ test('a module cut at any byte is refused, but for the ends of sections', () => 
 })
 
 test('20,000 mutated modules are refused or survive a round trip, in bounded time', () => {
-  const random = generator(20_261_122)
+  const random = seededBelow(20_261_122)
   let accepted = 0
   const started = performance.now()
   for (let round = 0; round < 20_000; round++) {

@@ -4,17 +4,7 @@ import { prelink } from '../../wasm-shim/prelink/index.ts'
 import { assemble } from '../engine/assemble.ts'
 import { everywhere } from '../engine/fixtures/index.ts'
 import { binary, everySection, wat } from '../module/support.ts'
-
-/** Mulberry32: a seeded generator, so that a failure can be repeated. */
-function generator(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below
-  }
-}
+import { seededBelow } from '../support/seeded.ts'
 
 /**
  * Pre-links, or refuses as it should: with an error of ours that names the feature where V8 finds the module valid.
@@ -45,7 +35,7 @@ test('fixtures cut short are malformed, wherever the cut', () => {
 })
 
 test('five thousand mutations are accepted, refused by feature, or malformed, and none takes long', () => {
-  const random = generator(20_260_701)
+  const random = seededBelow(20_260_701)
   const counts = { accepted: 0, refused: 0, invalid: 0 }
   let longest = 0
   for (let round = 0; round < 5000; round++) {

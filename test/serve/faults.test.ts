@@ -8,6 +8,7 @@ import { resume, type SendOptions, send } from '../../host-node/transfer/send.ts
 import { loadLease, mayRun } from '../../runtime/store/lease.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { lettersOutput } from '../session/guests.ts'
+import { seeded } from '../support/seeded.ts'
 import { finish, frozenLetters } from '../transfer/world.ts'
 import { CuttingProxy } from './cutting-proxy.ts'
 import { TwoPlaces } from './movers.ts'
@@ -60,14 +61,6 @@ async function moveUntilDone(here: Store, there: Store, url: string): Promise<vo
   throw new Error('it did not move in 40 attempts')
 }
 
-function dice(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 2 ** 32
-  }
-}
-
 const seeds = isLong ? 200 : 30
 
 test(`Sockets that break at any byte (${seeds} seeds) leave one copy that can run, and it finishes with the right output`, {
@@ -81,7 +74,7 @@ test(`Sockets that break at any byte (${seeds} seeds) leave one copy that can ru
   await measuring.close()
   for (let seed = 1; seed <= seeds; seed++) {
     for (const { name } of await served.store.list('')) await served.store.delete(name)
-    const random = dice(seed)
+    const random = seeded(seed)
     let cuts = 1 + Math.floor(random() * 3)
     // Most of them where the right to run it is handed over.
     const proxy = await CuttingProxy.listen(served.server.url, () => {
@@ -166,7 +159,7 @@ test(`A server that is killed at ${kills} random instants of a migration leaves 
   let server = await places.serve()
   const { port } = new URL(places.url)
   for (let seed = 1; seed <= kills; seed++) {
-    const random = dice(seed * 7919)
+    const random = seeded(seed * 7919)
     for (const store of ['here', 'there']) rmSync(join(directory, store), { recursive: true, force: true })
     const stop = ['--snapshot-on', 'call:8', '--stop-after-snapshot']
     const frozen = await places.here.run('run', '--name', 'calc', '--store', 'here', ...stop, ...words)

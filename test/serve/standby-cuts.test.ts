@@ -15,6 +15,7 @@ import type { Kind } from '../../runtime/transfer/protocol.ts'
 import { type LiveSession, sendSession } from '../../runtime/transfer/send-session.ts'
 import { activate, checkPlace, type TakeOptions, takeSession } from '../../runtime/transfer/take.ts'
 import { imports, wat } from '../session/guests.ts'
+import { seeded } from '../support/seeded.ts'
 import { duplexPair, type PairOptions } from '../transfer/pair.ts'
 
 const isLong = process.env.LOG_FAULTS === 'full'
@@ -164,17 +165,6 @@ async function checkOne(from: Side, to: Side): Promise<void> {
   expect(isAlive(from) && isAlive(to)).toBe(false)
 }
 
-/** Mulberry32: numbers from 0 to 1. */
-function dice(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 /** Bytes of the conversation from such a frame on, roughly: a part of the cuts comes behind its end. */
 const parts: readonly (readonly [Kind, number])[] = [
   ['hello', 9_000],
@@ -189,7 +179,7 @@ test(`A connection that is cut at any byte while a session stands by (${seeds} s
   let stoodBy = 0
   let wentOn = 0
   for (let seed = 1; seed <= seeds; seed++) {
-    const random = dice(seed)
+    const random = seeded(seed)
     const [from, to] = [new Side(), new Side()]
     await from.begin()
     while (from.out.length < 20) await sleep(2)

@@ -3,20 +3,10 @@ import { loadLease } from '../../runtime/store/lease.ts'
 import { MemoryStore } from '../../runtime/store/memory-store.ts'
 import type { Store } from '../../runtime/store/store.ts'
 import { lettersOutput } from '../session/guests.ts'
+import { seeded } from '../support/seeded.ts'
 import { canRun, finish, frozenLetters, transfer } from './world.ts'
 
 const seeds = process.env.LOG_FAULTS === 'full' ? 200 : 30
-
-/** Mulberry32: numbers from 0 to 1. */
-function dice(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 /** At most one side can go on; where none can, the sender has let go and only has to say so again. */
 async function checkOne(here: Store, there: Store): Promise<void> {
@@ -44,7 +34,7 @@ test(`A connection that is cut at any byte (${seeds} seeds) leaves one copy that
   const { store: sample } = await frozenLetters()
   const whole = await measure(sample)
   for (let seed = 1; seed <= seeds; seed++) {
-    const random = dice(seed)
+    const random = seeded(seed)
     const { store: here, out } = await frozenLetters()
     const there = new MemoryStore()
     await moveUntilDone(here, there, () => ({
