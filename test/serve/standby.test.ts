@@ -19,7 +19,7 @@ os.exit(7)`
 /** After a line of output it makes no call for seconds. */
 const brooding = `print("begun") io.flush()
 local sum = 0
-for j = 1, 200000000 do sum = (sum * 31 + j) % 1000003 end
+for j = 1, 600000000 do sum = (sum * 31 + j) % 1000003 end
 print(sum) os.exit(7)`
 const asking = `io.write("ready\\n") io.flush()
 for line in io.lines() do io.write("got ", line, "\\n") io.flush() end os.exit(7)`

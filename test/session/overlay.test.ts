@@ -87,7 +87,7 @@ describe.skipIf(!available)(`an overlay${available ? '' : ` (${reason})`}`, () =
       const live = await world.image(`calc@${version}`)
       const target = new MemoryStore()
       const options = { store: target, name: 'there', until: live.calls, echo: false, ...world.common() }
-      const { stdin: _, ...streams } = options
+      const { stdin: _, maxRecovery: _never, ...streams } = options
       const replayed = await Session.replay(world.store, 'calc@1', { ...streams, mounts: [overlay(host)] })
       expect(await replayed.done).toMatchObject({ kind: 'suspended', checkpoint: { calls: live.calls } })
       // Where a replay stops no contents are carried, hence not those of files that are unchanged below.
