@@ -44,6 +44,11 @@ const maxPiece = 1 << 20
 const behind = '\uffff'
 const objectStore = 'blobs'
 
+/** When there was no room Firefox lets the next transaction remove things only, and the one after it do all again. */
+const afterNoRoom = 'InvalidStateError'
+/** Also to remove takes some room at first; of the transaction after that it takes none. */
+const whatFirefoxAllows = [afterNoRoom, 'QuotaExceededError']
+
 export class IndexedDbStore implements Store {
   readonly url: string
   readonly #use: UseStore
@@ -126,7 +131,7 @@ export class IndexedDbStore implements Store {
 
   async delete(name: string): Promise<boolean> {
     checkBlobName(name)
-    return this.#write(name, (store) => remove(store, name))
+    return this.#write(name, (store) => remove(store, name), whatFirefoxAllows)
   }
 
   /** Held until this page is closed, at the latest. */
@@ -207,15 +212,18 @@ export class IndexedDbStore implements Store {
   }
 
   /** Resolves when it is on the disk; where it does not come so far, nothing has changed. */
-  async #write<T>(blob: string, wanted: (store: IDBObjectStore) => Promise<T>): Promise<T> {
+  async #write<T>(
+    blob: string,
+    wanted: (store: IDBObjectStore) => Promise<T>,
+    tryAgain: readonly string[] = [afterNoRoom],
+  ): Promise<T> {
     const change = async (store: IDBObjectStore) => {
       await this.#fences.check(store, blob)
       return wanted(store)
     }
     try {
       return await this.#change(change).catch((error: unknown) => {
-        // When there was no room Firefox lets the next transaction remove things only, and the one after it do all again.
-        if (nameOf(error) === 'InvalidStateError') return this.#change(change)
+        if (tryAgain.includes(nameOf(error))) return this.#change(change)
         throw error
       })
     } catch (error) {

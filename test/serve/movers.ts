@@ -4,7 +4,7 @@ import { type Stasis, Workplace } from '../cli/processes.ts'
 import { type ProgramName, program } from '../programs/programs.ts'
 
 const statements = Array.from(
-  { length: 150 },
+  { length: 250 },
   (_, n) =>
     `insert into t select ${n}, sum(x) from (with recursive c(x) as (select 1 union all select x+1 from c where x<30000) select x from c);\nselect n, s from t where n = ${n};`,
 )
@@ -18,7 +18,7 @@ end
 os.exit(7)`,
   'count.py': `import sys
 total = 0
-for i in range(150):
+for i in range(400):
     total += sum(x * x for x in range(60000)) % (i + 7)
     print(i, total, flush=True)
 sys.exit(7)`,
