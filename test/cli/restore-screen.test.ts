@@ -43,6 +43,7 @@ test.skipIf(!hasTerminal || !lua.available)(
     expect(lines[0]).toContain('PUC-Rio')
     expect(lines.filter((line) => line.includes('print("answer"'))).toHaveLength(1)
     expect(lines).toContain('answer\t42')
-    expect(lines).toContain('again')
+    // The terminal may show what is typed before the prompt that was on the screen.
+    expect(lines.filter((line) => /^(> )?again$/.test(line))).toHaveLength(1)
   },
 )

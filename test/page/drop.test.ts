@@ -39,7 +39,8 @@ async function drop({ page }: Tab, name: BrowserName, path: string): Promise<voi
       bytes,
     )
   }
-  expect(await isHintShown(page)).toBe(false)
+  // Chromium's drop is an event of its own time.
+  await expect.poll(() => isHintShown(page)).toBe(false)
 }
 
 const isHintShown = (page: Tab['page']) =>
