@@ -8,19 +8,20 @@ import type { Interceptor } from '../intercept/interceptor.ts'
 import { breakBefore } from './breakpoint.ts'
 import { CallQueue } from './call-queue.ts'
 import { ControlBlock } from './control-block.ts'
-import { checkpointFiles, listFiles } from './files/checkpoint-files.ts'
+import { countFiles } from './files/checkpoint-files.ts'
 import { FirstInput } from './first-input.ts'
 import { committing, GuestLog, type Live } from './guest-log.ts'
+import { Halt } from './halt.ts'
 import { HoldOff, holding } from './hold-off.ts'
 import { type GuestSettings, type GuestThread, type Machine, MachineMaker } from './machine.ts'
 import type { GuestInit, Message, ToGuest, TortureCount } from './messages.ts'
 import { ReplacementCost } from './on-stack-replacement.ts'
-import { OwnCheckpoints } from './own-checkpoints.ts'
+import { OwnCheckpoints, pendingCall } from './own-checkpoints.ts'
 import { packError, withFrames } from './packed-error.ts'
 import { roomToGrow, StateSaver } from './save-state.ts'
 import { Screen } from './screen.ts'
 import { screenOfReplay } from './screen-replay.ts'
-import { CaptureDecider, type CaptureReason, osr, turn, watchHost } from './triggers.ts'
+import { CaptureDecider, type CaptureReason, isCheckpoint, isUnseen, osr, turn, watchHost } from './triggers.ts'
 import type { Turns } from './turns.ts'
 
 export type { GuestThread } from './machine.ts'
@@ -42,28 +43,6 @@ export function serveGuest(thread: GuestThread): (message: Message<ToGuest>) => 
     guest.begin()
   }
 }
-
-/** Thrown to end the run of a guest that is stopped and has no stack to be kept. */
-class Halt extends Error {
-  readonly isRequested: boolean
-
-  constructor({ requested }: CaptureReason) {
-    super('the session was stopped')
-    this.isRequested = requested
-  }
-}
-
-/** Number of the call that a program is going to make again; -1 where it stood at none. */
-function pendingCall(checkpoint: Checkpoint | undefined): number {
-  const [stack] = checkpoint?.stacks ?? []
-  return checkpoint === undefined || stack === undefined || stack.call.import < 0 ? -1 : checkpoint.calls
-}
-
-/** Whether it is more than a test or nothing. */
-const isCheckpoint = ({ cause }: CaptureReason): boolean => !isUnseen(cause) && cause !== 'torture'
-
-/** What nobody outside of the guest's thread hears of. */
-const isUnseen = (cause: string): boolean => cause === 'none' || cause === turn || cause === osr
 
 const nothing = new Uint8Array(0)
 
@@ -168,10 +147,7 @@ class Guest {
   #tellInMemory(checkpoint: Checkpoint | undefined): void {
     const guests = this.#machine.kernel.inMemory
     if (guests.length === 0 || checkpoint === undefined) return
-    const mounts = checkpointFiles(checkpoint)
-    const count = (guest: string) =>
-      listFiles(mounts.filter((mount) => mount.guest === guest)).filter(({ type }) => type === 'file').length
-    this.#thread.post('inMemory', { mounts: guests.map((guest) => ({ guest, files: count(guest) })) })
+    this.#thread.post('inMemory', { mounts: countFiles(checkpoint, guests) })
   }
 
   #openLog(calls: number): GuestLog | undefined {

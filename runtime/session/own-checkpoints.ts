@@ -1,5 +1,6 @@
 import { isStasisError } from '../../wasm-shim/errors.ts'
 import { Errno } from '../../wasm-shim/wasi/errno.ts'
+import type { Checkpoint } from '../image/model.ts'
 import type { CaptureDecider } from './triggers.ts'
 
 const taken = 1
@@ -55,4 +56,10 @@ const errnos: Readonly<Record<string, number>> = {
 /** Most refusals are of the instant. */
 function errnoOf(error: unknown): number {
   return (isStasisError(error) && errnos[error.code]) || Errno.EAGAIN
+}
+
+/** Number of the call that a program is going to make again; -1 where it stood at none. */
+export function pendingCall(checkpoint: Checkpoint | undefined): number {
+  const [stack] = checkpoint?.stacks ?? []
+  return checkpoint === undefined || stack === undefined || stack.call.import < 0 ? -1 : checkpoint.calls
 }

@@ -38,6 +38,14 @@ export const turn = 'turn'
 /** The cause of a capture after which the guest goes on in place at once (on-stack replacement). */
 export const osr = 'osr'
 
+const isInPlace = (cause: string | undefined): boolean => cause === turn || cause === osr
+
+/** What nobody outside of the guest's thread hears of. */
+export const isUnseen = (cause: string): boolean => cause === 'none' || isInPlace(cause)
+
+/** Whether it is more than a test or nothing. */
+export const isCheckpoint = ({ cause }: CaptureReason): boolean => !isUnseen(cause) && cause !== 'torture'
+
 /**
  * Decides at every call whether to capture the stack there, and afterwards says why. Calls are counted when they are
  * let through, so `calls` is the number of calls made before the instant of a capture; the call that the capture stands
@@ -144,14 +152,12 @@ export class CaptureDecider {
   /** Captures for the sake of the event loop. */
   #giveTurn(site: ImportSite | 'poll'): boolean {
     if (this.#turns === undefined || !this.#turns.isDue()) return false
-    this.#decided = true
-    this.#atPoll = site === 'poll'
-    this.#hostCause = turn
+    this.#decideFor(turn, site)
     return true
   }
 
   #isReady(site: ImportSite | 'poll'): boolean {
-    if (!this.#control.isRequested) return this.#isWorth()
+    if (!this.#control.isRequested) return this.#isWorth(site)
     if (this.#isReplaying) return false
     // What was computed since the last call would have to be computed again.
     if (site === 'poll' && (this.#control.pending & (Request.byLog | Request.anywhere)) === Request.byLog) return false
@@ -169,10 +175,19 @@ export class CaptureDecider {
   }
 
   /** Whether to resume the stack in place. A suggestion that comes too early is over. */
-  #isWorth(): boolean {
-    if (this.#replacement.isWorth()) return true
+  #isWorth(site: ImportSite | 'poll'): boolean {
+    // What is requested at this very moment stays so.
     this.#control.suggest(this.#control.take() & ~Request.osr)
-    return false
+    if (!this.#replacement.isWorth()) return false
+    this.#decideFor(osr, site)
+    return true
+  }
+
+  /** Captures for the sake of the guest itself, which goes on in place. */
+  #decideFor(cause: string, site: ImportSite | 'poll'): void {
+    this.#decided = true
+    this.#atPoll = site === 'poll'
+    this.#hostCause = cause
   }
 
   /** The call gives way because of the host, to be captured for this reason. */
@@ -187,15 +202,15 @@ export class CaptureDecider {
     this.#decided = false
     const hostCause = this.#hostCause
     this.#hostCause = undefined
-    // A turn of the event loop meets no request that the program holds off.
-    const bits = hostCause === turn && this.#hold.isHeld() ? 0 : this.#control.take()
+    // What the guest is captured for without a request meets none that it holds off, or that a replay is no answer to.
+    const isUnmet = isInPlace(hostCause) && (this.#isReplaying || this.#hold.isHeld())
+    const bits = isUnmet ? 0 : this.#control.take()
     if ((bits & ~Request.osr) !== 0) {
       const has = (bit: number) => (bits & bit) !== 0
       const [stop, lean] = [has(Request.stop), has(Request.lean)]
       return { cause: 'request', requested: true, stop, lean, byLog: has(Request.byLog) }
     }
-    const cause = hostCause ?? this.#numberCause()
-    return { cause: cause === 'none' && bits === Request.osr ? osr : cause, requested: false, stop: false }
+    return { cause: hostCause ?? this.#numberCause(), requested: false, stop: false }
   }
 
   /** Instead of `reason`, where the capture was refused before anything was unwound: the call goes ahead, and counts. */

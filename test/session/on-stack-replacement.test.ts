@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest'
 import type { Engine } from '../../runtime/engine/engine.ts'
+import type { ImportSite } from '../../runtime/intercept/interceptor.ts'
 import { ControlBlock, Request } from '../../runtime/session/control-block.ts'
 import type { SessionEvent } from '../../runtime/session/events.ts'
 import { ReplacementCost, replaceOnStack } from '../../runtime/session/on-stack-replacement.ts'
+import { CaptureDecider } from '../../runtime/session/triggers.ts'
 import { listVersions } from '../../runtime/store/checkpoints.ts'
 import { MemoryStore } from '../../runtime/store/memory-store.ts'
 import { echo, letters, lettersOutput } from './guests.ts'
@@ -57,6 +59,32 @@ test('calls keep their numbers, and checkpoints are taken where they were to be'
   const again = await restore(store, 'calc@2', { name: 'fork' }, { osrEvery: 3, stdin: 'llo', step: 0n })
   expect(await again.session.done).toEqual({ kind: 'exited', code: 0 })
   expect(again.host.stdoutText()).toBe('llo')
+})
+
+const call: ImportSite = { index: 0, module: 'env', name: 'f', params: [], results: [] }
+
+test('a replacement just before a call that is to be captured is no checkpoint, nor one while they are held off', () => {
+  const control = new ControlBlock()
+  let isHeld = false
+  const hold = { isHeld: () => isHeld, look: () => {}, over: () => {} }
+  const decider = new CaptureDecider(control, [{ kind: 'call', call: 1 }], 0, 0, () => true, hold)
+  control.suggest(Request.osr)
+  expect(decider.decide('poll')).toBe(true)
+  expect(decider.reason()).toMatchObject({ cause: 'osr', requested: false })
+  expect(control.pending).toBe(0)
+  expect(decider.decide(call)).toBe(true)
+  expect(decider.reason()).toMatchObject({ cause: 'call' })
+  expect(decider.decide(call)).toBe(false)
+  isHeld = true
+  control.suggest(Request.osr)
+  expect(decider.decide('poll')).toBe(true)
+  // Asked for in the same instant.
+  control.request(Request.checkpoint)
+  expect(decider.reason()).toMatchObject({ cause: 'osr' })
+  expect(decider.decide('poll')).toBe(false)
+  isHeld = false
+  expect(decider.decide('poll')).toBe(true)
+  expect(decider.reason()).toMatchObject({ cause: 'request' })
 })
 
 test('what takes long is not done again soon', async () => {

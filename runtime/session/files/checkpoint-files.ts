@@ -6,6 +6,7 @@ import { guestPath } from '../../../wasm-shim/wasi/guest-path.ts'
 import { decodeState } from '../../../wasm-shim/wasi/saved-state.ts'
 import type { MountKind } from '../../../wasm-shim/wasi/state.ts'
 import type { Checkpoint } from '../../image/model.ts'
+import type { MountInMemory } from '../messages.ts'
 
 /** The files of one directory of a session, as far as a checkpoint has them. */
 export interface MountFiles {
@@ -82,5 +83,14 @@ function walk(mount: MountFiles, folder: string): FileListing[] {
     const mtime = Number(mtim / 1_000_000n)
     const own = { path: guestPath({ guest }, path), type, size: Number(size), mtime, state: kind, carried: true }
     return [own, ...(type === 'directory' ? walk(mount, path) : [])]
+  })
+}
+
+/** How many files a checkpoint carries of these mounts, by their guest names. */
+export function countFiles(checkpoint: Checkpoint, guests: readonly string[]): MountInMemory[] {
+  const mounts = checkpointFiles(checkpoint)
+  return guests.map((guest) => {
+    const own = listFiles(mounts.filter((mount) => mount.guest === guest))
+    return { guest, files: own.filter(({ type }) => type === 'file').length }
   })
 }
