@@ -11,6 +11,8 @@ export interface Place {
   server: TestServer
   page: Page
   name: string
+  /** Another page instead, after that one was closed. */
+  open(): Promise<Page>
 }
 
 const ways = [
@@ -39,6 +41,10 @@ export function inBrowsers(
       describe.each(ways)('%s', (_, isolated) => {
         // Filled in before the first test.
         const place = { browserName, isolated } as Place
+        place.open = async () => {
+          place.page = await openPage(browser, place.server.url)
+          return place.page
+        }
         let names = 0
         beforeAll(async () => {
           place.server = await serve({ isolated })
@@ -46,7 +52,7 @@ export function inBrowsers(
         })
         afterAll(() => place.server.close())
         beforeEach(async () => {
-          place.page = await openPage(browser, place.server.url)
+          await place.open()
           place.name = `${browserName}-${++names}`
         })
         afterEach(() => place.page.close())

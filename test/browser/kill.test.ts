@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Browser, Page } from 'puppeteer-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { seeded } from '../support/seeded.ts'
+import { titled } from '../support/titled.ts'
 import { browserNames, launchBrowser, openPage, withoutBrowser } from './browsers.ts'
 import { call } from './drive.ts'
 import { counter, thinker } from './guests.ts'
@@ -29,7 +30,7 @@ describe.each(browserNames)('%s', (browserName) => {
     return [browser, await openPage(browser, server.url)]
   }
 
-  const ofBrowser = (title: string) => `${title}${missing === undefined ? '' : ` (skipped: ${missing})`}`
+  const ofBrowser = (title: string) => titled(title, missing)
   const typedAhead = ofBrowser('a browser that is killed loses nothing that was typed ahead')
   test.skipIf(missing !== undefined)(typedAhead, { timeout: 120_000 }, async () => {
     let [browser, page] = await open()

@@ -2,6 +2,7 @@
 import type { Browser, Page } from 'puppeteer-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { gcGuest } from '../support/gc-guest.ts'
+import { titled } from '../support/titled.ts'
 import { browserNames, launchBrowser, openPage, visit, withoutBrowser } from './browsers.ts'
 import { call } from './drive.ts'
 import { deepReader, sleeper } from './guests.ts'
@@ -9,7 +10,7 @@ import { serve, type TestServer } from './server.ts'
 
 for (const browserName of browserNames) {
   const missing = withoutBrowser(browserName)
-  const title = `${browserName}${missing === undefined ? '' : ` (skipped: ${missing})`}`
+  const title = titled(browserName, missing)
   describe.skipIf(missing !== undefined)(title, () => {
     let browser: Browser
     const servers: TestServer[] = []

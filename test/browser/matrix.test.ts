@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { comparable } from '../programs/cases.ts'
 import { program } from '../programs/programs.ts'
 import { seeded } from '../support/seeded.ts'
+import { titled } from '../support/titled.ts'
 import { type Hosts, missingHosts, openHosts } from './hosts.ts'
 import { journey, matrixPrograms, planned } from './matrix.ts'
 
@@ -11,7 +12,7 @@ const long = process.env.MATRIX === 'full'
 const seed = Number(process.env.MATRIX_SEED ?? 1)
 
 describe.skipIf(missing.length > 0)(
-  `between hosts${missing.length > 0 ? ` (skipped: ${missing.join(', ')})` : ''}`,
+  titled('between hosts', missing.length > 0 ? missing.join(', ') : undefined),
   () => {
     let hosts: Hosts
     beforeAll(async () => {
@@ -25,7 +26,7 @@ describe.skipIf(missing.length > 0)(
     describe.each(matrixPrograms)('%s', (name, calls) => {
       const { each, expected } = planned(name)
       const { available, reason } = program(each.program)
-      const title = `goes from one to the other${available ? '' : ` (skipped: ${reason})`}`
+      const title = titled('goes from one to the other', available ? undefined : reason)
       // The short form takes four of the sixteen ways for each program, others for each; all programs together take all.
       const turn = matrixPrograms.findIndex(([one]) => one === name)
       const some = pairs.filter((_, index) => index % 4 === (turn + Math.floor(index / 4)) % 4)

@@ -1,6 +1,7 @@
 // The store suite in real browsers, and what a page does where its store is full.
 import type { Browser, Page } from 'puppeteer-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { titled } from '../support/titled.ts'
 import { browserNames, launchBrowser, openPage, withoutBrowser } from './browsers.ts'
 import { call } from './drive.ts'
 import { dripper } from './guests.ts'
@@ -8,7 +9,7 @@ import { serve, type TestServer } from './server.ts'
 
 describe.each(browserNames)('%s', (browserName) => {
   const missing = withoutBrowser(browserName)
-  const titled = (title: string) => `${title}${missing === undefined ? '' : ` (skipped: ${missing})`}`
+  const ofBrowser = (title: string) => titled(title, missing)
   let browser: Browser
   let server: TestServer
   let page: Page
@@ -23,14 +24,14 @@ describe.each(browserNames)('%s', (browserName) => {
     await server?.close()
   })
 
-  test.skipIf(missing !== undefined)(titled('IndexedDB passes the store suite'), async () => {
+  test.skipIf(missing !== undefined)(ofBrowser('IndexedDB passes the store suite'), async () => {
     const results = await call(page, 'storeSuite')
     expect(Object.keys(results).length).toBeGreaterThan(10)
     expect(Object.entries(results).filter(([, problem]) => problem !== '')).toEqual([])
   })
 
   test.skipIf(missing !== undefined)(
-    titled('where the store is full output waits, earlier versions stay, and it goes on when there is room'),
+    ofBrowser('where the store is full output waits, earlier versions stay, and it goes on when there is room'),
     async () => {
       await call(page, 'run', { name: 'full', module: '/passed/dripper.wasm', stdin: 'typed', options: { keep: true } })
       await call(page, 'type', 'full', 'a')

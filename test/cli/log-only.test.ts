@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { gcGuest } from '../support/gc-guest.ts'
 import { newestNode } from '../support/nodes.ts'
 import { withoutNewest } from '../support/on-newest.ts'
+import { titled } from '../support/titled.ts'
 import { Workplace } from './processes.ts'
 
 let place: Workplace
@@ -54,7 +55,7 @@ test('whoever waits for a loop without calls is told that there are no polls', a
 
 const reason = withoutNewest()
 test.skipIf(reason !== undefined)(
-  `a module with garbage collection runs log-only, is killed, and goes on${reason ? ` (skipped: ${reason})` : ''}`,
+  titled('a module with garbage collection runs log-only, is killed, and goes on', reason),
   async () => {
     const first = place.start('run', '--name', 'gc', 'gc.wasm')
     await first.says(fallsBack, 'err')

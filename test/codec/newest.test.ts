@@ -5,12 +5,13 @@ import { expect, test } from 'vitest'
 import { nodeCompression } from '../../host-node/compression.ts'
 import { newestNode } from '../support/nodes.ts'
 import { withoutNewest } from '../support/on-newest.ts'
+import { titled } from '../support/titled.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const reason = withoutNewest() ?? (nodeCompression.zstd !== undefined ? 'these tests write zstd already' : undefined)
 
 test.skipIf(reason)(
-  `checkpoint files and sessions are written and read by zstd on the newest Node${reason ? ` (skipped: ${reason})` : ''}`,
+  titled('checkpoint files and sessions are written and read by zstd on the newest Node', reason),
   { timeout: 120_000 },
   () => {
     const files = [

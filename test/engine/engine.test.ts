@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { onNewest as runOnNewest, withoutNewest } from '../support/on-newest.ts'
+import { titled } from '../support/titled.ts'
 import { check, encodingModes, modes } from './check.ts'
 import type { Fixture } from './fixture.ts'
 import { everywhere, onNewest } from './fixtures/index.ts'
@@ -15,14 +16,11 @@ describe.each(Object.entries(modes))('frozen at every call and resumed %s', (_, 
 let problems: Record<string, string[]> | undefined
 const reason = withoutNewest()
 
-describe.skipIf(reason !== undefined)(
-  `on the newest Node${reason === undefined ? '' : ` (skipped: ${reason})`}`,
-  () => {
-    describe.each(Object.keys({ ...modes, ...encodingModes }))('frozen at every call and resumed %s', (mode) => {
-      test.each(named([...everywhere, ...onNewest]))('%s', { timeout: 180_000 }, (name) => {
-        problems ??= runOnNewest(new URL('newest.ts', import.meta.url)) as Record<string, string[]>
-        expect(problems[`${name} | ${mode}`]).toEqual([])
-      })
+describe.skipIf(reason !== undefined)(titled('on the newest Node', reason), () => {
+  describe.each(Object.keys({ ...modes, ...encodingModes }))('frozen at every call and resumed %s', (mode) => {
+    test.each(named([...everywhere, ...onNewest]))('%s', { timeout: 180_000 }, (name) => {
+      problems ??= runOnNewest(new URL('newest.ts', import.meta.url)) as Record<string, string[]>
+      expect(problems[`${name} | ${mode}`]).toEqual([])
     })
-  },
-)
+  })
+})

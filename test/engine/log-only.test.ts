@@ -3,6 +3,7 @@ import { prepareLogOnly } from '../../runtime/engine/log-only.ts'
 import { isStasisError, StasisError } from '../../wasm-shim/errors.ts'
 import { ExitSignal, WaitInterrupted } from '../../wasm-shim/wasi/host.ts'
 import { onNewest as runOnNewest, withoutNewest } from '../support/on-newest.ts'
+import { titled } from '../support/titled.ts'
 import { assemble } from './assemble.ts'
 import { checkLogOnly } from './check-log-only.ts'
 import { everywhere, onNewest } from './fixtures/index.ts'
@@ -14,7 +15,7 @@ describe('a module under the log-only engine does as it does alone', () => {
 
   let problems: Record<string, string[]> | undefined
   const reason = withoutNewest()
-  describe.skipIf(reason !== undefined)(`on the newest Node${reason ? ` (skipped: ${reason})` : ''}`, () => {
+  describe.skipIf(reason !== undefined)(titled('on the newest Node', reason), () => {
     const gc = 'garbage collection and typed function references'
     test.each([...[...everywhere, ...onNewest].map(({ name }) => name), gc])('%s', { timeout: 60_000 }, (name) => {
       problems ??= runOnNewest(new URL('log-only-newest.ts', import.meta.url)) as Record<string, string[]>

@@ -6,6 +6,7 @@ import { assemble } from '../engine/assemble.ts'
 import { everywhere } from '../engine/fixtures/index.ts'
 import { everySection, wat } from '../module/support.ts'
 import { onNewest, withoutNewest } from '../support/on-newest.ts'
+import { titled } from '../support/titled.ts'
 import { bigModules } from './big-modules.ts'
 
 const small = {
@@ -119,7 +120,7 @@ describe('big programs', () => {
 
   const reason = withoutNewest()
   test.skipIf(reason !== undefined)(
-    `all are valid in the exnref encoding on the newest Node${reason === undefined ? '' : ` (skipped: ${reason})`}`,
+    titled('all are valid in the exnref encoding on the newest Node', reason),
     { timeout: 240_000 },
     () => {
       const url = new URL('big-newest.ts', import.meta.url)

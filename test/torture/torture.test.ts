@@ -5,6 +5,7 @@ import { program } from '../programs/programs.ts'
 import { machineNode, majorOf } from '../support/nodes.ts'
 import { onNewest, withoutNewest } from '../support/on-newest.ts'
 import { runInstrumented } from '../support/run-case.ts'
+import { titled } from '../support/titled.ts'
 import { dear, outcomeOf, runnable, strideOf, type Way, ways, withFiles } from './ways.ts'
 
 const here = runnable(majorOf(machineNode()) >= 24)
@@ -29,7 +30,7 @@ for (const { name, program: needed } of cases) {
 
 const reason = withoutNewest()
 test.skipIf(reason !== undefined)(
-  `in the exnref encoding on the newest Node${reason === undefined ? '' : ` (skipped: ${reason})`}`,
+  titled('in the exnref encoding on the newest Node', reason),
   { timeout: 240_000 },
   () => {
     const problems = onNewest(new URL('torture-newest.ts', import.meta.url)) as Record<string, string>
