@@ -69,9 +69,10 @@ export class StateSaver {
     const { monotonic } = host.clocks
     const began = monotonic()
     const state = this.state(reason, stacks)
-    const { files } = state
-    const contents = files?.content === 'carried' ? this.#contents.read(files.contents) : undefined
     const { bytes, sections } = this.#pack(withoutContents(state))
+    const { files } = state
+    // Last of what can fail: contents that were read count as handed over.
+    const contents = files?.content === 'carried' ? this.#contents.read(files.contents) : undefined
     const [memory, ...others] = sections.filter(({ kind }) => kind === SectionKind.memory)
     this.#besides = memory === undefined || others.length > 0 ? undefined : bytes.length - memory.length
     const { label } = machine().kernel

@@ -35,8 +35,18 @@ async function world() {
     })
   }
   const mounts = [{ host: '/host', guest: '/data' }]
-  const { session, host } = await start({ module: scribe, store, name: 'calc', keep: true, mounts }, { directory })
+  const options = { module: scribe, store, name: 'calc', keep: true, mounts }
+  const memory = { isThere: true }
+  const room = {
+    hasRoom: () => true,
+    allocate: (size: number) => {
+      if (!memory.isThere) throw new RangeError('no memory')
+      return new Uint8Array(size)
+    },
+  }
+  const { session, host } = await start(options, { directory, room })
   return {
+    memory,
     store,
     session,
     host,
@@ -106,6 +116,18 @@ test('a checkpoint that could not be saved leaves the next one right', async () 
   await expect(session.checkpoint()).rejects.toThrow('no space left')
   store.append = append
   expect(await taken()).toEqual({ read: [], contents: { m: '1', n: '2' } })
+  await session.end()
+})
+
+test('a checkpoint for which there is no memory has handed over nothing', async () => {
+  const { session, host, memory, write, taken } = await world()
+  await write('m', '1')
+  host.advance(3n * second)
+  memory.isThere = false
+  await expect(session.checkpoint()).rejects.toMatchObject({ code: 'STASIS_CAPTURE_MEMORY' })
+  memory.isThere = true
+  expect(await taken()).toEqual({ read: ['m'], contents: { m: '1' } })
+  expect(await taken()).toEqual({ read: [], contents: { m: '1' } })
   await session.end()
 })
 
