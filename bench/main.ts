@@ -168,7 +168,7 @@ function loadLine(): string {
 function write(root: string, results: Results, node: string): void {
   const head = [
     '# Benchmark',
-    'Written by `npm run bench`; everything is measured side by side in one run. `npm run bench -- --quick` takes a few minutes.',
+    'Written by `npm run bench`; everything is measured side by side in one run. `npm run bench -- --quick` takes a quarter of an hour.',
   ]
   const picture = timed.length === 0 ? [] : ['![Run time per program](bench.svg)']
   writeFileSync(join(root, 'docs/bench.md'), `${[...head, renderMarkdown(results), ...picture].join('\n\n')}\n`)
